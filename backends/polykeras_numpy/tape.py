@@ -124,7 +124,7 @@ def new_level() -> int:
 
 
 _FEW = 128
-"""Up to so many numbers are added one by one."""
+"""Up to this many numbers are added one by one."""
 
 
 def _in_pairs(x: np.ndarray) -> np.ndarray:

@@ -68,7 +68,7 @@ class DTypePolicyMap(DTypePolicy, MutableMapping[str, DTypePolicy]):
 
     def __setitem__(self, key: str, policy: Any) -> None:
         if key in self._policy_map:
-            raise ValueError(f"DTypePolicyMap: there is a policy for {key!r} already, {self._policy_map[key]!r}.")
+            raise ValueError(f"DTypePolicyMap: {key!r} has a policy already: {self._policy_map[key]!r}.")
         self._policy_map[key] = get(policy)
 
     def __delitem__(self, key: str) -> None:

@@ -57,7 +57,7 @@ class Node:
         return next(i for i, node in enumerate(self.operation.inbound_nodes) if node is self)
 
     def mask_of_output(self, place: int) -> Any:
-        """Return the mask of an output as part of the graph: what the layer's `compute_mask` gives, or None."""
+        """Return the mask of an output as part of the graph, from the layer's `compute_mask`, or None."""
         if not getattr(self.operation, "supports_masking", False) or not self.args:
             return None
         previous = self.kwargs.get("mask")

@@ -44,7 +44,7 @@ _IMAGE_INPUTS = {
 """The inputs of image ops that take more than images."""
 
 _LACKS = {"layer_normalization": {"rms_scaling": False}}
-"""Arguments of Keras's operations that our ops lack, with the defaults, with which they change nothing."""
+"""Arguments of Keras's operations that our ops lack, with default values that change nothing."""
 
 _OTHER_FORMS = ("rearrange",)
 """Ops whose fixed arguments Keras passes together with the inputs."""
@@ -121,7 +121,6 @@ def from_keras(entry: Mapping[str, Any]) -> Mapping[str, Any]:
 
     Raises:
         ValueError: polykeras lacks the op.
-        ValueError: it is an op that polykeras has not.
     """
     module = str(entry.get("module") or "")
     if not module.startswith(OPS):

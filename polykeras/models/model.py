@@ -89,7 +89,7 @@ class Model(GraphEnds, Trainer, Layer):
             self.built = True
 
     def __getstate__(self) -> dict[str, Any]:
-        """As of a trainer: what was compiled belongs to one model."""
+        """Return the state without compiled calls, which belong to one model; see `Trainer`."""
         return super().__getstate__() | {"_repeated": RepeatedCalls()}
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

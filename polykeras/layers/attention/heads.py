@@ -258,7 +258,7 @@ class Heads(Layer):
         attention_mask: Array | None = None,
         use_causal_mask: bool = False,
     ) -> Any:
-        """Return which query may attend to which key, `(batch, queries, keys)`, or None for all; a name of Keras."""
+        """Return which query may attend to which key, `(batch, queries, keys)`, or None for all (Keras's name)."""
         parts = [] if attention_mask is None else [ops.cast(attention_mask, "bool")]
         if query_mask is not None:
             parts.append(ops.expand_dims(ops.cast(query_mask, "bool"), -1))

@@ -22,7 +22,7 @@ class CallContext:
     Use it as `with CallContext(arguments) as context:`.
 
     Args:
-        arguments: the arguments of the call, a tree; masks that their tensors are known to have are taken over.
+        arguments: the arguments of the call, a tree; known masks of its tensors are copied to the context.
 
     Attributes:
         training: the value of `training` for layers that are not passed one.

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 class Embedding(Quantizable):
     """Maps each class number or word to a learned vector.
 
-    On arrays, an index outside the table is an error. Compiled code, such as `fit`, does not check values, except on
-    NumPy. There, frameworks differ: a negative index counts from the end. A too large one gives nan on JAX, zeros on
-    TensorFlow with a GPU, and an error of the framework elsewhere.
+    A call on arrays raises an error if an index is outside the table. Compiled code, such as a step of `fit`, does not
+    check values, except on NumPy, and frameworks differ: a negative index counts from the end; a too large one gives
+    nan on JAX, zeros on TensorFlow with a GPU, and an error of the framework elsewhere.
 
     Args:
         input_dim: the number of vectors; inputs are whole numbers from 0 to `input_dim - 1`.

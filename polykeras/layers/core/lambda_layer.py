@@ -68,7 +68,7 @@ class Lambda(Layer):
         """Return the mask that was given, or the result of the function that was given for it.
 
         Args:
-            inputs: what the layer was called with.
+            inputs: the inputs of the call.
             mask: the mask of the inputs, or None.
         """
         return self.mask(inputs, mask) if callable(self.mask) else self.mask

@@ -72,7 +72,7 @@ class Merge(Layer):
         """Return a mask that is True where any input is valid; None if an input has no mask.
 
         Args:
-            inputs: what the layer was called with.
+            inputs: the inputs of the call.
             mask: a list of the inputs' masks, with None for an input without a mask.
         """
         masks = list(mask or [None])

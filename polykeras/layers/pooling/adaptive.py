@@ -45,7 +45,7 @@ class AdaptiveAveragePooling1D(_AdaptiveAveragePool):
         **kwargs: further arguments of `Layer`.
 
     Raises:
-        ValueError: `output_size` holds something else than positive ints.
+        ValueError: `output_size` is not a positive int, or a tuple of them.
     """
 
     sample_by_sample = True
@@ -66,7 +66,7 @@ class AdaptiveAveragePooling2D(_AdaptiveAveragePool):
         **kwargs: further arguments of `Layer`.
 
     Raises:
-        ValueError: `output_size` holds something else than positive ints.
+        ValueError: `output_size` is not a positive int, or a tuple of them.
     """
 
     sample_by_sample = True
@@ -87,7 +87,7 @@ class AdaptiveAveragePooling3D(_AdaptiveAveragePool):
         **kwargs: further arguments of `Layer`.
 
     Raises:
-        ValueError: `output_size` holds something else than positive ints.
+        ValueError: `output_size` is not a positive int, or a tuple of them.
     """
 
     sample_by_sample = True
@@ -108,7 +108,7 @@ class AdaptiveMaxPooling1D(_AdaptiveMaxPool):
         **kwargs: further arguments of `Layer`.
 
     Raises:
-        ValueError: `output_size` holds something else than positive ints.
+        ValueError: `output_size` is not a positive int, or a tuple of them.
     """
 
     sample_by_sample = True
@@ -129,7 +129,7 @@ class AdaptiveMaxPooling2D(_AdaptiveMaxPool):
         **kwargs: further arguments of `Layer`.
 
     Raises:
-        ValueError: `output_size` holds something else than positive ints.
+        ValueError: `output_size` is not a positive int, or a tuple of them.
     """
 
     sample_by_sample = True
@@ -150,7 +150,7 @@ class AdaptiveMaxPooling3D(_AdaptiveMaxPool):
         **kwargs: further arguments of `Layer`.
 
     Raises:
-        ValueError: `output_size` holds something else than positive ints.
+        ValueError: `output_size` is not a positive int, or a tuple of them.
     """
 
     sample_by_sample = True

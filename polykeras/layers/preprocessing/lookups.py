@@ -105,7 +105,7 @@ class IntegerLookup(IndexLookup):
         pad_to_max_tokens: whether rows always have the size `max_tokens`.
         oov_method: how an integer out of vocabulary gets one of several indices: `"floormod"` takes the remainder,
             `"farmhash"` a hash.
-        salt: one or two integers, with which `"farmhash"` uses SipHash with this key.
+        salt: one or two integers, with which `"farmhash"` becomes a SipHash with this key.
         name: the name of the layer.
         **kwargs: further arguments of `IndexLookup`.
 

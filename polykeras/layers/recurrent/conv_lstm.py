@@ -220,7 +220,7 @@ class ConvLSTM2D(ConvLSTM):
         return_state: see `RNN`; the states are output and memory.
         go_backwards: see `RNN`.
         stateful: see `RNN`.
-        **kwargs: `unroll` and `zero_output_for_mask` as for `RNN`, and arguments of `Layer`.
+        **kwargs: `unroll` and `zero_output_for_mask` as for `RNN`, and further arguments of `Layer`.
 
     Call arguments are those of `RNN`: sequences `(batch, time, height, width, channels)` of known height and width.
 

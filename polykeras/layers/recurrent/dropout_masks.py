@@ -27,7 +27,7 @@ class DropoutRNNCell:
         """Return the mask for inputs, which contains zeros and `1 / (1 - dropout)`; None without dropout.
 
         Args:
-            step_input: an array `(batch, features)`, in whose shape the mask is drawn.
+            step_input: an array `(batch, features)`, whose shape the mask has.
         """
         if self._dropout_mask is None and self.dropout > 0:
             self._dropout_mask = self._create_dropout_mask(step_input, self.dropout)

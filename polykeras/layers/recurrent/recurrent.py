@@ -36,7 +36,7 @@ class SimpleRNN(CellRNN):
         stateful: see `RNN`.
         unroll: see `RNN`.
         seed: an int that gives the dropout a random stream of its own.
-        **kwargs: `zero_output_for_mask` as for `RNN`, and arguments of `Layer`.
+        **kwargs: `zero_output_for_mask` as for `RNN`, and further arguments of `Layer`.
 
     Call arguments are those of `RNN`: sequences `(batch, time, features)`.
     """
@@ -105,7 +105,7 @@ class LSTM(CellRNN):
         stateful: see `RNN`.
         unroll: see `RNN`.
         use_cudnn: accepted for Keras code; a backend chooses its kernels itself.
-        **kwargs: `zero_output_for_mask` as for `RNN`, and arguments of `Layer`.
+        **kwargs: `zero_output_for_mask` as for `RNN`, and further arguments of `Layer`.
 
     Call arguments are those of `RNN`: sequences `(batch, time, features)`.
     """
@@ -178,7 +178,7 @@ class GRU(CellRNN):
         reset_after: whether to apply the reset gate after the product with the state (as cuDNN does) or before it (as
             the paper does).
         use_cudnn: accepted for Keras code; a backend chooses its kernels itself.
-        **kwargs: `zero_output_for_mask` as for `RNN`, and arguments of `Layer`.
+        **kwargs: `zero_output_for_mask` as for `RNN`, and further arguments of `Layer`.
 
     Call arguments are those of `RNN`: sequences `(batch, time, features)`.
     """

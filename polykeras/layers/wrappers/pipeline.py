@@ -20,7 +20,7 @@ class Pipeline(Layer):
         name: the layer's name; by default made from the name of its class.
 
     Raises:
-        ValueError: one of them is not a layer.
+        ValueError: an element of `layers` is not a layer.
 
     Example:
         >>> from polykeras import layers

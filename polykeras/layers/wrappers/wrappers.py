@@ -214,7 +214,7 @@ class Bidirectional(Layer):
         """Return the mask of the outputs: the input's mask if sequences are returned.
 
         Args:
-            sequences: what the layer was called with.
+            sequences: the inputs of the call.
             mask: `(batch, time)` as bool, or None.
         """
         mask = mask if self.return_sequences else None
