@@ -150,7 +150,7 @@ def serialize(activation: Activation) -> Any:
 
 
 def deserialize(config: str | Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Activation:
-    """Make an activation from its config.
+    """Return the activation that a config describes.
 
     Args:
         config: the result of `serialize`.

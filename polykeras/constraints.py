@@ -130,7 +130,7 @@ def serialize(constraint: Any) -> Any:
 
 
 def deserialize(config: str | Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
-    """Make a constraint from its config.
+    """Return the constraint that a config describes.
 
     Args:
         config: the result of `serialize`, or a name.

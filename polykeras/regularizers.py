@@ -145,7 +145,7 @@ def serialize(regularizer: Any) -> Any:
 
 
 def deserialize(config: str | Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
-    """Make a regularizer from its config.
+    """Return the regularizer that a config describes.
 
     Args:
         config: the result of `serialize`, or a name.

@@ -73,8 +73,7 @@ def _cut(leaf: Array, first: Array, count: int) -> Array:
     """Return `count` rows from `first` on; large data are copied in two blocks, which share a row if `count` is odd.
 
     XLA uses several threads to slice or gather large data, however few rows it takes. The rest of the step then waits
-    for the last of them, which may share its core with the thread that reads a stream. XLA copies the blocks in one
-    thread.
+    for the last of them, which may share its core with the thread that reads a stream. Blocks avoid this.
     """
     if leaf.size < _LARGE or count == 1:
         return lax.dynamic_slice_in_dim(leaf, first, count)

@@ -72,7 +72,7 @@ class NumpyAutodiff(Autodiff):
 
             inner = [untraced(x) for x in args]
             output, grad = f(*inner, **kwargs)
-            if any(isbox(x) for x in inner):  # an outer tape sees the custom gradient too, and the one of `grad`
+            if any(isbox(x) for x in inner):  # an outer tape sees the custom gradient too, and the gradient of `grad`
                 output = call(*inner, **kwargs)
             places = [i for i, x in enumerate(args) if isbox(x) and level_of(x) == level]
             parts = [untraced(x) for x in output] if isinstance(output, (list, tuple)) else [untraced(output)]

@@ -177,7 +177,7 @@ def _max_pool(x: Any, pool: Any, strides: Any, padding: Any) -> np.ndarray:
 
 
 def _winners(x: np.ndarray, ans: np.ndarray, pool: Any, strides: Any, padding: Any) -> np.ndarray:
-    """Return the number of the first maximum in each window, or -1 where the element is nan."""
+    """Return the number of the first maximum in each window, or -1 if it is nan."""
     windows = _pool_windows(x.shape[1:-1], pool, strides, padding)
     x = _padded(x, padding, _lowest(x.dtype))
     which = np.full(ans.shape, -1, np.int8 if prod(pool) < 128 else np.int32)

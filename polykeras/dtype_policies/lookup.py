@@ -42,7 +42,7 @@ def serialize(dtype_policy: DTypePolicy) -> Any:
 
 
 def deserialize(config: str | Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
-    """Make a policy from its config.
+    """Return the policy that a config describes.
 
     Args:
         config: the result of `serialize`.

@@ -55,7 +55,7 @@ class DTypePolicy:
         return hash(self.name)
 
     def convert_input(self, x: Any, autocast: bool, dtype: Any) -> Any:
-        """Convert an input of a layer to an array; cast a float one to `dtype` if `autocast`.
+        """Return an input of a layer as an array, cast to `dtype` if it is float and `autocast` is set.
 
         Args:
             x: any value; values that are neither arrays nor symbolic tensors are returned as they are.
@@ -74,7 +74,7 @@ class DTypePolicy:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> DTypePolicy:
-        """Make a policy from its config."""
+        """Return the policy that a config describes."""
         return cls(**config)
 
 

@@ -106,5 +106,5 @@ class DTypePolicyMap(DTypePolicy, MutableMapping[str, DTypePolicy]):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> DTypePolicyMap:
-        """Make a map from its config."""
+        """Return the map that a config describes."""
         return cls(**{name: deserialize_keras_object(value) for name, value in config.items()})

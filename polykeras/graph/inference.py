@@ -55,7 +55,7 @@ class _Inference:
 
     @contextmanager
     def __call__(self, scope: Scope) -> Iterator[None]:
-        """Return a context in which code runs without values; changes of attributes are undone at its end."""
+        """Return a context in which code runs without values; it restores attributes that hold such arrays at its end."""
         token = _inference.set(self)
         try:
             with registry.use_backend(self.backend), scope:

@@ -69,7 +69,7 @@ def serialize(initializer: Any) -> Any:
 
 
 def deserialize(config: str | Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
-    """Make an initializer from its config.
+    """Return the initializer that a config describes.
 
     Args:
         config: the result of `serialize`, or a name.

@@ -51,7 +51,7 @@ def serialize(layer: Layer) -> dict[str, Any]:
 
 
 def deserialize(config: str | Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Layer:
-    """Make a layer from its config.
+    """Return the layer that a config describes.
 
     Args:
         config: the result of `serialize`.

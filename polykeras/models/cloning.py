@@ -87,7 +87,7 @@ def clone_model(
 
 
 def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None = None) -> Model:
-    """Make the model that `Model.to_json` described, with new weights.
+    """Return the model that `Model.to_json` described, with new weights.
 
     Args:
         json_string: the result of `to_json`.

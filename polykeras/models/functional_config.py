@@ -189,7 +189,7 @@ def _ends(value: Any, tensor: Callable[[Any], Any]) -> Any:
 
 
 def functional_from_config(cls: type, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
-    """Make the functional model that a config describes, with new weights.
+    """Return the functional model that a config describes, with new weights.
 
     A layer that the model calls several times becomes one layer. A layer that it shares with a nested model becomes
     two, as in Keras 3, because each config describes the layers of its own model.

@@ -275,7 +275,7 @@ class Model(GraphEnds, Trainer, Layer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
-        """Make a model from its config, with new weights.
+        """Return the model that a config describes, with new weights.
 
         Args:
             config: the result of `get_config`.

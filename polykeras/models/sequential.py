@@ -213,7 +213,7 @@ class Sequential(Model):
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
-        """Make a model from its config, with new weights."""
+        """Return the model that a config describes, with new weights."""
         with custom_object_scope(custom_objects or {}):
             layers = [deserialize_keras_object(entry, default=LAYERS) for entry in config["layers"]]
         model = cls(layers, name=config.get("name"))

@@ -45,7 +45,7 @@ def serialize(initializer: Any) -> Any:
 
 
 def deserialize(config: str | Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
-    """Make a quantizer from its config.
+    """Return the quantizer that a config describes.
 
     Args:
         config: the result of `serialize`, or a name.

@@ -90,7 +90,7 @@ class Int4QuantizationConfig(QuantizationConfig):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
-        """Make a description from its config; older configs without a block size mean no blocks."""
+        """Return the description of a config; older configs without a block size mean no blocks."""
         return super().from_config({"block_size": None} | config)
 
 

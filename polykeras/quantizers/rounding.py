@@ -89,7 +89,7 @@ def fake_quant_with_min_max_vars(
     narrow_range: bool = False,
     axis: int | None = None,
 ) -> Array:
-    """Round floats to evenly spaced values between a lower and an upper bound, as whole numbers of few bits would.
+    """Return floats rounded to evenly spaced values between two bounds, as whole numbers of few bits would be.
 
     The bounds are moved so that 0 is one of the values. The gradient goes to the float if it is inside
     the bounds, and to the bound otherwise. Source: Jacob et al., 2017, https://arxiv.org/abs/1712.05877.
@@ -119,7 +119,7 @@ def fake_quant_with_min_max_vars(
 
 
 def quantize_and_dequantize(inputs: ArrayLike, scale: ArrayLike, quantized_dtype: str, compute_dtype: str) -> Array:
-    """Convert floats to a small dtype and back.
+    """Return floats after a conversion to a small dtype and back.
 
     Args:
         inputs: floats.

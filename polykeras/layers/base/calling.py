@@ -27,7 +27,7 @@ def begins_symbolic(args: tuple[Any, ...]) -> bool:
 
 
 def call_outermost(layer: Layer, *args: Any, **kwargs: Any) -> Any:
-    """Call a layer outside of any other layer's call; arguments and result are those of the layer."""
+    """Call a layer outside of any other layer's call; its arguments and result are those of the layer."""
     layer._forget_losses()
     with CallContext((args, kwargs)) as context:
         outputs = call_within(layer, context, args, kwargs)

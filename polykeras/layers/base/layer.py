@@ -274,7 +274,7 @@ class Layer(StateMixin, BuildMixin, SymbolicMixin, KerasMembers, Operation, Nati
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
-        """Make a layer from a config, written by `get_config` here or in Keras.
+        """Return the layer that a config describes; `get_config` wrote it, here or in Keras.
 
         Arguments of Keras that this class lacks are dropped if they have Keras's default, which changes nothing.
 

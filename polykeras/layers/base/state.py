@@ -130,7 +130,7 @@ class StateMixin(Checkpointable):
         return variable
 
     def add_variable(self, *args: Any, **kwargs: Any) -> Variable:
-        """Make a variable of this layer. This is Keras's older name of `add_weight`, with the same arguments."""
+        """Return a new variable of this layer. Keras's older name of `add_weight`; arguments as for that method."""
         return self.add_weight(*args, **kwargs)
 
     def add_metric(self, value: ArrayLike, name: str | None = None, aggregation: str | None = "mean") -> None:

@@ -103,7 +103,7 @@ def clip_to_image_size(
     width: ArrayLike | None = None,
     bounding_box_format: str = "xyxy",
 ) -> dict[str, Any]:
-    """Clip bounding boxes to the image, and set the labels of boxes without area to -1.
+    """Return bounding boxes clipped to the image; boxes without area get the label -1.
 
     Args:
         bounding_boxes: a dict of `"boxes"`, `(..., 4)`, and optionally `"labels"`, `(...)`.
@@ -164,7 +164,7 @@ def pad(
     width: ArrayLike | None = None,
     bounding_box_format: str = "xyxy",
 ) -> Array:
-    """Shift boxes for an image that is padded at the top and at the left.
+    """Return boxes shifted for an image that is padded at the top and at the left.
 
     Args:
         boxes: an array `(..., 4)`.

@@ -124,7 +124,7 @@ class Discretization(DataLayer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
-        """Make a layer from a config, which contains both the boundaries and their number after `adapt`."""
+        """Return the layer of a config, which after `adapt` contains both the boundaries and their number."""
         boundaries = config.get("bin_boundaries")
         if boundaries is None or config.get("num_bins") is None:
             return super().from_config(config)

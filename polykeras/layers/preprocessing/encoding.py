@@ -52,7 +52,7 @@ def encode_tokens(tokens: Tokens, indices: np.ndarray, mode: str, depth: int, dt
 
     Args:
         tokens: the rows that the indices belong to.
-        indices: the indices of all values, int64; indices outside of 0 to `depth` are ignored.
+        indices: the indices of all values, int64; indices outside of 0 to `depth - 1` are ignored.
         mode: one of `MODES`.
         depth: the number of categories.
         dtype: the dtype of the result.
@@ -81,7 +81,7 @@ def encode(indices: Any, mode: str, depth: int, dtype: str, weights: Any = None)
     """Encode an array of indices with ops.
 
     Args:
-        indices: integers; those outside of 0 to `depth` are ignored.
+        indices: integers; those outside of 0 to `depth - 1` are ignored.
         mode: one of `MODES`.
         depth: the number of categories.
         dtype: the dtype of the result.

@@ -274,7 +274,7 @@ class FeatureSpace(Layer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> FeatureSpace:
-        """Make a feature space from the result of `get_config`."""
+        """Return the feature space that a config describes."""
         return cls(**config)
 
     def get_build_config(self) -> dict[str, Any]:
