@@ -55,7 +55,7 @@ class _Inference:
 
     @contextmanager
     def __call__(self, scope: Scope) -> Iterator[None]:
-        """Return a context in which code runs without values; it restores attributes that hold such arrays at its end."""
+        """Return a context for code without values. At its end, attributes that hold such arrays are restored."""
         token = _inference.set(self)
         try:
             with registry.use_backend(self.backend), scope:
