@@ -1,4 +1,4 @@
-"""Where a functional graph begins."""
+"""The input layer, where a functional graph begins."""
 
 from __future__ import annotations
 
