@@ -64,7 +64,7 @@ class Functional(Model):
             if other is not operation:
                 raise ValueError(
                     f"Two layers of the model {self.name!r} have the name {operation.name!r} ({type(other).__name__} "
-                    f"and {type(operation).__name__}). Give each another `name`."
+                    f"and {type(operation).__name__}). Give each its own `name`."
                 )
 
     def _graph_model(self) -> Functional:

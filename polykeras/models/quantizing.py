@@ -39,7 +39,7 @@ def quantize_model(
             if layer.weights:
                 left.append(f"{layer.name!r} ({type(layer).__name__})")
     if left:
-        warnings.warn(f"quantize({config.mode!r}) leaves these layers unchanged:  {', '.join(left)}.", stacklevel=3)
+        warnings.warn(f"quantize({config.mode!r}) leaves these layers unchanged: {', '.join(left)}.", stacklevel=3)
 
 
 def _chosen(layer: Layer, filters: Filters) -> bool:

@@ -83,7 +83,7 @@ class Sequential(Model):
             raise ValueError(f"Sequential takes layers; received {layer!r} ({type(layer).__name__}).")
         if any(other.name == layer.name for other in self._layers):
             raise ValueError(
-                f"Two layers of the model {self.name!r} have the name {layer.name!r}. Give each another `name`."
+                f"Two layers of the model {self.name!r} have the name {layer.name!r}. Give each its own `name`."
             )
         if not self._layers and not isinstance(layer, InputLayer):
             shape = layer._batch_input_shape
@@ -190,7 +190,7 @@ class Sequential(Model):
         graph = self._graph_model()
         if graph is None:
             raise AttributeError(
-                f"The model {self.name!r} has no `{what}` yet: its input shape is unknown. Begin it with an Input, "
+                f"The model {self.name!r} has no `{what}` yet: its input shape is not known. Begin it with an Input, "
                 "give its first layer `input_shape=`, or call `build(input_shape)`."
             )
         return graph

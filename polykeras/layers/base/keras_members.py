@@ -44,7 +44,7 @@ class KerasMembers:
         Raises:
             NotImplementedError: always.
         """
-        raise NotImplementedError(f"{self._title()}: layers of its class cannot be quantized. ")
+        raise NotImplementedError(f"{self._title()}: layers of its class cannot be quantized.")
 
     @property
     def path(self) -> str | None:
