@@ -2,7 +2,7 @@
 
 Each backend takes all of them in one module, `private.py`, so that a new release of a framework is read against one
 page. What counts as private: names with a leading underscore and what lies under them, and modules for which the
-framework promises nothing (`jax.extend`, `tensorflow.python`, ...). `tests/pure/test_house_rules.py` finds such names
+framework promises nothing (`jax.extend`, `tensorflow.python`, ...). `tests/pure/test_code_rules.py` finds such names
 elsewhere, and `tests/single/test_*_private.py` takes each away in turn.
 """
 

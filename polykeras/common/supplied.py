@@ -1,4 +1,4 @@
-"""What a module needs and a module built on it supplies: a call that goes up the house, declared on both sides.
+"""What a module needs and a module built on it supplies: a call to a higher layer of the code, declared on both sides.
 
 Below, the need is a value of the module:
 

@@ -35,7 +35,7 @@ def load_data(
         start_char: the number before the first word of a review; None for none.
         oov_char: the number in place of rare and too frequent words; None to leave them out.
         index_from: what is added to the words' numbers.
-        **kwargs: `nb_words`, the name of `num_words` in older code.
+        **kwargs: `nb_words`, the legacy name of `num_words`.
 
     Returns:
         `(x_train, y_train), (x_test, y_test)`: arrays `(n,)` of lists of ints, and 1 (good) or 0 int64 `(n,)`.

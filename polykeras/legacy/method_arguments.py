@@ -13,7 +13,7 @@ from polykeras.common.arguments import positive_int
 
 Arguments = dict[str, Any]
 Change = str | None | Callable[[Any, Arguments, str], str]
-"""Today's name; None of what is left out; or a function of the object, the arguments and the old name: it takes that
+"""Today's name; None of what is left out; or a function of the object, the arguments and the legacy name: it takes that
 away, does what it means and returns what is to be said of it."""
 
 
@@ -117,15 +117,15 @@ def translate(
     """
     title = method.__qualname__.removesuffix(".__init__").rpartition(".")[2]
     changes = ARGUMENTS[title]
-    old = [name for name in kwargs if name in changes]
-    if not old:
+    legacy = [name for name in kwargs if name in changes]
+    if not legacy:
         return args, kwargs
     # By name all of them: what a change asks for may have been given by its place.
     names = list(inspect.signature(method).parameters)[1:]
     if len(args) > len(names) or not kwargs.keys().isdisjoint(names[: len(args)]):
         return args, kwargs  # which the method refuses
     found = dict(zip(names, args, strict=False)) | kwargs
-    said = [f"{name}: {_carry_out(changes[name], owner, found, name, title)}" for name in old]
+    said = [f"{name}: {_carry_out(changes[name], owner, found, name, title)}" for name in legacy]
     if type(owner).__name__ == title and hasattr(owner, "_given"):
         vars(owner)["_given"] = (), found  # as which the arguments of a callback are known, where a run goes on
     text = f"{title}: arguments under names of Keras 1 or 2, with today's: {'; '.join(said)}."

@@ -38,8 +38,8 @@ class Metric(Configurable, Measure):
     direction: str | None = None
     """`"up"` or `"down"`: which values are better, for callbacks with `mode="auto"`; None where it is not known."""
 
-    # Whether a user's class says of itself that samples of weight 0, or masked ones, change nothing; see `Layer`.
-    sample_by_sample: ClassVar[bool] = False
+    # A trait: samples that are masked change nothing. Of the metrics of polykeras; a user's must state it.
+    sample_by_sample: ClassVar[bool] = True
 
     def __init__(self, dtype: DTypeLike = None, name: str | None = None) -> None:
         self.name = name or to_snake_case(type(self).__name__)
@@ -89,7 +89,7 @@ class Metric(Configurable, Measure):
         dtype: DTypeLike = None,
         name: str | None = None,
     ) -> Variable:
-        """Return a new variable of this metric: Keras's older name of `add_variable`.
+        """Return a new variable of this metric: the legacy name of `add_variable`.
 
         Args:
             shape: its sizes.
@@ -110,7 +110,7 @@ class Metric(Configurable, Measure):
     def reset_state(self) -> None:
         """Forget all batches: each variable begins again as its initializer says; one without, at zeros."""
         for variable, initializer in self._first_values():
-            variable._restart(initializer)
+            variable.reinitialize(initializer)
 
     def update_state(self, *args: Any, **kwargs: Any) -> None:
         """Take a batch into account."""

@@ -33,7 +33,7 @@ class LossScaleOptimizer(Optimizer):
         initial_scale: the first scale. Too high is better than too low: it falls faster than it grows.
         dynamic_growth_steps: after how many finite steps in a row the scale doubles.
         name: the prefix of its variables' paths.
-        **kwargs: those of other optimizers, as old configs hold them: at their defaults only.
+        **kwargs: those of other optimizers, as legacy configs hold them: at their defaults only.
 
     Raises:
         ValueError: a value out of range, or an argument that belongs to the inner optimizer.

@@ -247,7 +247,7 @@ class ImageDataGenerator(Standardization):
             subset: see `flow`.
             interpolation: see `load_img`.
             validate_filenames: whether names without a file are left out.
-            **kwargs: `has_ext`, `sort` and `drop_duplicates` of older code, which mean nothing.
+            **kwargs: `has_ext`, `sort` and `drop_duplicates` of legacy code, which mean nothing.
 
         Raises:
             ValueError: another word for a mode or a subset.
@@ -257,7 +257,7 @@ class ImageDataGenerator(Standardization):
             if name not in ("has_ext", "sort", "drop_duplicates"):
                 raise TypeError(f"flow_from_dataframe: unknown argument {name!r}.")
             warnings.warn(f"flow_from_dataframe: {name!r} means nothing.", DeprecationWarning, stacklevel=2)
-        class_mode = "raw" if class_mode == "other" else class_mode  # its name in older code
+        class_mode = "raw" if class_mode == "other" else class_mode  # its legacy name
         return DataFrameIterator(**self._given(locals()))
 
     def _given(self, given: dict[str, Any]) -> dict[str, Any]:

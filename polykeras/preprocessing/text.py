@@ -99,7 +99,7 @@ class Tokenizer:
         char_level: whether each character counts as a word.
         oov_token: a word for all that are not known, which gets the number 1; None to leave them out.
         analyzer: returns the words of a text, in place of `text_to_word_sequence`.
-        **kwargs: `document_count`, for configs; `nb_words`, the name of `num_words` in older code.
+        **kwargs: `document_count`, for configs; `nb_words`, the legacy name of `num_words`.
 
     Attributes:
         word_index: the number of each word, from 1 on.

@@ -1,4 +1,4 @@
-"""The operation classes of Keras 3, as configs of graphs name them.
+"""The operation classes of Keras (`KERAS_RELEASE`), as configs of graphs name them.
 
 Files say of an op which class of Keras it is, and in which module; only these can be read there.
 """
@@ -8,9 +8,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from typing import Any
-
-VERSION = "3.15"
-"""The Keras whose classes these are."""
 
 _MODULES = {
     "core": """

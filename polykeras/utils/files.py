@@ -37,8 +37,8 @@ def get_file(
         fname: its name in the folder; that in the URL by default. Of an archive that is unpacked, the folder's name
             where it has no dot.
         origin: the URL: `https:`, `http:`, `ftp:` or `file:`.
-        untar: as `extract`, for tar archives; in older code.
-        md5_hash: as `file_hash`, by MD5; in older code.
+        untar: the legacy form of `extract`, for tar archives.
+        md5_hash: the legacy form of `file_hash`, by MD5.
         file_hash: what the file must come to, in hexadecimal digits.
         cache_subdir: the folder within `cache_dir`, or an absolute path.
         hash_algorithm: `"sha256"`, `"md5"`, or `"auto"`, which knows them by their length.

@@ -197,7 +197,7 @@ def record(
     tensors: Sequence[Tensor],
     donated: int = 0,
     advances: bool = False,
-    look: Callable[[Recorder, list[Slot]], None] | None = None,
+    when_recorded: Callable[[Recorder, list[Slot]], None] | None = None,
 ) -> tuple[Any, Recording]:
     """Run a function, and return its result and a form of it that is repeated faster.
 
@@ -208,7 +208,7 @@ def record(
         donated: how many of the first tensors give their memory away; in their place, `fn` returns first a list of as
             many.
         advances: whether `Recording.advance` is going to be called, for the state alone.
-        look: is told what was recorded and the slots of the results, where it can be repeated.
+        when_recorded: is told what was recorded and the slots of the results, where it can be repeated.
     """
     others = range(donated, len(tensors))
     if not can_record():
@@ -239,8 +239,8 @@ def record(
     if recording is None or recorder.refused:
         _warn(recorder.refused or "nothing was recorded")
         recording = Recording(fn, None, None, *rest, {}, definition, changed=changed)
-    elif look is not None:
-        look(recorder, list((outputs or {}).values()))
+    elif when_recorded is not None:
+        when_recorded(recorder, list((outputs or {}).values()))
     return nested.unflatten(definition, leaves), recording
 
 

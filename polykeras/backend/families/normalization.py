@@ -63,7 +63,7 @@ class Normalization(Family):
             axis: its place before `places` is reduced.
             dtype: of the result; by default the default float dtype.
             sparse: refused.
-            **kwargs: `num_tokens`, an older name of `num_classes`.
+            **kwargs: `num_tokens`, the legacy name of `num_classes`.
 
         Raises:
             ValueError: `num_classes` is missing, or another keyword is there.

@@ -133,7 +133,7 @@ class Discretization(DataLayer):
         return layer
 
     def load_own_variables(self, store: Mapping[str, Any]) -> None:
-        """Read the summary, which older files of Keras contain."""
+        """Read the summary, which legacy files contain."""
         if len(store) == 1:
             self.summary = np.asarray(store["0"])
 

@@ -17,7 +17,7 @@ MODES = ("int", "one_hot", "multi_hot", "count")
 
 
 def output_mode(mode: str, allowed: tuple[str, ...], owner: str) -> str:
-    """Return the name of an output mode, also for Keras's older names.
+    """Return the name of an output mode, also for its legacy names.
 
     Raises:
         ValueError: the mode is not allowed.

@@ -1,4 +1,4 @@
-"""Classes of the library by name: saving is a floor below layers and optimizers, and knows them by registries."""
+"""Classes of the library by name: saving stands below layers and optimizers, and knows them by registries."""
 
 from __future__ import annotations
 
