@@ -49,7 +49,7 @@ class BuildMixin:
 
     @property
     def path(self) -> str | None:
-        """The names of the layers around it and its own, as they were when it was built; None before."""
+        """The names of the enclosing layers and its own, joined by `/`, from when it was built; None before that."""
         return self._built_path
 
     def _build(self, backend: Backend, spec: CallSpec, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:

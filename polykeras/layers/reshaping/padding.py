@@ -85,7 +85,7 @@ class _Cropping(Spatial):
     cropping: Any
 
     def call(self, inputs: Array) -> Array:
-        """Return the inputs without their margins.
+        """Return the cropped inputs.
 
         Raises:
             ValueError: nothing is left of an axis.
