@@ -1,4 +1,4 @@
-"""Activation functions: those of `polykeras.ops`, and what Keras has beside them."""
+"""Activation functions: those of `polykeras.ops`, and further ones of Keras."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ def relu(x: ArrayLike, negative_slope: float = 0.0, max_value: float | None = No
     """Return the rectified linear unit of `x`.
 
     Args:
-        x: any shape.
-        negative_slope: slope below the threshold.
-        max_value: larger values become this one; None: no bound.
-        threshold: values up to it become `negative_slope * (x - threshold)`.
+        x: an array of any shape.
+        negative_slope: the slope below the threshold.
+        max_value: the upper bound; None for no bound.
+        threshold: values below it become `negative_slope * (x - threshold)`.
 
     Example:
         >>> relu([-2.0, 0.5, 9.0], negative_slope=0.5, max_value=6.0).tolist()
@@ -71,11 +71,11 @@ def relu(x: ArrayLike, negative_slope: float = 0.0, max_value: float | None = No
 def gelu(x: ArrayLike, approximate: bool = False) -> Array:
     """Return `x` times the standard normal distribution function of `x`.
 
-    Hendrycks and Gimpel, "Gaussian error linear units", https://arxiv.org/abs/1606.08415.
+    Source: Hendrycks and Gimpel, "Gaussian error linear units", https://arxiv.org/abs/1606.08415.
 
     Args:
-        x: any shape.
-        approximate: by a formula with tanh.
+        x: an array of any shape.
+        approximate: whether to use an approximation with tanh.
     """
     return ops.gelu(x, approximate)
 
@@ -85,8 +85,8 @@ def softmax(x: ArrayLike, axis: int | Sequence[int] = -1) -> Array:
     """Return `exp(x) / sum(exp(x))` along `axis`.
 
     Args:
-        x: at least one axis.
-        axis: one, or several, over which the results sum to 1.
+        x: an array with at least one axis.
+        axis: the axis, or several axes, along which the results sum to 1.
 
     Raises:
         ValueError: `x` is a scalar.
@@ -95,7 +95,7 @@ def softmax(x: ArrayLike, axis: int | Sequence[int] = -1) -> Array:
         raise ValueError("softmax needs an array with at least one axis; received a scalar. Use sigmoid for one value.")
     x = value_of(x)
     probabilities = ops.softmax(x, axis)
-    if backends.current().is_tensor(x):  # not the host's arrays, which may change
+    if backends.current().is_tensor(x):  # not for host arrays, which may change
         logits.remember(probabilities, axis, x)
     return probabilities
 
@@ -114,16 +114,16 @@ def linear(x: ArrayLike) -> Array:
 
 @registry.register()
 def mish(x: ArrayLike) -> Array:
-    """Return `x * tanh(softplus(x))`. Misra, "Mish", https://arxiv.org/abs/1908.08681."""
+    """Return `x * tanh(softplus(x))`. Source: Misra, "Mish", https://arxiv.org/abs/1908.08681."""
     return ops.multiply(x, ops.tanh(ops.softplus(x)))
 
 
 @registry.register()
 def hard_sigmoid_of_keras_2(x: ArrayLike) -> Array:
-    """Return `clip(0.2 * x + 0.5, 0, 1)`, which Keras 1 and 2 called `hard_sigmoid`; files of theirs mean this one.
+    """Return `clip(0.2 * x + 0.5, 0, 1)`, the `hard_sigmoid` of Keras 1 and 2, which their files refer to.
 
     Args:
-        x: any shape.
+        x: an array of any shape.
 
     Example:
         >>> hard_sigmoid_of_keras_2([-2.5, 0.0, 1.0]).tolist()
@@ -139,21 +139,21 @@ def get(identifier: ActivationLike) -> Activation:
         identifier: a name such as `"relu"`, a config, a function, a layer, or None for `linear`.
 
     Raises:
-        ValueError: an unknown name, or something else.
+        ValueError: the name is unknown, or the identifier has another type.
     """
     return linear if identifier is None else registry.get(identifier)
 
 
 def serialize(activation: Activation) -> Any:
-    """Return the name of a function of this module, the config of any other."""
+    """Return the name of a function of this module, or the config of another activation."""
     return serialize_keras_object(activation)
 
 
 def deserialize(config: str | Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Activation:
-    """Return the activation of a config.
+    """Return the activation that a config describes.
 
     Args:
-        config: what `serialize` gave.
-        custom_objects: further names it may use.
+        config: the result of `serialize`.
+        custom_objects: additional names that the config may use.
     """
     return registry.deserialize(config, custom_objects)

@@ -1,4 +1,4 @@
-"""Projections that are applied to weights after each update."""
+"""Constraints: projections that are applied to weights after each update."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ registry: Registry[Constraint] = Registry("constraint", "keras.constraints")
 
 
 class Constraint(Configurable):
-    """Base of constraints: a function from weights to weights. A plain function of yours will do as well."""
+    """Base of constraints, which are functions from weights to weights. A plain function works too."""
 
     def __call__(self, w: Array) -> Array:
         """Return weights that satisfy the constraint.
 
         Args:
-            w: any shape.
+            w: weights of any shape.
         """
         return w
 
@@ -37,13 +37,13 @@ def _rescaled(w: Array, norms: Array, wanted: Array) -> Array:
 
 @registry.register()
 class MaxNorm(Constraint):
-    """Shrinks vectors that are longer than a bound.
+    """Shortens vectors of weights to a maximal length.
 
-    Srivastava et al., "Dropout", JMLR 15 (2014).
+    Source: Srivastava et al., "Dropout", JMLR 15 (2014).
 
     Args:
-        max_value: the bound of their L2 norms.
-        axis: along which the vectors lie: 0 for the weights into each unit of a Dense layer, `[0, 1, 2]` for each
+        max_value: the maximal L2 norm.
+        axis: the axis or axes of the vectors: 0 for the weights of each unit of a Dense layer, `[0, 1, 2]` for each
             filter of a Conv2D layer.
     """
 
@@ -66,10 +66,10 @@ class NonNeg(Constraint):
 
 @registry.register()
 class UnitNorm(Constraint):
-    """Gives vectors the length 1.
+    """Scales vectors of weights to length 1.
 
     Args:
-        axis: along which the vectors lie, as for `MaxNorm`.
+        axis: the axis or axes of the vectors, as for `MaxNorm`.
     """
 
     def __init__(self, axis: Axes = 0) -> None:
@@ -81,13 +81,13 @@ class UnitNorm(Constraint):
 
 @registry.register()
 class MinMaxNorm(Constraint):
-    """Moves the length of vectors toward an interval.
+    """Moves the lengths of vectors of weights towards an interval.
 
     Args:
-        min_value: the lower end.
-        max_value: the upper end.
-        rate: 1 puts them into the interval, less goes that part of the way.
-        axis: along which the vectors lie, as for `MaxNorm`.
+        min_value: the lower end of the interval.
+        max_value: the upper end of the interval.
+        rate: 1 moves them into the interval; smaller values move them that share of the way.
+        axis: the axis or axes of the vectors, as for `MaxNorm`.
     """
 
     def __init__(self, min_value: float = 0.0, max_value: float = 1.0, rate: float = 1.0, axis: Axes = 0) -> None:
@@ -113,11 +113,11 @@ def get(identifier: ConstraintLike) -> Any:
     """Return a constraint.
 
     Args:
-        identifier: a name such as `"max_norm"`, a config, a class, a constraint, a function of an array, or None
-            (stays None).
+        identifier: a name such as `"max_norm"`, a config, a class, a constraint, a function of an array, or None (which
+            stays None).
 
     Raises:
-        ValueError: an unknown name, or something else.
+        ValueError: the name is unknown, or the identifier has another type.
     """
     return registry.get(identifier)
 
@@ -128,10 +128,10 @@ def serialize(constraint: Any) -> Any:
 
 
 def deserialize(config: str | Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
-    """Return the constraint of a config.
+    """Return the constraint that a config describes.
 
     Args:
-        config: what `serialize` gave, or a name.
-        custom_objects: further names it may use.
+        config: the result of `serialize`, or a name.
+        custom_objects: additional names that the config may use.
     """
     return registry.deserialize(config, custom_objects)

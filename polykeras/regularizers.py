@@ -1,4 +1,4 @@
-"""Penalties on weights or outputs, which training adds to the loss."""
+"""Regularizers: penalties on weights or outputs that training adds to the loss."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ registry: Registry[Regularizer] = Registry("regularizer", "keras.regularizers")
 
 
 class Regularizer(Configurable):
-    """Base of regularizers: a function from an array to a scalar. A plain function of yours will do as well."""
+    """Base of regularizers, which are functions from an array to a scalar. A plain function works too."""
 
     def __call__(self, x: Array) -> Array:
         """Return the penalty.
 
         Args:
-            x: weights or outputs, any shape.
+            x: weights or outputs of any shape.
         """
         return 0.0
 
@@ -36,11 +36,11 @@ def _factor(owner: Regularizer, name: str, value: float) -> float:
 
 @registry.register("l1_l2")
 class L1L2(Regularizer):
-    """Gives `l1 * sum(abs(x)) + l2 * sum(x ** 2)`.
+    """The penalty `l1 * sum(abs(x)) + l2 * sum(x ** 2)`.
 
     Args:
-        l1: 0 or more.
-        l2: 0 or more.
+        l1: a factor, 0 or more.
+        l2: a factor, 0 or more.
     """
 
     def __init__(self, l1: float = 0.0, l2: float = 0.0) -> None:
@@ -56,10 +56,10 @@ class L1L2(Regularizer):
 
 @registry.register()
 class L1(Regularizer):
-    """Gives `l1 * sum(abs(x))`.
+    """The penalty `l1 * sum(abs(x))`.
 
     Args:
-        l1: 0 or more.
+        l1: a factor, 0 or more.
     """
 
     def __init__(self, l1: float = 0.01) -> None:
@@ -71,10 +71,10 @@ class L1(Regularizer):
 
 @registry.register()
 class L2(Regularizer):
-    """Gives `l2 * sum(x ** 2)`.
+    """The penalty `l2 * sum(x ** 2)`.
 
     Args:
-        l2: 0 or more.
+        l2: a factor, 0 or more.
 
     Example:
         >>> float(L2(0.1)([3.0, 4.0]))
@@ -90,14 +90,14 @@ class L2(Regularizer):
 
 @registry.register()
 class OrthogonalRegularizer(Regularizer):
-    """Gives `factor` times the mean absolute cosine between two different rows (or columns) of a matrix.
+    """The penalty `factor` times the mean absolute cosine between two different rows (or columns) of a matrix.
 
     Args:
-        factor: 0 or more.
+        factor: a factor, 0 or more.
         mode: `"rows"` or `"columns"`.
 
     Raises:
-        ValueError: another mode, or a factor that is negative or no number.
+        ValueError: the mode is another one, or the factor is negative or not a number.
     """
 
     def __init__(self, factor: float = 0.01, mode: Literal["rows", "columns"] = "rows") -> None:
@@ -130,11 +130,11 @@ def get(identifier: RegularizerLike) -> Any:
     """Return a regularizer.
 
     Args:
-        identifier: a name such as `"l2"`, a config, a class, a regularizer, a function of an array, or None
-            (stays None).
+        identifier: a name such as `"l2"`, a config, a class, a regularizer, a function of an array, or None (which
+            stays None).
 
     Raises:
-        ValueError: an unknown name, or something else.
+        ValueError: the name is unknown, or the identifier has another type.
     """
     return registry.get(identifier)
 
@@ -145,10 +145,10 @@ def serialize(regularizer: Any) -> Any:
 
 
 def deserialize(config: str | Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
-    """Return the regularizer of a config.
+    """Return the regularizer that a config describes.
 
     Args:
-        config: what `serialize` gave, or a name.
-        custom_objects: further names it may use.
+        config: the result of `serialize`, or a name.
+        custom_objects: additional names that the config may use.
     """
     return registry.deserialize(config, custom_objects)

@@ -1,4 +1,4 @@
-"""What is set for GPUs and TPUs before JAX begins to use them."""
+"""Settings for GPUs and TPUs, which must be made before JAX begins to use them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ def has_accelerators() -> bool:
 
 
 def share_memory() -> None:
-    """Have JAX take a GPU's memory as it needs it, and not three quarters of it when it is first used.
+    """Let JAX take a GPU's memory as it needs it, instead of three quarters at first use.
 
-    PyTorch and TensorFlow may run on the same GPU in this process. Nothing changes where the environment says how much
-    JAX takes, or where JAX has used the GPU before.
+    PyTorch and TensorFlow may run on the same GPU in this process. This has no effect if an environment variable
+    already sets how much memory JAX takes, or if JAX has already used the GPU.
     """
     if not any(name in os.environ for name in _MEMORY):
         os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"

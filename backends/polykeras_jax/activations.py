@@ -17,10 +17,10 @@ from polykeras.backend.spec import Array
 
 
 def one_program(method: Callable[..., Any]) -> Any:
-    """Return a composite, a function of arrays and numbers, that eager code runs as one compiled program.
+    """Wrap a composite of arrays and numbers so that eager code runs it as one compiled program.
 
-    Each operation takes JAX 5 us to start, and one of `lax` outside of a program 10 us or more, however small the
-    arrays. Within a trace the composite is what it was: its operations become part of what is traced.
+    JAX takes microseconds to start each operation, however small the arrays. Inside a trace the wrapper changes
+    nothing: the operations become part of the traced program.
     """
     if not fast.enabled("eager-programs"):
         return method
@@ -32,7 +32,7 @@ def _relu(x: Array) -> Array:
     return lax.max(x, lax.full_like(x, 0))
 
 
-# JAX's own derivative at 0 and nan is that of `max`: a half, and nan's share.
+# JAX differentiates `max`: at 0 half of the gradient passes, and at nan it is split.
 _relu.defjvps(lambda tangent, out, x: jnp.where(x <= 0, 0, tangent))
 _relu_program = jax.jit(_relu, inline=True)
 
@@ -43,11 +43,11 @@ class JaxActivations(Elementwise, Activations):
     # ---- composites of the contract, on native kernels -----------------------------------------------------------
 
     def relu(self, x: Array) -> Array:
-        return _relu_program(x)  # a maximum, unlike a choice, XLA computes together with the products around it
+        return _relu_program(x)  # XLA fuses a maximum with the products around it, but not a `where`
 
-    # ---- composites of the contract, as they are -----------------------------------------------------------------
-    # Those that give the same bits in one program as one by one (with the default flags of XLA): gelu does not, of
-    # which XLA fuses products and sums.
+    # ---- composites of the contract, compiled --------------------------------------------------------------------
+    # Only composites that give the same bits compiled as eagerly, with XLA's default flags. gelu is not among them,
+    # because XLA fuses its products and sums.
 
     elu = one_program(Activations.elu)
     hard_sigmoid = one_program(Activations.hard_sigmoid)

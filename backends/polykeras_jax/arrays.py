@@ -32,15 +32,15 @@ def name_of(dtype: np.dtype[Any]) -> str:
 
 
 def has_64_bits() -> bool:
-    """Return whether JAX is in its 64-bit mode, here and now."""
+    """Return whether JAX is in 64-bit mode in this context."""
     return jax.dtypes.canonicalize_dtype("int64") == "int64"
 
 
 def native_dtype(dtype: str) -> np.dtype[Any]:
-    """Return the NumPy dtype that JAX takes for a dtype that was asked for.
+    """Return the NumPy dtype that JAX uses for a requested dtype.
 
     Raises:
-        TypeError: a 64-bit dtype while JAX is in 32-bit mode, in which it would only narrow the values.
+        TypeError: a 64-bit dtype is requested in 32-bit mode, where JAX would narrow the values.
     """
     if dtype in NARROWED and not has_64_bits():
         raise TypeError(f"dtype {dtype!r} {_X64_HINT}, or ask for {NARROWED[dtype]!r}.")
@@ -48,17 +48,17 @@ def native_dtype(dtype: str) -> np.dtype[Any]:
 
 
 def held_dtype(dtype: str) -> str:
-    """Return the dtype in which JAX holds host data of `dtype`: one of 32 bits instead of 64 in 32-bit mode."""
+    """Return the dtype in which JAX stores host data of `dtype`: 32 bits instead of 64 in 32-bit mode."""
     return dtype if has_64_bits() else NARROWED.get(dtype, dtype)
 
 
 def strong(x: Array) -> Array:
-    """Return `x` without JAX's "weak type", the mark of a Python scalar that would make two equal dtypes differ."""
+    """Return `x` without JAX's "weak type", which marks Python scalars and makes equal dtypes compare as different."""
     return lax.convert_element_type(x, x.dtype)
 
 
 def settled(x: Any, like: Array) -> Array:
-    """Return `x`, which takes the place of `like`, in its dtype if that is what a Python scalar would become there."""
+    """Return `x` as a replacement for `like`: in its dtype, if `x` is weakly typed and promotes to that dtype."""
     x = jnp.asarray(x)
     if x.weak_type:
         kind = {"b": "bool", "i": "int*", "f": "float*", "c": "complex*"}[x.dtype.kind]
@@ -68,7 +68,7 @@ def settled(x: Any, like: Array) -> Array:
 
 
 def split_arrays(structure: Any) -> tuple[list[Array], Callable[[list[Array]], Any]]:
-    """Return the JAX arrays of a tree, and a function that puts others in their place beside the remaining leaves."""
+    """Return the JAX arrays of a tree, and a function that rebuilds the tree around new arrays."""
     leaves, definition = nested.flatten_with_def(structure)
     places = [i for i, leaf in enumerate(leaves) if isinstance(leaf, jax.Array)]
 
@@ -82,7 +82,7 @@ def split_arrays(structure: Any) -> tuple[list[Array], Callable[[list[Array]], A
 
 
 def _host_array(x: Any, dtype: str | None) -> np.ndarray:
-    """Return host data as a NumPy array of a dtype that JAX holds as it is."""
+    """Return host data as a NumPy array of a dtype that JAX can store."""
     host = np.asarray(x)
     name = name_of(host.dtype.newbyteorder("="))
     if name not in dtypes.ALL:
@@ -91,10 +91,10 @@ def _host_array(x: Any, dtype: str | None) -> np.ndarray:
         target = native_dtype(dtype)
     elif isinstance(x, np.ndarray | np.generic) or not isinstance(x, list | tuple | int | float | complex):
         target = native_dtype(held_dtype(name))
-    else:  # Python numbers have no width of their own
+    else:  # Python numbers have no width
         target = native_dtype({"float64": config.floatx(), "int64": "int32", "complex128": "complex64"}.get(name, name))
         if name == "int64":
-            return np.asarray(x, target)  # raises OverflowError where a number does not fit
+            return np.asarray(x, target)  # raises OverflowError if a number does not fit
     if np.iscomplexobj(host) and target.kind in "fiu":
         host = np.real(host)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -102,20 +102,20 @@ def _host_array(x: Any, dtype: str | None) -> np.ndarray:
 
 
 def is_whole(x: Array) -> bool:
-    """Return whether an array is not part of one that is spread over devices: of that, JAX's types tell."""
+    """Return whether an array is not sharded over devices; a sharded array's JAX type says so."""
     sharding = getattr(x.aval, "sharding", None)
     return sharding is None or sharding.mesh.empty
 
 
 def on_cpu() -> bool:
     """Return whether new work goes to the CPU."""
-    settings: Any = jax.config  # whose `values` would be a dict of all of them, made each time: 5 us
+    settings: Any = jax.config  # not its `values`, which builds a dict of all settings each time
     device = settings.jax_default_device  # a device, the name of a platform, or None
     return (getattr(device, "platform", device) or jax.default_backend()) == "cpu"
 
 
 def _adopted(host: np.ndarray) -> Array:
-    """Return a copy made by NumPy, in memory that JAX takes over: five times as fast as a copy by JAX (40 MB: 8 ms)."""
+    """Return a copy that NumPy makes in memory that JAX takes over, several times as fast as a copy by JAX."""
     return jax.device_put(aligned_copy(host), may_alias=True)
 
 
@@ -127,10 +127,10 @@ def _named_devices() -> dict[str, Any]:
 
 
 def find_device(name: str) -> Any:
-    """Return the device called `name`, such as `"gpu:0"`, or the first of a kind, such as `"gpu"`.
+    """Return the device named `name`, such as `"gpu:0"`, or the first of a kind, such as `"gpu"`.
 
     Raises:
-        ValueError: there is none.
+        ValueError: no such device exists.
     """
     known = _named_devices()
     for full_name, device in known.items():
@@ -144,7 +144,7 @@ class JaxArrays(Arrays):
 
     @property
     def unsupported_dtypes(self) -> dict[str, str]:
-        """Dtypes that JAX has not in its 32-bit mode."""
+        """The dtypes that JAX lacks in 32-bit mode, each with a hint."""
         if has_64_bits():
             return {}
         return {wide: f"{_X64_HINT}, or use {narrow!r}." for wide, narrow in NARROWED.items()}
@@ -166,12 +166,12 @@ class JaxArrays(Arrays):
         return _adopted(host) if is_worth_copying(host) and on_cpu() else jnp.asarray(host)
 
     def place(self, x: Any) -> Array:
-        # `jnp.array(x, copy=True)` would compile a copy for each shape, 10 ms each in a model's first step.
+        # `jnp.array(x, copy=True)` would compile a copy for each shape, which slows a model's first step.
         if isinstance(x, Tracer):
             return x
         if isinstance(x, jax.Array):
             return jax.device_put(x, may_alias=False)
-        return jax.device_put(np.array(_host_array(x, None)))  # JAX may read NumPy's memory in place: not the caller's
+        return jax.device_put(np.array(_host_array(x, None)))  # a copy, because JAX may use NumPy's memory in place
 
     def borrows_in_place(self, x: Any) -> bool:
         fits = can_be_lent(x) and (x.dtype.itemsize < 8 or has_64_bits())
@@ -181,7 +181,7 @@ class JaxArrays(Arrays):
         return jax.device_put(x, may_alias=True) if self.borrows_in_place(x) else self.asarray(x)
 
     def to_numpy(self, x: Array) -> np.ndarray:
-        value = lax.stop_gradient(x) if isinstance(x, Tracer) else x  # in an eager gradient this is the array itself
+        value = lax.stop_gradient(x) if isinstance(x, Tracer) else x  # in an eager gradient, this is the array itself
         if isinstance(value, Tracer):
             raise TypeError(
                 "Expected an array with values; received one that stands for a value inside a compiled or mapped "

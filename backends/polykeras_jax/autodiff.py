@@ -18,15 +18,15 @@ from polykeras.backend.families.autodiff import Autodiff
 from polykeras.backend.spec import Array
 from polykeras_jax.arrays import split_arrays
 
-# How many custom gradients are being traced around this place. A gradient may call its own function again, without
-# end; from the third derivative on JAX's lazy form takes over, in which nothing traced may be closed over.
+# How many custom gradients are being traced at this point. A gradient may call its own function without end, so from
+# the third derivative on, JAX's lazy form takes over. That form cannot close over traced values.
 _depth: ContextVar[int] = ContextVar("polykeras_jax_custom_gradient", default=0)
 _MOST_NESTED = 2
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _attach(backward: Callable[..., Any], args: Any, residuals: Any, out: Any) -> Any:
-    """Return `out`, whose gradient is `backward(args, residuals, upstream)` in `args` and zero in all else."""
+    """Return `out` with the gradient `backward(args, residuals, upstream)` for `args`, and zero for everything else."""
     return out
 
 
@@ -48,7 +48,7 @@ def _takes_upstream_by_name(grad: Callable[..., Any]) -> bool:
 
 
 def _cotangent(arg: Array, gradient: Array) -> Array | None:
-    """Return a gradient as JAX wants that of `arg`: of its shape and dtype, and none for integers."""
+    """Return the gradient of `arg` as JAX expects it: in the shape and dtype of `arg`, or None for integers."""
     if not jnp.issubdtype(arg.dtype, jnp.inexact):
         return None
     return jnp.broadcast_to(gradient, arg.shape).astype(arg.dtype)
@@ -77,7 +77,7 @@ class JaxAutodiff(Autodiff):
                     "value_and_grad: expected the function to return a float scalar first; received "
                     f"{self.dtype(value)} of shape {value.shape}."
                 )
-            leaves, rebuild = split_arrays(aux)  # JAX takes arrays only: other leaves go round by `rebuild`
+            leaves, rebuild = split_arrays(aux)  # JAX accepts only arrays: `rebuild` carries the other leaves
             return value, leaves
 
         (value, leaves), gradients = jax.value_and_grad(scalar_fn, has_aux=True)(list(arrays))
@@ -100,7 +100,7 @@ class JaxAutodiff(Autodiff):
                 results = result if isinstance(result, list | tuple) else (result,)
                 return [0.0 if gradient is None else gradient for gradient in results]
 
-            # `grad` closes over values of this very trace, which custom_vjp forbids: take them out as residuals.
+            # `grad` closes over values of this trace, which custom_vjp forbids: pass them as residuals.
             token = _depth.set(_depth.get() + 1)
             try:
                 traced = jax.make_jaxpr(call_grad)(out)
@@ -120,8 +120,8 @@ class JaxAutodiff(Autodiff):
         return with_gradient
 
     def _closed_gradient(self, f: Callable[..., Any]) -> Callable[..., Any]:
-        # `custom_gradient` above leaves a tape of `f` behind, for arrays that `f` closes over. JAX's own does not; back
-        # through the scan of a recurrent layer that tape cannot even be followed (jax 0.10.2).
+        # `custom_gradient` above keeps a tape of `f` for arrays that `f` closes over; JAX's own does not. JAX cannot
+        # follow that tape back through the scan of a recurrent layer (jax 0.10.2).
         def with_gradient(*args: Array) -> Any:
             out, grad = f(*args)
             # JAX gives the gradients of a tuple as a tuple.

@@ -1,4 +1,4 @@
-"""The jax backend: the families of the contract, put together."""
+"""The JAX backend: all families of the contract combined."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class JaxBackend(
 ):
     """JAX behind the contract.
 
-    Nothing that changes numbers on a CPU is set in `jax.config`: 64-bit dtypes and the platform are the user's choice.
+    Nothing in `jax.config` that changes numbers on a CPU is set: 64-bit dtypes and the platform are the user's choice.
     """
 
     name = "jax"

@@ -1,4 +1,4 @@
-"""In which thread JAX runs programs for the CPU."""
+"""The thread in which JAX runs programs for the CPU."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ _OPTION = "jax_cpu_enable_async_dispatch"
 
 
 def run_where_called() -> None:
-    """Have programs for the CPU run in the thread that calls them, from the first one of the process on.
+    """Make JAX run programs for the CPU in the calling thread, from the first program of the process on.
 
-    JAX has them run by a thread of its own, so that the caller can go on meanwhile. We wait for what they return: a
-    chunk of steps, a prediction. To wake the one thread and then the other takes as long as a small model's prediction
-    does by itself, and what that thread frees of blocks of more than 64 MB goes back to the system, from which it comes
-    page by page for the next step (see `polykeras.backend.host_memory`). Also, a host callback within such a program
-    that calls JAX may hang (https://github.com/jax-ml/jax/issues/24255, 25861).
+    By default a thread of JAX runs them, so that the caller can continue. We always wait for the result: a chunk of
+    steps, or a prediction. Waking that thread and being woken takes as long as a small model's prediction itself.
+    Blocks of more than 64 MB that this thread frees go back to the system, and the next step must fetch them page by
+    page (see `polykeras.backend.host_memory`). A host callback that calls JAX within such a program may also hang
+    (https://github.com/jax-ml/jax/issues/24255, 25861).
 
-    Nothing changes where the process has used JAX's client for the CPU before, on other devices, where the environment
-    names the option (`JAX_CPU_ENABLE_ASYNC_DISPATCH`), and with `POLYKERAS_FAST=0`.
+    This has no effect if the process has already used JAX's CPU client, on other devices, if the environment variable
+    `JAX_CPU_ENABLE_ASYNC_DISPATCH` is set, or with `POLYKERAS_FAST=0`.
     """
     if fast.enabled("caller-thread") and _OPTION.upper() not in os.environ:
         jax.config.update(_OPTION, False)

@@ -1,4 +1,4 @@
-"""Programs for XLA: with which options they are compiled, and what one may count on while they are traced."""
+"""Compilation with XLA: its options, and what traced code may rely on."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ T = TypeVar("T")
 
 _LEVEL = "xla_backend_optimization_level"
 _LIBRARY = "xla_cpu_experimental_ynn_fusion_type"
-# What XLA leaves to the library YNNPACK by itself (jax 0.10), but for convolutions. Options of a program replace the
-# list; `XLA_FLAGS` alone knows a form that takes one from it.
+# The operations that XLA gives to the library YNNPACK by default (jax 0.10), without convolutions. A program's options
+# replace this list as a whole; only `XLA_FLAGS` can remove one entry.
 _WITHOUT_CONVOLUTIONS = "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT,LIBRARY_FUSION_TYPE_REDUCE"
 
 _OPTIONS = ("jax_default_prng_impl", "jax_high_dynamic_range_gumbel", "jax_debug_nans", "jax_debug_infs")
@@ -34,29 +34,29 @@ _kernels: ContextVar[bool] = ContextVar("polykeras_jax_convolution_kernels", def
 
 
 def has_convolution_kernels() -> bool:
-    """Return whether what is traced now is compiled so that XLA's own kernels compute its convolutions."""
+    """Return whether XLA's own kernels will compute the convolutions of the program being traced."""
     return _kernels.get()
 
 
 def step_options() -> dict[str, Any]:
-    """Return how XLA is to compile steps; a level in the environment's `XLA_FLAGS` counts more.
+    """Return XLA's options for steps; an optimization level in `XLA_FLAGS` takes precedence.
 
-    LLVM's third level, XLA's default, takes longer than the second and makes small steps slower: in the step of a text
-    CNN 0.7 s are spent instead of 0.4, and two small inputs with an embedding train at 0.107 ms a step, not 0.084.
+    LLVM's second level compiles faster than the third, which is XLA's default, and small steps run faster too.
     """
     tuned = not on_cpu() or _LEVEL in os.environ.get("XLA_FLAGS", "")
     return {} if tuned or not fast.enabled("second-level") else {_LEVEL: 2}
 
 
 def compiled(fn: Callable[..., Any], options: dict[str, Any] | None = None, **jit: Any) -> Callable[..., Any]:
-    """Return `fn` compiled with options.
+    """Compile `fn` with options.
 
-    As part of another program it is compiled with that: JAX takes options at the outermost level only.
+    Inside another program, `fn` is compiled with the options of that program, because JAX accepts options only at the
+    outermost level.
 
     Args:
         fn: the function.
-        options: those of XLA; more are added for convolutions.
-        **jit: what else `jax.jit` is told.
+        options: XLA's options; the options for convolutions are added.
+        **jit: further arguments of `jax.jit`.
     """
     kernels = _kernel_options()
     outer_options = {**(options or {}), **kernels} or None
@@ -70,7 +70,7 @@ def compiled(fn: Callable[..., Any], options: dict[str, Any] | None = None, **ji
         return fn(*args, **kwargs)
 
     def programs() -> tuple[Any, Any]:
-        """Return the function for the outermost level, and for others, with caches of their own."""
+        """Return one function for the outermost level and one for inside other programs, each with its own cache."""
         traced = fixed_by_tracing(traced_with(_kernels, bool(kernels), counted))
         part = fixed_by_tracing(traced_with(_kernels, False, counted))
         how: dict[str, Any] = {"static_argnames": static} if _looks_for_nan() else jit
@@ -81,13 +81,13 @@ def compiled(fn: Callable[..., Any], options: dict[str, Any] | None = None, **ji
     @wraps(fn)
     def run(*args: Any, **kwargs: Any) -> Any:
         nonlocal here, traces
-        if traces > lru_cache.PROGRAMS:  # JAX drops what it keeps for a function all at once, with the function
+        if traces > lru_cache.PROGRAMS:  # JAX frees the traces of a function only all at once
             traces = 0
             here = for_settings(programs)
         outer, inner = here()
         try:
             return outer(*args, **kwargs)
-        except ValueError as error:  # arguments do not tell: those of a part may all be constants
+        except ValueError as error:  # the arguments cannot tell: inside a program they may all be constants
             if "`compiler_options` can only be passed to top-level" not in str(error):
                 raise
         return inner(*args, **kwargs)
@@ -102,9 +102,9 @@ def compiled(fn: Callable[..., Any], options: dict[str, Any] | None = None, **ji
 
 
 def for_settings(make: Callable[[], T]) -> Callable[[], T]:
-    """Return a function that gives what `make` makes, once for each state of some options of JAX.
+    """Cache the result of `make` for each state of certain options of JAX.
 
-    They are those that change a program, and for which `jax.jit` does not make another one (jax 0.10).
+    These options change a program, but `jax.jit` does not recompile for them (jax 0.10).
     """
     made: dict[Any, T] = {}
 
@@ -119,10 +119,10 @@ def for_settings(make: Callable[[], T]) -> Callable[[], T]:
 
 
 def for_programs(make: Callable[[], T]) -> Callable[[], T]:
-    """Return a function that gives a part of programs, as `for_settings` does, where each is traced.
+    """Cache a part of programs, as `for_settings` does, for use wherever a program is traced.
 
-    The part is traced once for all programs that have it. JAX keeps these traces as long as the part, so that it is
-    made anew after as many programs as are kept.
+    The part is traced once for all programs that contain it. JAX keeps the traces as long as the part lives, so a new
+    part is made after every `lru_cache.PROGRAMS` programs.
     """
     here, programs = for_settings(make), 0
 
@@ -137,22 +137,22 @@ def for_programs(make: Callable[[], T]) -> Callable[[], T]:
 
 
 def _looks_for_nan() -> bool:
-    """Return whether JAX looks for numbers that are not finite.
+    """Return whether JAX checks for non-finite numbers.
 
-    Then it calls again what gave one, step by step, with the same arguments: nothing must have been donated.
+    If it does, JAX calls a failed function again, step by step, with the same arguments, so they must not be donated.
     """
     settings: Any = jax.config
     return settings.jax_debug_nans or settings.jax_debug_infs
 
 
 def _kernel_options() -> dict[str, Any]:
-    """Return the options with which XLA's own kernels compute convolutions.
+    """Return the options that make XLA's own kernels compute convolutions.
 
-    Since YNNPACK computes them, in jax 0.10, they take up to five times as long: 77 ms, not 15, for 32 images of 32x32
-    with 64 channels and as many filters of 3x3 on two cores. One that a maximum of windows or a sum follows stays with
-    the library, which then computes both at once.
+    In jax 0.10, YNNPACK computes convolutions by default, and takes up to five times as long. Convolutions that are
+    followed by a pooling maximum or a sum stay with YNNPACK, which fuses the two.
 
-    None off the CPU, where the environment names the option, where this XLA has none, and with `POLYKERAS_FAST=0`.
+    The result is empty off the CPU, if the environment sets the option, if this XLA lacks it, and with
+    `POLYKERAS_FAST=0`.
     """
     if not on_cpu() or not fast.enabled("convolution-kernels") or _LIBRARY in os.environ.get("XLA_FLAGS", ""):
         return {}
@@ -161,7 +161,7 @@ def _kernel_options() -> dict[str, Any]:
 
 @functools.lru_cache
 def _knows(option: str, value: str) -> bool:
-    """Return whether this XLA has an option with such a value."""
+    """Return whether this XLA accepts the option with this value."""
     try:
         jax.jit(lambda: 0, compiler_options={option: value}).lower().compile()
     except jax.errors.JaxRuntimeError as error:

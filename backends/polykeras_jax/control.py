@@ -17,19 +17,19 @@ from polykeras_jax.loops import in_loop
 class JaxControl(Control):
     """See `polykeras.backend.families.control`.
 
-    Values that a loop carries lose their weak type, which would not last.
+    Values that a loop carries lose their weak type, because it would not survive an iteration.
     """
 
     def _arrays(self, structure: Any) -> Any:
         return jax.tree.map(lambda leaf: strong(self.asarray(leaf)), structure)
 
     def _carried(self, old: Any, new: Any) -> Any:
-        """Return `new` with each weakly typed leaf in the dtype of its forerunner; JAX reports other differences."""
+        """Return `new` with each weakly typed leaf cast to the dtype of the old leaf; JAX reports other differences."""
         same = jax.tree.structure(old) == jax.tree.structure(new)
         return jax.tree.map(settled, new, old) if same else new
 
     def cond(self, pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
-        if not self.is_traced(pred):  # the value is known: nothing to compile
+        if not self.is_traced(pred):  # the value is known, so nothing needs compiling
             return self._arrays(true_fn() if bool(pred) else false_fn())
         return lax.cond(pred, lambda: self._arrays(true_fn()), lambda: self._arrays(false_fn()))
 

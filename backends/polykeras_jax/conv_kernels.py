@@ -1,10 +1,9 @@
-"""A convolution whose gradients are convolutions that XLA has kernels for on the CPU, in loops too.
+"""A convolution primitive for the CPU that uses XLA's fast kernels, for its gradients too, and inside loops.
 
-XLA brings convolutions into the form that its kernels take, but only in the entry of a program: the gradients that JAX
-forms of its own take another one, and in a loop, as a chunk of training steps is, plain code computes them instead
-(https://github.com/jax-ml/jax/issues/12868). The kernel's gradient of 32 filters of 3x3 on 64 images of 14x14 takes 146
-ms so, and 2 ms in the form below (jax 0.10.2, 2 cores). As the gradients are convolutions of this kind again, so are
-theirs.
+XLA rewrites convolutions into the form that its kernels need only at the entry of a program. JAX's own gradients have
+another form, and inside a loop, such as a chunk of training steps, XLA compiles slow plain code for them
+(https://github.com/jax-ml/jax/issues/12868). Here the gradients are written in the kernels' form. They are convolutions
+of this primitive again, so higher derivatives are fast too.
 """
 
 from __future__ import annotations
@@ -28,16 +27,15 @@ from polykeras_jax.loops import inside_loop
 from polykeras_jax.private import CAN_DEFINE_PRIMITIVES, define_product, primitive
 from polykeras_jax.windows import pad
 
-# Numbers under one place of the window, below which a product with the slices of the input is faster: 64 images of
-# 28x28 with one channel and 32 filters of 3x3 take 0.5 ms so, and 1.7 with the kernel; with eight channels 3.1 and 2.4.
+# With fewer numbers than this under one window, a product with slices of the input is faster than the kernel.
 _FEW = 64
-_LARGE = 2**24  # numbers that those slices must not have: they lie in memory, window times the input
+_LARGE = 2**24  # the slices are stored, window size times the input: from this size on they take too much memory
 
 _conv = primitive("polykeras_conv")
 
 
 def has_kernel(x: Array, kernel: Array, groups: int) -> bool:
-    """Return whether a convolution in the program that is traced now is for `conv`: XLA has a kernel, or a product."""
+    """Return whether `conv` should compute a convolution in the program that is being traced."""
     return (
         CAN_DEFINE_PRIMITIVES
         and has_convolution_kernels()
@@ -51,10 +49,10 @@ def has_kernel(x: Array, kernel: Array, groups: int) -> bool:
 
 
 def _is_for_library(kernel: Array) -> bool:
-    """Return whether the library YNNPACK may compute a convolution together with what follows, in less time than alone.
+    """Return whether YNNPACK can fuse a convolution with what follows, which is then faster than the kernel.
 
-    A prediction's first layer with 32 filters on one channel, a relu and a maximum of windows take two thirds of the
-    time so. The library takes no convolution of 16 filters or fewer, and none along one axis.
+    An example is a prediction's first layer on one channel, followed by relu and max pooling. YNNPACK takes no
+    convolution with 16 filters or fewer, and none along a single axis.
     """
     *window, _, filters = kernel.shape
     fused = len(window) == 2 and prod(window) > 1 and filters > 16
@@ -66,14 +64,14 @@ def _is_few(kernel: Array) -> bool:
 
 
 def conv(x: Array, kernel: Array, strides: Sequence[int], padding: Padding, dilation: Sequence[int]) -> Array:
-    """Return the convolution of `(batch, *spatial, depth)` and `(*window, depth, filters)`."""
+    """Return the convolution of inputs `(batch, *spatial, depth)` with a kernel `(*window, depth, filters)`."""
     cropped = [(min(before, 0), min(after, 0)) for before, after in padding]
     padding = tuple((max(before, 0), max(after, 0)) for before, after in padding)
     return _conv.bind(pad(x, cropped), kernel, strides=tuple(strides), padding=padding, dilation=tuple(dilation))
 
 
 def dimension_numbers(rank: int) -> tuple[str, str, str]:
-    """Return the order of axes that is ours, and that of XLA's kernels."""
+    """Return the order of axes of inputs, kernel and outputs, which XLA's kernels use too."""
     axes = "DHW"[-rank:]
     return f"N{axes}C", f"{axes}IO", f"N{axes}C"
 
@@ -88,7 +86,7 @@ def native_conv(
     spread: Sequence[int] | None = None,
     groups: int = 1,
 ) -> Array:
-    """Return the convolution as JAX has it; the inputs may be spread by zeros, as between strides."""
+    """Return JAX's own convolution; `spread` dilates the inputs with zeros, as in a strided convolution's gradient."""
     return lax.conv_general_dilated(
         x,
         kernel,
@@ -106,14 +104,14 @@ def _products(x: Array, kernel: Array, *, strides: Any, padding: Any, dilation: 
 
 
 def _compute(x: Array, kernel: Array, *, padding: Any, **geometry: Any) -> Array:
-    """Compute a convolution on the CPU: what a program is made of."""
+    """Compute a convolution on the CPU; programs are lowered from this function."""
     window, spatial = kernel.shape[:-2], x.shape[1:-1]
     places = prod(window)
     if 0 not in _shape(x, kernel, padding=padding, **geometry):
         if places == 1 or (_is_few(kernel) and x.size * places < _LARGE):
             return _products(x, kernel, padding=padding, **geometry)
         if any(w > n for w, n in zip(window, spatial, strict=True)):
-            # Else XLA exchanges a small input and its larger kernel, for which it has no kernel: 529 ms for 10.
+            # Otherwise XLA swaps a small input with its larger kernel, and has no fast kernel for that form.
             x, padding = lax.optimization_barrier(pad(x, padding)), [(0, 0)] * len(window)
     return native_conv(x, kernel, padding=padding, **geometry)
 
@@ -131,7 +129,7 @@ def _type(x: Any, kernel: Any, **geometry: Any) -> Any:
 
 
 def _gradient_of_inputs(upstream: Array, x: Any, kernel: Array, *, strides: Any, padding: Any, dilation: Any) -> Array:
-    """Return the convolution of the upstream, spread by the strides, with the kernel from back to front."""
+    """Return the gradient of the inputs: `upstream`, spread by the strides, convolved with the flipped kernel."""
     if upstream.size == 0:
         return jnp.zeros(x.aval.shape, upstream.dtype)
     rank = len(strides)
@@ -147,7 +145,7 @@ def _gradient_of_inputs(upstream: Array, x: Any, kernel: Array, *, strides: Any,
 
 
 def _gradient_of_kernel(upstream: Array, x: Array, kernel: Any, *, strides: Any, padding: Any, dilation: Any) -> Array:
-    """Return the convolution of the inputs with the upstream, in which channels and batch change places."""
+    """Return the gradient of the kernel: the inputs convolved with `upstream`, with channels and batch swapped."""
     if upstream.size == 0:
         return jnp.zeros(kernel.aval.shape, upstream.dtype)
     rank = len(strides)
@@ -164,7 +162,7 @@ def _gradient_of_kernel(upstream: Array, x: Array, kernel: Any, *, strides: Any,
 
 
 def _over_batches(arrays: Any, axes: Any, **geometry: Any) -> tuple[Array, int]:
-    """Return the convolutions over a further axis: as one of more inputs, or as products."""
+    """Return the convolutions over an additional batch axis: one convolution of more inputs, or products."""
     x, kernel = arrays
     if axes[1] is None:
         x = jnp.moveaxis(x, axes[0], 0)

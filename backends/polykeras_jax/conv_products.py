@@ -1,4 +1,4 @@
-"""Convolutions as products of slices: where XLA has no fast kernel, and where there are few numbers under a window."""
+"""Convolutions as matrix products of slices, for cases without a fast XLA kernel and for small windows."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from jax import lax
 from polykeras.backend.spec import Array
 from polykeras_jax.windows import along, at_place, columns, shifted
 
-_SMALL = 25  # places of a window that is summed row by row
+_SMALL = 25  # the largest number of places in a window that is summed row by row
 
 
 @partial(jax.jit, static_argnums=(2, 3, 4))
-@partial(jax.checkpoint, static_argnums=(2, 3, 4))  # else each layer's slices, window times its input, would be kept
+@partial(jax.checkpoint, static_argnums=(2, 3, 4))  # keeps no slices, which are window size times the input
 def conv_products(x: Array, kernel: Array, strides: tuple[int, ...], dilation: tuple[int, ...], groups: int) -> Array:
-    """Return the convolution of a padded array as products of its slices: one matrix product where `groups` is 1."""
+    """Return the convolution of a padded array as products of its slices: one matrix product if `groups` is 1."""
     *window, depth, filters = kernel.shape
-    size = prod(window) * depth  # no -1 below: there may be no rows
+    size = prod(window) * depth  # explicit, because -1 cannot be inferred if there are no rows
     if depth == 1 and groups > 1:
         return _depthwise(jnp.repeat(x, filters // groups, -1), kernel.reshape(*window, filters), strides, dilation)
     if groups == 1:
-        # The barrier keeps the kernel's rows as they are, so that its gradient is (gradients.T @ columns).T, which
-        # takes 1.2 ms where (columns.T @ gradients) takes 1.5.
+        # The barrier keeps the kernel's rows as they are. Its gradient is then (gradients.T @ columns).T, which is
+        # faster than (columns.T @ gradients).
         rows = lax.optimization_barrier(kernel.reshape(size, filters).T)
         under = columns(x, window, strides, dilation)
         return under.reshape(*under.shape[: len(window) + 1], size) @ rows.T
@@ -38,16 +38,15 @@ def conv_products(x: Array, kernel: Array, strides: tuple[int, ...], dilation: t
 def _depthwise(x: Array, kernel: Array, strides: tuple[int, ...], dilation: tuple[int, ...]) -> Array:
     """Return the convolution of each channel by itself: a sum of elementwise products, which XLA fuses.
 
-    There is nothing to contract. Small windows of two axes that move by one place are summed row by row, over the last
-    axis once for all rows: XLA compiles that in four fifths of the time, and a step takes as long or less (5x5: 12 to
-    4.5 ms, jax 0.10.2). With strides it would compute rows that nobody wants; over three axes, or large windows, it
-    takes longer.
+    Small windows over two axes with stride 1 are summed row by row: over the last axis once for all rows, then over the
+    first. XLA compiles this faster, and steps are at least as fast. With strides this would compute rows that are not
+    needed, and for three axes or large windows it is slower.
 
     Args:
-        x: padded, with as many channels as filters.
-        kernel: `(*window, filters)`.
-        strides: one an axis.
-        dilation: one an axis.
+        x: padded inputs, with as many channels as filters.
+        kernel: an array `(*window, filters)`.
+        strides: one for each axis.
+        dilation: one for each axis.
     """
     window, filters = kernel.shape[:-1], kernel.shape[-1]
     if len(window) == 2 and set(strides) == {1} and prod(window) <= _SMALL:
@@ -64,7 +63,7 @@ def conv_transpose_products(
 ) -> Array:
     """Return the transposed convolution: one matrix product, whose parts are spread by the strides and summed.
 
-    Axis by axis, as `columns`.
+    The axes are handled one after another, as in `columns`.
     """
     *window, filters, channels = kernel.shape
     rank = len(window)

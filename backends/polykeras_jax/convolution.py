@@ -26,8 +26,8 @@ from polykeras_jax.windows import along, pad
 
 
 def _fold_axis(x: Array, axis: int, size: int, stride: int, combine: Callable[[Array, Array], Array]) -> Array:
-    """Return windows along one axis reduced from front to back."""
-    if stride == size:  # windows that tile the axis: a view, cheaper than strided slices in the gradient too
+    """Reduce the windows along one axis, from front to back."""
+    if stride == size:  # windows that tile the axis are a view: cheaper than strided slices, also in the gradient
         count = x.shape[axis] // size
         x = lax.slice_in_dim(x, 0, count * size, axis=axis)
         x = x.reshape(*x.shape[:axis], count, size, *x.shape[axis + 1 :])
@@ -41,7 +41,7 @@ def _fold_axis(x: Array, axis: int, size: int, stride: int, combine: Callable[[A
 
 
 def _first_max(a: Array, b: Array) -> Array:
-    """Return the larger of two; the gradient of a tie goes to `a` alone; nan is larger than all."""
+    """Return the larger of two values; the gradient of a tie goes to `a`, and nan is larger than all numbers."""
     keep = a >= b
     if jnp.issubdtype(a.dtype, jnp.inexact):
         keep |= jnp.isnan(a)
@@ -55,9 +55,9 @@ def _lowest(x: Array) -> Any:
 def _folded(
     x: Array, pool_size: tuple[int, ...], strides: tuple[int, ...], combine: Callable[[Array, Array], Array]
 ) -> Array:
-    """Return windows reduced axis by axis.
+    """Reduce windows axis by axis, the last axis first.
 
-    The last axis is the first: of equal maxima the first in row-major order is the first of the first row that has one.
+    Of equal maxima, the first in row-major order is then the first in the first row that contains it.
     """
     for axis in reversed(range(len(pool_size))):
         x = _fold_axis(x, axis + 1, pool_size[axis], strides[axis], combine)
@@ -65,7 +65,7 @@ def _folded(
 
 
 def _tiles(x: Array, pool_size: tuple[int, ...]) -> Array:
-    """Return windows that tile `x`, with an axis for the places along each: `(batch, *(count, size), channels)`."""
+    """Return windows that tile `x`, with two axes for each spatial axis: `(batch, *(count, size), channels)`."""
     counts = [n // size for n, size in zip(x.shape[1:-1], pool_size, strict=True)]
     used = [slice(count * size) for count, size in zip(counts, pool_size, strict=True)]
     return x[:, *used].reshape(x.shape[0], *chain(*zip(counts, pool_size, strict=True)), x.shape[-1])
@@ -75,10 +75,9 @@ def _tiles(x: Array, pool_size: tuple[int, ...]) -> Array:
 def _max_pool(x: Array, pool_size: tuple[int, ...], strides: tuple[int, ...]) -> Array:
     """Return the maxima of windows.
 
-    Axis by axis in loops, where that takes less time (1.1 ms for 1.5 on 128 images of 26x26x32). But XLA computes it
-    anew for each who reads it, also in another order, as the gradient of a convolution by a kernel does: there, and
-    outside of loops, XLA's own operation, whose result stays. A step of two convolutions takes 27 ms so, and 31 axis
-    by axis; a prediction of three convolutions for 256 images 42 and 105, as a library computes both together.
+    In loops, reducing axis by axis is faster. But XLA repeats that computation for each consumer, such as the gradient
+    of a convolution kernel. With convolution kernels, and outside of loops, XLA's own operation is used: its result is
+    stored, and a library may fuse it with the convolution before it.
     """
     if inside_loop() and not has_convolution_kernels():
         return _folded(x, pool_size, strides, lax.max)
@@ -88,12 +87,12 @@ def _max_pool(x: Array, pool_size: tuple[int, ...], strides: tuple[int, ...]) ->
 
 @_max_pool.defjvp
 def _max_pool_jvp(pool_size: Any, strides: Any, primals: Any, tangents: Any) -> Any:
-    """Let the first of equal maxima in row-major order have the gradient; nan is larger than all."""
+    """Give the gradient to the first of equal maxima in row-major order; nan is larger than all numbers."""
     if pool_size != strides:
         return jax.jvp(lambda x: _folded(x, pool_size, strides, _first_max), primals, tangents)
     out = _max_pool(*primals, pool_size, strides)
-    # One comparison a place, where the folded maximum takes two selections: a tenth of a step of two convolutions.
-    # Places are floats, as the CPU's library reduces those alone.
+    # This takes one comparison for each place, and the folded maximum takes two selections. Places are floats, because
+    # the CPU's library reduces only floats.
     x, tangent = (_tiles(part, pool_size) for part in (*primals, *tangents))
     axes = tuple(range(2, x.ndim - 1, 2))
     places = _tiles(np.arange(prod(pool_size), dtype="float32").reshape(1, *pool_size, 1), pool_size)
@@ -105,11 +104,10 @@ def _max_pool_jvp(pool_size: Any, strides: Any, primals: Any, tangents: Any) -> 
 
 
 def _as_products() -> bool:
-    """Return whether convolutions are written as products where XLA has no fast kernel.
+    """Return whether to write convolutions as products if XLA has no fast kernel for them.
 
-    In loops those are all that `conv_kernels.py` does not take; elsewhere those of groups and of spread inputs
-    (https://github.com/jax-ml/jax/issues/12868). A step of two layers on 128 images of 28x28 took 375 ms with
-    `lax.conv` in a loop and 40 ms so, one depthwise layer 1500 ms and 15 ms (jax 0.10.2, 2 cores).
+    Inside loops these are all convolutions that `conv_kernels.py` does not take; elsewhere those with groups or with
+    spread inputs (https://github.com/jax-ml/jax/issues/12868).
     """
     return on_cpu() and fast.enabled("convolution-products")
 

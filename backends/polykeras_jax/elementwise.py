@@ -20,7 +20,7 @@ def _expm1(x: Array) -> Array:
     return jnp.expm1(x)
 
 
-# JAX's own derivative, `expm1(x) + 1`, is 0 for x below -17.
+# JAX's own derivative, `expm1(x) + 1`, rounds to 0 for x below -17.
 _expm1.defjvps(lambda tangent, out, x: tangent * jnp.exp(x))
 
 
@@ -29,21 +29,21 @@ def _quotient(x1: Array, x2: Array) -> Array:
     return jnp.divide(x1, x2)
 
 
-# JAX's own derivative in the divisor, `-x1 * x2 ** -2`, is 0, inf or nan where the square leaves the range.
+# JAX's own derivative in the divisor, `-x1 * x2 ** -2`, is 0, inf or nan if the square over- or underflows.
 _quotient.defjvps(lambda tangent, out, x1, x2: tangent / x2, lambda tangent, out, x1, x2: -tangent * (out / x2))
 
 
 def _divide(x1: Array, x2: Array) -> Array:
     if not isinstance(x1, Tracer) and not isinstance(x2, Tracer):
-        return jnp.divide(x1, x2)  # nobody differentiates, and a call of the other takes 100 us
-    # Not compiled as one: XLA makes of the two divisions in the derivative one by the square.
+        return jnp.divide(x1, x2)  # nothing is differentiated here, and calling `_quotient` is slow
+    # Not compiled as one program: XLA would turn the two divisions of the derivative into one division by the square.
     dtype = jnp.result_type(x1, x2)
     return _quotient(jnp.asarray(x1, dtype), jnp.asarray(x2, dtype))
 
 
 @partial(jax.jit, inline=True)
 def _abs(x: Array) -> Array:
-    # JAX's gradient at 0 is that of `x`; the sign's is 0 there, and nan at nan.
+    # JAX's gradient of abs at 0 is 1; the sign is 0 there, and nan at nan.
     return x * lax.stop_gradient(lax.sign(x))
 
 
@@ -67,7 +67,7 @@ class JaxElementwise(Elementwise, Logical, Bitwise):
             return jnp.round(x, decimals)
         if decimals >= 0:
             return x
-        # JAX rounds no integers to tens: do so in integers, where halves go to the even multiple.
+        # JAX does not round integers to tens: do so in integer arithmetic, with halves to the even multiple.
         ten = 10**-decimals
         if ten > jnp.iinfo(x.dtype).max:
             return jnp.zeros_like(x)
@@ -129,7 +129,7 @@ class JaxElementwise(Elementwise, Logical, Bitwise):
 
     def power(self, x1: Array, x2: Array) -> Array:
         if jnp.issubdtype(jnp.result_type(x1), jnp.inexact) and not (isinstance(x2, int | float) and x2):
-            # JAX's gradient in x1 is 0 * inf at 0 ** 0: there, use 1 ** 0 in its place.
+            # JAX's gradient in x1 is 0 * inf at 0 ** 0: use 1 ** 0 instead.
             x1 = jnp.where((x1 == 0) & (x2 == 0), jnp.ones_like(x1), x1)
         return jnp.power(x1, x2)
 
@@ -173,4 +173,4 @@ class JaxElementwise(Elementwise, Logical, Bitwise):
     # ---- composites of the contract, on native kernels -----------------------------------------------------------
 
     def sigmoid(self, x: Array) -> Array:
-        return _logistic(x)  # half the time of an LSTM's step, beside the composite
+        return _logistic(x)  # faster than the composite: an LSTM's step takes half the time

@@ -25,7 +25,7 @@ from polykeras_jax.steps import loop_of
 
 
 def _donatable(first: Any, others: Sequence[Any]) -> Any:
-    """Return `first` with each array that occurs again, in itself or in `others`, copied: JAX donates a buffer once."""
+    """Return `first` with arrays copied that it or `others` hold already: JAX donates a buffer only once."""
     seen = set(map(id, others))
 
     def own(leaf: Any) -> Any:
@@ -38,7 +38,7 @@ def _donatable(first: Any, others: Sequence[Any]) -> Any:
 
 
 def _donating(fn: Callable[..., Any], static: Sequence[str] = ()) -> Callable[..., Any]:
-    """Return `fn` compiled with the options of steps, its first argument donated, for each value of static ones."""
+    """Compile `fn` with the options for steps, donating its first argument."""
     program: Any = compiled(fn, step_options(), donate_argnums=0, static_argnames=static)
 
     def run(first: Any, *args: Any, **kwargs: Any) -> Any:
@@ -50,7 +50,7 @@ def _donating(fn: Callable[..., Any], static: Sequence[str] = ()) -> Callable[..
 
 
 def _are_runs(indices: np.ndarray) -> bool:
-    """Return whether the rows of each batch are consecutive rows of the data, and there is at least one."""
+    """Return whether each batch is a run of consecutive rows, of at least one row."""
     return indices.shape[1] > 0 and bool((np.diff(indices) == 1).all())
 
 
@@ -65,7 +65,7 @@ class JaxExecution(Execution):
     def compile(self, fn: Callable[..., Any], donate_first: bool = False) -> Callable[..., Any]:
         if not donate_first:
             return compiled(fn)
-        # A step of training is compiled as in a loop, so that single steps give the numbers of `fit`.
+        # A training step is compiled as in a loop, so that a single step gives the same numbers as `fit`.
         return wraps(fn)(_donating(in_loop(fn)))
 
     def compile_steps(self, step: Step) -> StepRunner:
@@ -74,7 +74,7 @@ class JaxExecution(Execution):
         def run(state: State, data: Any, indices: Array, start: int, stop: int) -> tuple[State, Any]:
             if stop <= start:
                 raise ValueError(f"compile_steps: expected start < stop; received start={start}, stop={stop}.")
-            # Of a stream, whose batches lie one after the other.
+            # The batches of a stream lie one after another in the buffer.
             in_order = isinstance(indices, np.ndarray) and on_cpu() and fast.enabled("slices") and _are_runs(indices)
             return program(list(state), data, indices, np.int32(start), np.int32(stop), in_order=in_order)
 

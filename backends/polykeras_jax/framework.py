@@ -1,4 +1,4 @@
-"""What this backend does with JAX itself."""
+"""Settings and tools of JAX itself."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from polykeras_jax.accelerators import has_accelerators
 
 
 class JaxFramework(Framework):
-    """Settings, profiles and foreign code of JAX, which has no hidden random state to seed."""
+    """Settings, profiles and foreign code of JAX. JAX has no hidden random state to seed."""
 
     def foreign(self, framework: str, wanted_by: str) -> Any:
         if framework != self.name:
@@ -23,7 +23,7 @@ class JaxFramework(Framework):
 
     def set_matmul_precision(self, precision: str | None) -> None:
         chosen = getattr(jax.config, "jax_default_matmul_precision")  # noqa: B009  (no stub)
-        # What decides is whether there is a plugin: to ask for the devices would begin to use them.
+        # Look for a plugin: asking JAX for its devices would initialize them.
         if precision is not None or (chosen is None and has_accelerators()):
             jax.config.update("jax_default_matmul_precision", precision or "highest")
 

@@ -1,4 +1,4 @@
-"""Functions of the host within functions that JAX traces."""
+"""Host functions called from functions that JAX traces."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 
 def on_host(function: Callable[..., Any], arrays: list[Any], spec: Callable[..., tuple[Any, str]]) -> Any:
-    """Return an array for what a function of host arrays will give; see `Provider.on_host`."""
+    """Return the array that a function of host arrays will produce at run time; see `Provider.on_host`."""
     if not any(isinstance(x, jax.core.Tracer) for x in arrays):
         return NotImplemented
     shape, dtype = spec(*(x.shape for x in arrays))

@@ -12,13 +12,13 @@ from polykeras.backend.families.sorting import Sorting
 from polykeras.backend.spec import Array, Shape
 from polykeras_jax.rows import is_added_fast, take_rows
 
-# Of the frameworks' ways with an index out of range, "fill" keeps the contract: the value there is unspecified (nan for
-# floats, which shows), and the gradient of no other element is touched. "clip" would add it to the last element.
+# What happens to an index out of range. "fill" keeps the contract: the value is unspecified (nan for floats, which is
+# easy to see), and no other element's gradient changes. "clip" would add the gradient to the last element.
 _MODE = "fill"
 
 
 def _wide(indices: Array) -> Array:
-    """Return indices in 32 bits at least: a narrow dtype cannot hold `index + size` for a negative index."""
+    """Return indices with at least 32 bits: a narrow dtype cannot hold `index + size` for a negative index."""
     return indices.astype("int32") if indices.dtype.itemsize < 4 else indices
 
 
@@ -27,7 +27,7 @@ class JaxIndexing(Indexing, Sorting):
 
     def take(self, x: Array, indices: Array, axis: int | None = None) -> Array:
         indices = _wide(indices)
-        if indices.size == 0 and x.size == 0 and axis is not None:  # of which jnp.take forgets the indices' shape
+        if indices.size == 0 and x.size == 0 and axis is not None:  # jnp.take loses the shape of the indices here
             place = axis % x.ndim
             return jnp.zeros((*x.shape[:place], *indices.shape, *x.shape[place + 1 :]), x.dtype)
         if axis == 0 and is_added_fast(x, indices):

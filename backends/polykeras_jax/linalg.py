@@ -45,7 +45,7 @@ class JaxLinalg(Linalg):
         return values, vectors
 
     def lu_factor(self, x: Array) -> tuple[Array, Array]:
-        half = x.dtype.itemsize == 2  # which LAPACK has not
+        half = x.dtype.itemsize == 2  # LAPACK has no 16-bit floats
         factors, pivots = jsl.lu_factor(x.astype("float32") if half else x)
         return factors.astype(x.dtype), pivots.astype("int32")
 

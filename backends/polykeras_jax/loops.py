@@ -1,4 +1,4 @@
-"""Knows what is traced as part of a loop, where XLA's kernels for the CPU are others."""
+"""Tracks whether code is traced as part of a loop, in which XLA uses other kernels for the CPU."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _inside: ContextVar[bool] = ContextVar("polykeras_jax_inside_loop", default=Fals
 
 
 def inside_loop() -> bool:
-    """Return whether what is traced now becomes part of a loop."""
+    """Return whether the code being traced becomes part of a loop."""
     return _inside.get()
 
 
 def traced_with(fact: ContextVar[bool], value: bool, fn: F) -> F:
-    """Return a function for which something holds while it is traced."""
+    """Return `fn`, traced with the context variable `fact` set to `value`."""
 
     @wraps(fn)
     def run(*args: Any, **kwargs: Any) -> Any:

@@ -1,4 +1,4 @@
-"""One program over several batches, for functions that a loop does not make slower."""
+"""One program for several batches, for functions that are as fast in a loop."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from polykeras.backend.spec import Array
 from polykeras.backend.steps import State
 from polykeras_jax.compiling import compiled, for_programs
 
-# What XLA computes with other, slow code in a loop on the CPU: convolutions that are not those of `conv_kernels.py`
-# (https://github.com/jax-ml/jax/issues/12868), and windows, which its library computes together with them elsewhere.
+# Operations for which XLA uses slow code inside a loop on the CPU: convolutions other than those of `conv_kernels.py`
+# (https://github.com/jax-ml/jax/issues/12868), and windows, which outside of loops its library fuses with convolutions.
 _SLOW = ("conv_general_dilated", "reduce_window", "select_and_")
 
 
 def over_batches(fn: Callable[[State, Any], Any]) -> BatchesRunner:
-    """Return a function over several batches; see `ExecutionPolicy.compile_batches`."""
+    """Return a function that runs `fn` on several batches; see `ExecutionPolicy.compile_batches`."""
     function_here = for_programs(lambda: jax.jit(fn))
 
     def loop(state: State, batches: Any, count: Array) -> Any:
@@ -46,7 +46,7 @@ def over_batches(fn: Callable[[State, Any], Any]) -> BatchesRunner:
 
 
 def _primitives(jaxpr: Any) -> set[str]:
-    """Return the names of the slow primitives in a jaxpr and in those within it."""
+    """Return the names of the slow primitives in a jaxpr, nested ones included."""
     found = set()
     for equation in jaxpr.eqns:
         if equation.primitive.name.startswith(_SLOW):

@@ -1,8 +1,8 @@
-"""Every private name of JAX that this backend uses, each with what happens without it.
+"""All private names of JAX that this backend uses, and what happens without them.
 
-`jax.extend` and `jax.interpreters` come without a promise from release to release. What is used of them defines
-primitives of our own: convolutions (`conv_kernels.py`) and sums of rows (`rows.py`), whose gradients XLA has fast code
-for. Without one of the names JAX's own operations compute both.
+`jax.extend` and `jax.interpreters` may change in any release. They are used to define primitives of our own:
+convolutions (`conv_kernels.py`) and sums of rows (`rows.py`), with gradients for which XLA has fast code. If one of the
+names is missing, JAX's own operations compute both.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ import jax
 
 from polykeras.backend.private_names import find
 
-_Primitive = find("jax.extend.core:Primitive")  # a primitive's name, how it is computed and what its result is like
-_def_jvp = find("jax.interpreters.ad:defjvp")  # what it makes of a tangent
-_def_bilinear = find("jax.interpreters.ad:defbilinear")  # the same of a product of two, and both transposes
-_transposes = find("jax.interpreters.ad:primitive_transposes")  # what a linear one makes of a gradient
-_Zero = find("jax.interpreters.ad:Zero")  # a gradient of nothing but zeros
-_batchers = find("jax.interpreters.batching:primitive_batchers")  # what `jax.vmap` makes of it
-_register_lowering = find("jax.interpreters.mlir:register_lowering")  # what a program is made of
-_lower_fun = find("jax.interpreters.mlir:lower_fun")  # a lowering from a function
+_Primitive = find("jax.extend.core:Primitive")  # the class of primitives: a name, an implementation, a type rule
+_def_jvp = find("jax.interpreters.ad:defjvp")  # defines how a primitive transforms tangents
+_def_bilinear = find("jax.interpreters.ad:defbilinear")  # the same for a product, with the transposes for both factors
+_transposes = find("jax.interpreters.ad:primitive_transposes")  # how a linear primitive transforms gradients
+_Zero = find("jax.interpreters.ad:Zero")  # a gradient that is all zeros
+_batchers = find("jax.interpreters.batching:primitive_batchers")  # how `jax.vmap` batches a primitive
+_register_lowering = find("jax.interpreters.mlir:register_lowering")  # how a primitive becomes part of a program
+_lower_fun = find("jax.interpreters.mlir:lower_fun")  # makes a lowering from a function
 
 _ALL = (_Primitive, _def_jvp, _def_bilinear, _transposes, _Zero, _batchers, _register_lowering, _lower_fun)
 CAN_DEFINE_PRIMITIVES = all(found is not None for found in _ALL)
-"""Whether there are primitives of our own; otherwise nobody may `bind` one."""
+"""Whether primitives of our own can be defined; if not, nothing may call `bind`."""
 
 
 def primitive(name: str) -> Any:
-    """Return a new primitive, of which JAX knows the name alone; None where there are none."""
+    """Return a new primitive that has only a name so far, or None if primitives cannot be defined."""
     return _Primitive(name) if CAN_DEFINE_PRIMITIVES else None
 
 
@@ -44,14 +44,14 @@ def _define(primitive: Any, fn: Callable[..., Any], shape: Callable[..., Any], b
 def define_linear(
     primitive: Any, fn: Callable[..., Any], shape: Callable[..., Any], slope: Callable[..., Any], gradient: Any
 ) -> None:
-    """Tell JAX all about a function of two arrays that is linear in the first.
+    """Define a function of two arrays that is linear in the first.
 
     Args:
-        primitive: its name in programs; where there are none nothing is done.
-        fn: what a program is made of.
-        shape: the type of what it gives.
-        slope: `(tangent, x, indices, **arguments)`, what it makes of a tangent.
-        gradient: `(upstream, x, indices, **arguments)`, what it makes of a gradient; of `x` there is the type alone.
+        primitive: the primitive; nothing is done if primitives cannot be defined.
+        fn: the implementation.
+        shape: the rule for the type of the result.
+        slope: `(tangent, x, indices, **arguments)`, the tangent of the result.
+        gradient: `(upstream, x, indices, **arguments)`, the gradient of `x`, of which only the type is passed.
     """
     if not CAN_DEFINE_PRIMITIVES:
         return
@@ -77,15 +77,15 @@ def define_product(
     gradients: tuple[Callable[..., Any], Callable[..., Any]],
     batches: Callable[..., Any],
 ) -> None:
-    """Tell JAX all about a function of two arrays that is linear in each.
+    """Define a function of two arrays that is linear in each.
 
     Args:
-        primitive: its name in programs; where there are none nothing is done.
-        fn: what a program is made of.
-        on_cpu: the same for the CPU.
-        shape: the type of what it gives.
-        gradients: for each array `(upstream, x, y, **arguments)`, its gradient; of that array there is the type alone.
-        batches: `(arrays, axes, **arguments)`, what it gives over a further axis, and which that is in there.
+        primitive: the primitive; nothing is done if primitives cannot be defined.
+        fn: the implementation.
+        on_cpu: the implementation for the CPU.
+        shape: the rule for the type of the result.
+        gradients: for each array `(upstream, x, y, **arguments)`, its gradient; only the type of that array is passed.
+        batches: `(arrays, axes, **arguments)`, the result over an additional axis, and the place of that axis in it.
     """
     if not CAN_DEFINE_PRIMITIVES:
         return

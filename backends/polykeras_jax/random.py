@@ -15,7 +15,7 @@ from polykeras.backend.spec import Array, Shape
 
 @partial(jax.jit, static_argnums=1)
 def _triple32(key: Array, shape: tuple[int, ...]) -> Array:
-    """Return the hash of `Backend.random_bits` in native 32-bit words, whose right shift is the logical one."""
+    """Return the hash of `Backend.random_bits`, in unsigned 32-bit words, whose right shift is logical."""
     first, second = lax.bitcast_convert_type(key, jnp.uint32)
     m1, m2, m3 = (jnp.uint32(m & 0xFFFFFFFF) for m in MULTIPLIERS)
     s1, s2, s3, s4 = SHIFTS

@@ -15,7 +15,7 @@ def _axes(axis: Axis) -> int | tuple[int, ...] | None:
 
 
 def _sum_dtype(x: Array, dtype: str | None = None) -> str:
-    """Return the dtype to accumulate in; always given, since JAX alone would choose one by its 64-bit mode."""
+    """Return the dtype to accumulate in; JAX must be told, because its own choice depends on the 64-bit mode."""
     dtype = dtype or dtypes.sum_type(name_of(x.dtype))
     native_dtype(dtype)
     return dtype

@@ -1,4 +1,4 @@
-"""Chunks of training steps, as functions for XLA: the loop is part of the program."""
+"""Chunks of training steps for XLA: the loop is part of the program."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from polykeras_jax.compiling import for_programs
 from polykeras_jax.loops import in_loop
 
 Loop = Callable[..., tuple[State, Any]]
-"""`(state, data, indices, start, stop, in_order) -> (state, logs)`; `in_order`: whether each batch's rows are a run."""
-_LARGE = 2**16  # numbers in the data, from which on XLA may give even a small part of them to several threads
+"""`(state, data, indices, start, stop, in_order) -> (state, logs)`; `in_order`: each batch is a run of rows."""
+_LARGE = 2**16  # numbers in the data; from this size on XLA may copy even a small part in several threads
 
 
 def loop_of(step: Step, asarray: Callable[[Any], Array]) -> Loop:
-    """Return the loop over a step; `asarray` makes arrays of the numbers among its logs."""
+    """Return the loop over a step; `asarray` converts the numbers in its logs to arrays."""
     step_here = for_programs(lambda: _once(step, asarray))
 
     def loop(state: State, data: Any, indices: Array, start: Array, stop: Array, in_order: bool) -> tuple[State, Any]:
@@ -42,7 +42,7 @@ def _logs(logs: dict[str, Any], asarray: Callable[[Any], Array]) -> dict[str, Ar
 
 
 def _once(step: Step, asarray: Callable[[Any], Array]) -> Step:
-    """Return a step that keeps the types of its state, traced once for the shapes of its logs and for the loop."""
+    """Return a step that keeps the types of its state; it is traced once, for its logs' shapes and for the loop."""
 
     @jax.jit
     def once(state: State, batch: Any) -> tuple[State, Any]:
@@ -53,28 +53,27 @@ def _once(step: Step, asarray: Callable[[Any], Array]) -> Step:
 
 
 def _kept(old: State, new: State) -> State:
-    """Return the state after a step with the types of that before."""
+    """Return the state after a step, in the types of the state before it."""
     after = [settled(value, before) for value, before in zip(new, old, strict=False)] + new[len(old) :]
     check_state(specs_of(old, name_of), specs_of(after, name_of))
     return after
 
 
 def _rows(data: Any, row: Array) -> Any:
-    """Return the batch at some rows. They exist: nothing to check in each step."""
+    """Return the batch at the given rows. They exist, so no step checks them."""
     return jax.tree.map(lambda leaf: leaf.at[row].get(mode="promise_in_bounds"), data)
 
 
 def _run(data: Any, row: Array) -> Any:
-    """Return the batch at rows one after the other."""
+    """Return the batch at consecutive rows."""
     return jax.tree.map(lambda leaf: _cut(leaf, row[0], len(row)), data)
 
 
 def _cut(leaf: Array, first: Array, count: int) -> Array:
-    """Return `count` rows from `first` on; of large data in two blocks, which share rows where the count is odd.
+    """Return `count` rows from `first` on; large data are copied in two blocks, which share a row if `count` is odd.
 
-    What is taken of large data at once, or gathered, XLA gives to several threads, however little it is. The rest of
-    the step then runs in the thread that ends last, and waits where that shares a core with another one: beside the
-    thread that reads a stream the small perceptron's step takes 55 us so, and 46 in blocks (jax 0.10.2, 2 cores).
+    XLA uses several threads to slice or gather large data, however few rows it takes. The rest of the step then waits
+    for the last of them, which may share its core with the thread that reads a stream. Blocks avoid this.
     """
     if leaf.size < _LARGE or count == 1:
         return lax.dynamic_slice_in_dim(leaf, first, count)

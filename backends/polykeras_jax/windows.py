@@ -1,4 +1,4 @@
-"""Windows over the spatial axes of an array, as slices of it."""
+"""Windows over the spatial axes of an array, made of slices."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ def pad(x: Array, padding: Padding, value: float = 0) -> Array:
 
 
 def at_place(x: Array, axis: int, place: int, size: int, stride: int, dilation: int = 1) -> Array:
-    """Return what lies under one place of a window along one axis as the window moves along."""
+    """Return the elements that one place of a window covers as the window moves along an axis."""
     count = (x.shape[axis] - dilation * (size - 1) - 1) // stride + 1
     start = place * dilation
     return lax.slice_in_dim(x, start, start + (count - 1) * stride + 1, stride, axis)
 
 
 def along(x: Array, axis: int, size: int, stride: int, dilation: int = 1) -> list[Array]:
-    """Return, for each place of a window along one axis, what lies under it as the window moves along."""
+    """Return, for each place of a window along one axis, the elements that it covers as the window moves."""
     return [at_place(x, axis, place, size, stride, dilation) for place in range(size)]
 
 
 def shifted(x: Array, window: Sequence[int], strides: Sequence[int], dilation: Sequence[int]) -> list[Array]:
-    """Return, for each place of the window in row-major order, what lies under it: `(batch, *spatial', channels)`."""
+    """Return the elements that each place of the window covers, in row-major order: `(batch, *spatial', channels)`."""
     geometry = list(zip(x.shape[1:-1], window, strides, dilation, strict=True))
     spans = [(n - d * (w - 1) - 1) // s * s + 1 for n, w, s, d in geometry]
     parts = []
@@ -44,9 +44,10 @@ def shifted(x: Array, window: Sequence[int], strides: Sequence[int], dilation: S
 
 
 def columns(x: Array, window: Sequence[int], strides: Sequence[int], dilation: Sequence[int]) -> Array:
-    """Return what lies under each place of the window: `(batch, *spatial', *window, channels)`.
+    """Return the elements under each window: `(batch, *spatial', *window, channels)`.
 
-    Axis by axis, so that XLA compiles, and computes, what `x` is made of for each place of the last axis, not for all.
+    The axes are handled one after another, so that XLA compiles and computes the producer of `x` once for each place of
+    the last axis, not for each place of the window.
     """
     rank = len(window)
     for axis in reversed(range(rank)):

@@ -21,7 +21,7 @@ rule(_relu, lambda g, ans, x: where(ans <= 0, 0, g))
 
 
 class NumpyActivations(Activations):
-    """What is worth a primitive of its own."""
+    """Activations that are worth a primitive of their own."""
 
     def relu(self, x: Array) -> Array:
-        return _relu(x)  # 3 ms against 13 with `numpy.where`, for 2.8 million elements
+        return _relu(x)  # several times faster than `numpy.where`

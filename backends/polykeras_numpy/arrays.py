@@ -22,7 +22,7 @@ _DTYPES = {name: dtype for dtype, name in _NAMES.items()}
 
 
 def numpy_dtype(dtype: str) -> np.dtype[Any]:
-    """Return the NumPy dtype of a name; lets autograd know of bfloat16 scalars when they first appear."""
+    """Return the NumPy dtype of a name; on its first use, bfloat16 is registered with autograd."""
     found = _DTYPES.get(dtype)
     if found is None:
         found = dtypes.numpy_dtype(dtype)
@@ -33,7 +33,7 @@ def numpy_dtype(dtype: str) -> np.dtype[Any]:
 
 
 def seen_bfloat16() -> bool:
-    """Return whether an array of dtype bfloat16 can exist: one was asked for, or its dtype."""
+    """Return whether a bfloat16 array can exist, because an array or a dtype was requested."""
     return "bfloat16" in _DTYPES
 
 
@@ -78,7 +78,7 @@ class NumpyArrays(Arrays):
         return self._checked(np.asarray(x), dtype or config.floatx())
 
     def _checked(self, x: np.ndarray, dtype: str | None) -> np.ndarray:
-        """Return a NumPy array in `dtype` (or its own), native and of a dtype we know."""
+        """Return a native NumPy array of a supported dtype: `dtype`, or its own if that is None."""
         name = x.dtype.name
         if name not in dtypes.ALL:
             raise TypeError(f"Expected numbers; received an array of dtype {x.dtype}. Convert it to one of the dtypes "
@@ -98,7 +98,7 @@ class NumpyArrays(Arrays):
         return np.array(self.asarray(x))
 
     def array_types(self) -> tuple[type, ...]:
-        return (ArrayBox,)  # NumPy's own arrays take no attributes
+        return (ArrayBox,)  # NumPy's own arrays accept no attributes
 
     def is_tensor(self, x: Any) -> bool:
         return isinstance(x, (np.ndarray, np.generic, ArrayBox))

@@ -23,7 +23,7 @@ def _takes_positional(grad: Callable[..., Any]) -> bool:
 
 
 class NumpyAutodiff(Autodiff):
-    """Reverse mode on a tape of our own kind (see `polykeras_numpy.tape`)."""
+    """Reverse mode on a tape of polykeras (see `polykeras_numpy.tape`)."""
 
     def stop_gradient(self, variable: Array) -> Array:
         return raw(variable)
@@ -56,7 +56,7 @@ class NumpyAutodiff(Autodiff):
         return untraced(value), nested.map_structure(untraced, aux), grads
 
     def _as_gradient(self, g: Any, x: Array) -> Array:
-        """Return `g` in the dtype of `x`: a user's mixture of widths may have changed it."""
+        """Return `g` in the dtype of `x`: a user's function may mix dtypes of different widths."""
         if g is None:
             return np.zeros(self.shape(x), raw(x).dtype)
         return g if raw(g).dtype == raw(x).dtype else self.cast(g, self.dtype(x))
@@ -72,7 +72,7 @@ class NumpyAutodiff(Autodiff):
 
             inner = [untraced(x) for x in args]
             output, grad = f(*inner, **kwargs)
-            if any(isbox(x) for x in inner):  # an outer tape gets the custom gradient too, and that of `grad`
+            if any(isbox(x) for x in inner):  # an outer tape sees the custom gradient too, and the gradient of `grad`
                 output = call(*inner, **kwargs)
             places = [i for i, x in enumerate(args) if isbox(x) and level_of(x) == level]
             parts = [untraced(x) for x in output] if isinstance(output, (list, tuple)) else [untraced(output)]
@@ -94,13 +94,13 @@ class NumpyAutodiff(Autodiff):
         return call
 
     def remat(self, f: Callable[..., Any]) -> Callable[..., Any]:
-        return f  # the tape of a function this small is not what memory goes to
+        return f  # functions on this backend are small: the tape takes little memory
 
     def vectorized_map(self, function: Callable[[Any], Any], elements: Any) -> Any:
         leaves = nested.flatten(elements)
         lengths = {self.shape(leaf)[0] for leaf in leaves}
         if len(lengths) != 1 or 0 in lengths:
-            raise ValueError(f"vectorized_map needs arrays of one first length of 1 or more; received {lengths}.")
+            raise ValueError(f"vectorized_map: expected the same first length, 1 or more; received {lengths}.")
         results = [function(nested.map_structure(lambda x, i=i: x[i], elements)) for i in range(lengths.pop())]
         return nested.map_structure(lambda *parts: self.stack([self.asarray(p) for p in parts]), *results)
 

@@ -1,4 +1,4 @@
-"""The numpy backend: needs nothing but NumPy and autograd, and is the reference for values and gradients."""
+"""The numpy backend: it needs only NumPy and autograd, and is the reference for values and gradients."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ from polykeras_numpy.shaping import NumpyShaping
 B = TypeVar("B", bound=type[Backend])
 
 _MOVES = frozenset(vars(Shaping)) | {"shape", "ndim", "size", "full", "zeros", "ones", "zeros_like", "ones_like"}
-"""Ops that compute nothing."""
+"""Ops that compute nothing, and so are not guarded."""
 _WIDE = ("ctc_loss", "ctc_decode")
-"""Ops whose floats are float32 at least."""
+"""Ops whose floats have at least 32 bits."""
 
 
 def _narrowed(backend: Backend, result: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Return `result` with wider floats brought back to bfloat16, if that was asked for or an argument has that dtype.
+    """Return `result` with wider floats cast to bfloat16, if bfloat16 was requested or is the dtype of an argument.
 
-    The bfloat16 of ml_dtypes becomes float32 or float64 where it meets a Python scalar.
+    With a Python scalar, the bfloat16 of ml_dtypes becomes float32 or float64.
     """
     leaves = nested.flatten((args, kwargs))
     asked = [x for x in leaves if type(x) is str and x in dtypes.ALL]
@@ -53,9 +53,9 @@ def _narrowed(backend: Backend, result: Any, args: tuple[Any, ...], kwargs: dict
 
 
 def _guarded(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Return an op that warns of no infinities, nans and wrapped integers: the contract defines them.
+    """Return an op that does not warn of infinities, nans or integer overflow, which the contract defines.
 
-    Composed ops are guarded too, since they use Python's operators.
+    Composites are guarded too, since they use Python's operators.
     """
 
     @np.errstate(all="ignore")
@@ -93,7 +93,7 @@ class NumpyBackend(
     NumpyFramework,
     Backend,
 ):
-    """Arrays in memory, one thread of Python, and autograd's tape."""
+    """Arrays in host memory, computed in one Python thread, and autograd's tape."""
 
     name = "numpy"
     version = np.__version__

@@ -12,7 +12,7 @@ from polykeras_numpy.tape import raw
 
 
 class NumpyControl(Control):
-    """Branches and loops run as they are written, and are recorded as the calls that they made."""
+    """Branches and loops run as Python code; the tape records the calls that they make."""
 
     def cond(self, pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
         return true_fn() if bool(raw(pred)) else false_fn()
@@ -47,11 +47,11 @@ class NumpyControl(Control):
             lengths.add(length)
         if len(lengths) != 1:
             raise ValueError(
-                "scan needs arrays in `xs` of one first length, which is `length` where that is given; "
+                "scan: expected arrays in `xs` with the same first length, equal to `length` if that is given; "
                 f"received {sorted(lengths)}."
             )
         n = lengths.pop()
-        if n == 0:  # one step on zeros, of which nothing stays, says what the ys are
+        if n == 0:  # one step on zeros gives the shapes of the ys, and is then dropped
             with Scope():
                 _, y = f(init, nested.map_structure(lambda x: self.zeros(self.shape(x)[1:], self.dtype(x)), xs))
             return init, nested.map_structure(lambda part: self.stack([self.asarray(part)])[:0], y)

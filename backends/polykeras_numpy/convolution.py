@@ -1,8 +1,8 @@
 """Convolution and pooling.
 
-A convolution gathers its windows into the rows of a matrix and multiplies that with the kernel. It is one trilinear
-form of inputs, kernel and upstream gradient: `_conv`, `_conv_inputs` and `_conv_kernel` are its three derivatives, and
-each one's gradients are the other two.
+A convolution collects its windows into the rows of a matrix, and multiplies that by the kernel. It is a trilinear form
+of inputs, kernel and upstream gradient. Its three derivatives are `_conv`, `_conv_inputs` and `_conv_kernel`, and the
+gradients of each one are the other two.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from polykeras.backend.windows import Padding
 from polykeras_numpy.tape import primitive, raw, rule
 
 _CHUNK = 1 << 19
-"""Elements of the window matrix that are made at once: small enough for the cache, large enough for BLAS."""
+"""Elements of the window matrix that are made at once: few enough for the cache, many enough for BLAS."""
 
 _SHORT = ("float16", "bfloat16")
 
 
 def _padded(x: np.ndarray, padding: Padding, value: Any = 0) -> np.ndarray:
-    """Return `x` with its spatial axes padded, or cut where a number is negative."""
+    """Return `x` with its spatial axes padded; negative numbers crop."""
     if not any(before or after for before, after in padding):
         return x
     inner = tuple(slice(max(0, -before), n - max(0, -after))
@@ -49,7 +49,7 @@ def _opposite(padding: Padding) -> Padding:
 
 
 class _Windows:
-    """The windows of a padded input, and how they lie in it."""
+    """The windows of a padded input: their shape, and their positions."""
 
     def __init__(
         self, spatial: Sequence[int], window: Sequence[int], strides: Sequence[int], dilation: Sequence[int]
@@ -72,7 +72,7 @@ class _Windows:
         return np.moveaxis(windows[(slice(None), *steps)], n + 1, -1)
 
     def shifts(self) -> Iterator[tuple[slice, ...]]:
-        """Yield, for each element of the window in row-major order, the slices of the input it lies on."""
+        """Yield, for each element of the window in row-major order, the slices of the input that it covers."""
         for offset in product(*map(range, self.window)):
             starts = [o * d for o, d in zip(offset, self.dilation, strict=True)]
             lines = zip(starts, self.places, self.strides, strict=True)
@@ -84,7 +84,7 @@ class _Windows:
         return (slice(i, min(i + step, batch)) for i in range(0, batch, step))
 
     def rows(self, view: np.ndarray, groups: int) -> np.ndarray:
-        """Return a part of a view as matrices, shape `(groups, rows, window * channels / groups)`."""
+        """Return part of a view as matrices, shape `(groups, rows, window * channels / groups)`."""
         channels, rows = view.shape[-1], view.shape[0] * prod(self.places)
         columns = prod(self.window) * channels // groups
         if groups == 1:
@@ -116,7 +116,7 @@ def _conv(x: Any, kernel: Any, strides: Any, padding: Any, dilation: Any, groups
 def _conv_inputs(
     g: Any, kernel: Any, spatial: Any, strides: Any, padding: Any, dilation: Any, groups: int
 ) -> np.ndarray:
-    """Return the gradient of `_conv` in inputs with these spatial axes."""
+    """Return the gradient of `_conv` for inputs with these spatial axes."""
     channels = kernel.shape[-2] * groups
     wide = [n + before + after for n, (before, after) in zip(spatial, padding, strict=True)]
     windows = _Windows(wide, kernel.shape[:-2], strides, dilation)
@@ -134,7 +134,7 @@ def _conv_inputs(
 
 @primitive
 def _conv_kernel(x: Any, g: Any, shape: Any, strides: Any, padding: Any, dilation: Any, groups: int) -> np.ndarray:
-    """Return the gradient of `_conv` in a kernel of this shape."""
+    """Return the gradient of `_conv` for a kernel of this shape."""
     x = _padded(x, padding)
     windows = _Windows(x.shape[1:-1], shape[:-2], strides, dilation)
     view = windows.view(x)
@@ -177,7 +177,7 @@ def _max_pool(x: Any, pool: Any, strides: Any, padding: Any) -> np.ndarray:
 
 
 def _winners(x: np.ndarray, ans: np.ndarray, pool: Any, strides: Any, padding: Any) -> np.ndarray:
-    """Return which element of each window is its first maximum; -1 where it is nan."""
+    """Return the number of the first maximum in each window, or -1 if it is nan."""
     windows = _pool_windows(x.shape[1:-1], pool, strides, padding)
     x = _padded(x, padding, _lowest(x.dtype))
     which = np.full(ans.shape, -1, np.int8 if prod(pool) < 128 else np.int32)
@@ -188,7 +188,7 @@ def _winners(x: np.ndarray, ans: np.ndarray, pool: Any, strides: Any, padding: A
 
 @primitive
 def _spread(g: Any, which: Any, spatial: Any, pool: Any, strides: Any, padding: Any) -> np.ndarray:
-    """Return zeros with each window's `g` added at its element number `which`, or at all where that is None."""
+    """Return zeros with each window's `g` added at element `which`, or at all its elements if `which` is None."""
     windows = _pool_windows(spatial, pool, strides, padding)
     wide = [n + before + after for n, (before, after) in zip(spatial, padding, strict=True)]
     out = np.zeros((g.shape[0], *wide, g.shape[-1]), g.dtype)
@@ -199,7 +199,7 @@ def _spread(g: Any, which: Any, spatial: Any, pool: Any, strides: Any, padding: 
 
 @primitive
 def _gather(x: Any, which: Any, pool: Any, strides: Any, padding: Any) -> np.ndarray:
-    """Return element number `which` of each window, or the sum of all where that is None: `_spread` transposed."""
+    """Return element `which` of each window, or the sum of all if `which` is None: the transpose of `_spread`."""
     windows = _pool_windows(x.shape[1:-1], pool, strides, padding)
     x = _padded(x, padding)
     out = np.zeros((x.shape[0], *windows.places, x.shape[-1]), x.dtype)
@@ -214,10 +214,10 @@ rule(_gather, lambda g, ans, x, which, *form: _spread(g, which, x.shape[1:-1], *
 
 
 class NumpyConvolution(Convolution):
-    """Convolutions as matrix products, pooling as a few strided passes."""
+    """Convolution as matrix products, pooling as a few strided passes."""
 
     def _in_float32(self, function: Any, arrays: Sequence[Array], *form: Any) -> Array:
-        """Return `function` of the arrays; 16-bit floats are computed in float32."""
+        """Call `function` on the arrays; 16-bit floats are computed in float32."""
         dtype = self.dtype(arrays[0])
         if dtype not in _SHORT:
             return function(*arrays, *form)

@@ -17,7 +17,7 @@ from polykeras_numpy.tape import anp, fit, primitive, rule
 
 @primitive
 def where(condition: Any, x1: Any, x2: Any) -> np.ndarray:
-    """Return `x1` where `condition` holds, else `x2`; autograd's function turns lists into lists."""
+    """Return `x1` where `condition` holds, else `x2`; autograd's own function would return lists for lists."""
     return np.where(condition, x1, x2)
 
 
@@ -74,12 +74,12 @@ def _power_vjp_base(g: Any, ans: Any, x: Any, y: Any) -> Any:
 def _power_vjp_exponent(g: Any, ans: Any, x: Any, y: Any) -> Any:
     if type(x) in (int, float):
         return g * (ans * math.log(x)) if x > 0 else fit(g * (ans * (0.0 if x == 0 else math.nan)), y)
-    zero = anp.equal(x, 0)  # there 0 ** y is flat in y (but at y = 0, where we say so)
+    zero = anp.equal(x, 0)  # there, 0 ** y does not change with y, except at y = 0, where we define the gradient as 0
     return fit(g * where(zero, 0, ans * anp.log(where(zero, 1, x))), y)
 
 
 def _share(x: Any, y: Any, wins: Any) -> Any:
-    """Return how much of the gradient goes to `x`: 1, 0, or a half on a tie; none where either is nan."""
+    """Return the share of the gradient that goes to `x`: 1, 0, a half on a tie, and 0 if either is nan."""
     dtype = anp.result_type(x, y)
     return wins(x, y).astype(dtype) + anp.equal(x, y).astype(dtype) * dtype.type(0.5)
 
@@ -101,7 +101,7 @@ rule(where, lambda g, ans, c, x, y: np.zeros(c.shape, c.dtype), lambda g, ans, c
 
 
 class NumpyElementwise(Elementwise, Logical, Bitwise):
-    """NumPy's universal functions; nothing is added where they do what the contract says."""
+    """NumPy's universal functions, with additions only where they differ from the contract."""
 
     def abs(self, x: Array) -> Array:
         return anp.abs(x)

@@ -1,4 +1,4 @@
-"""Execution: there is nothing to compile and nothing to wait for."""
+"""Execution: NumPy compiles nothing and waits for nothing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from polykeras.common import nested
 
 
 class NumpyExecution(Execution):
-    """A step is an ordinary call. NumPy is kept from warning of infinities once around it, not in each operation."""
+    """A step is an ordinary call. NumPy's warnings of infinities are silenced once for the whole step."""
 
     def compile(self, fn: Callable[..., Any], donate_first: bool = False) -> Callable[..., Any]:
         @np.errstate(all="ignore")
@@ -24,7 +24,7 @@ class NumpyExecution(Execution):
             taken = {id(leaf) for leaf in kept}
 
             def own(leaf: Any) -> Any:
-                """Return a result in memory that is not that of an argument, which its owner may change."""
+                """Return a result in memory of its own, since the caller may change the arguments."""
                 shares = isinstance(leaf, np.ndarray) and (id(leaf) in taken or leaf.base is not None)
                 return np.array(leaf) if shares and id(leaf) not in given else leaf
 
@@ -44,4 +44,4 @@ class NumpyExecution(Execution):
         return run
 
     def synchronize(self, x: Any = None) -> None:
-        """Return at once: NumPy computes when it is called."""
+        """Return at once, because NumPy computes synchronously."""

@@ -23,7 +23,7 @@ def swap(x: Any) -> Any:
 
 
 def _mask(x: Any, make: Any, k: int = 0) -> np.ndarray:
-    """Return a triangle of ones of the shape of the matrices in `x`."""
+    """Return a triangle of ones with the shape of the matrices in `x`."""
     return make(np.ones(x.shape[-2:], x.dtype), k)
 
 
@@ -41,13 +41,13 @@ def _real_only(x: Any) -> None:
 
 @primitive
 def solve(a: Any, b: Any) -> np.ndarray:
-    """Return `x` with `a @ x == b`, for matrices `b`."""
+    """Solve `a @ x == b` for matrices `b`."""
     return np.linalg.solve(a, b)
 
 
 @primitive
 def solve_triangular(a: Any, b: Any, lower: bool) -> np.ndarray:
-    """Return `x` with `a @ x == b` by substitution, row by row; the other half of `a` is not read."""
+    """Solve `a @ x == b` by substitution, row by row; the other half of `a` is not read."""
     n = a.shape[-1]
     batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
     x = np.zeros((*batch, n, b.shape[-1]), np.result_type(a, b))
@@ -124,7 +124,7 @@ rule(qr, _qr_vjp)
 
 
 def _inverse_gaps(w: Any) -> Any:
-    """Return `1 / (w[j] - w[i])` at `[i, j]`, and 0 where the two are equal."""
+    """Return `1 / (w[j] - w[i])` at `[i, j]`, or 0 if the two are equal."""
     gaps = w[..., None, :] - w[..., :, None]
     equal = anp.equal(gaps, 0)
     return where(equal, 0, 1 / where(equal, 1, gaps))

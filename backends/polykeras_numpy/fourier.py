@@ -13,7 +13,7 @@ from polykeras_numpy.tape import anp, primitive, rule
 
 @primitive
 def _fft(x: Any, n: int) -> np.ndarray:
-    """Return the transform of `x`, cut or filled up with zeros to length `n`."""
+    """Return the transform of `x`, cropped or zero-padded to length `n`."""
     return np.fft.fft(x, n)
 
 
@@ -28,7 +28,7 @@ def _irfft(x: Any, n: int) -> np.ndarray:
 
 
 def _first(x: Any, n: int) -> Any:
-    """Return the first `n` elements along the last axis, zeros where there are fewer."""
+    """Return the first `n` elements along the last axis, padded with zeros if there are fewer."""
     missing = n - x.shape[-1]
     if missing <= 0:
         return x[..., :n]
@@ -36,7 +36,7 @@ def _first(x: Any, n: int) -> Any:
 
 
 def _irfft_vjp(g: Any, ans: Any, x: Any, n: int) -> Any:
-    """All terms but the first (and, for even `n`, the last) stand for two of the full transform."""
+    """Double all terms except the first (and, for even `n`, the last): each stands for two of the full transform."""
     weight = np.full(n // 2 + 1, 2 / n, g.dtype)
     weight[0] = 1 / n
     if n % 2 == 0:
@@ -44,7 +44,7 @@ def _irfft_vjp(g: Any, ans: Any, x: Any, n: int) -> Any:
     return _first(anp.conj(_rfft(g)) * weight, x.shape[-1])
 
 
-# The transform is a symmetric matrix: its transpose is itself.
+# The transform is a symmetric matrix, so it is its own transpose.
 rule(_fft, lambda g, ans, x, n: _first(_fft(g, n), x.shape[-1]))
 rule(_rfft, lambda g, ans, x: anp.real(_fft(_first(g, x.shape[-1]), x.shape[-1])))
 rule(_irfft, _irfft_vjp)

@@ -1,4 +1,4 @@
-"""What this backend does with NumPy itself."""
+"""Settings and tools of NumPy itself."""
 
 from __future__ import annotations
 

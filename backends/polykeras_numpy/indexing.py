@@ -22,7 +22,7 @@ def _take(x: Any, indices: Any, axis: int) -> Any:
 
 @primitive
 def _put_rows(g: Any, indices: Any, axis: int, space: Any) -> SparseObject:
-    """Return zeros with the slices of `g` added at `indices` along `axis`; sorted first, faster than `add.at`."""
+    """Return zeros with the slices of `g` added at `indices` along `axis`; sorting first is faster than `add.at`."""
 
     def add_to(total: np.ndarray) -> np.ndarray:
         rows = np.moveaxis(np.reshape(g, (*space.shape[:axis], np.size(indices), *space.shape[axis + 1 :])), axis, 0)
@@ -43,7 +43,7 @@ def _take_along(x: Any, indices: Any, axis: int) -> np.ndarray:
 
 
 def _along(shape: tuple[int, ...], indices: Any, axis: int) -> tuple[np.ndarray, ...]:
-    """Return the index by which `take_along_axis` reads."""
+    """Return the index that `take_along_axis` reads with."""
     grid = [np.arange(n).reshape((-1,) + (1,) * (len(shape) - 1 - i)) for i, n in enumerate(shape)]
     return (*grid[:axis], indices, *grid[axis + 1 :])
 
@@ -59,7 +59,7 @@ def _scatter(x: Any, index: tuple[Any, ...], values: Any, reduction: str) -> np.
 
 
 def _losers_zeroed(g: Any, index: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
-    """Return the gradient of values that were set, without those that a later one wrote over."""
+    """Return the gradient of values that were set, with zeros for those that a later value overwrote."""
     number = np.arange(index[0].size).reshape(index[0].shape)
     last = np.zeros(shape[: len(index)], number.dtype)
     last[index] = number
@@ -103,13 +103,13 @@ rule(_write, lambda g, ans, x, block, updates: _write(g, block, np.zeros(updates
 
 
 def _ordered(x: Any) -> np.ndarray:
-    """Return the values in a dtype that NumPy sorts with nan last; it does not know that of bfloat16."""
+    """Return the values in a dtype that NumPy sorts with nan last; NumPy cannot do this for bfloat16."""
     values = raw(x)
     return values.astype(np.float32) if values.dtype.name == "bfloat16" else values
 
 
 class NumpyIndexing(Indexing, Sorting):
-    """NumPy raises IndexError on an index out of range, so that mistakes show here first."""
+    """NumPy raises IndexError for an index out of range, so that mistakes show here first."""
 
     def take(self, x: Array, indices: Array, axis: int | None = None) -> Array:
         if axis is None:
@@ -127,7 +127,7 @@ class NumpyIndexing(Indexing, Sorting):
         return _scatter(x, tuple(np.moveaxis(indices, -1, 0)), self.asarray(values, self.dtype(x)), reduction)
 
     def _block(self, x: Array, start_indices: Array, shape: Shape) -> tuple[slice, ...]:
-        """Return the slices of a block, moved inward where it would stick out."""
+        """Return the slices of a block, moved inward if it would extend beyond the array."""
         starts = [s + n if s < 0 else s for s, n in zip(np.asarray(start_indices).tolist(), x.shape, strict=True)]
         starts = [max(0, min(s, n - size)) for s, n, size in zip(starts, x.shape, shape, strict=True)]
         return tuple(slice(s, s + size) for s, size in zip(starts, shape, strict=True))

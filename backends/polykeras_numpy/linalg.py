@@ -20,7 +20,7 @@ _SHORT = ("float16", "bfloat16")
 
 
 def _as_matrices(g: Any, a: Any, b: Any) -> tuple[Any, Any, Any]:
-    """Return the gradient and the operands of a matrix product with the axes that vectors lack."""
+    """Return the gradient and the operands of a matrix product, with axes added to vectors."""
     if b.ndim == 1:
         b, g = anp.reshape(b, (-1, 1)), anp.reshape(g, (*g.shape, 1))
     if a.ndim == 1:
@@ -56,7 +56,7 @@ class NumpyLinalg(Linalg):
         if dtype == "int8":
             x1, x2 = x1.astype(np.int32), x2.astype(np.int32)
         if x1.shape[-1:] != x2.shape[-2:][:1]:
-            matmul_shape(x1.shape, x2.shape)  # says which shapes do not fit: NumPy speaks of operands and gufuncs
+            matmul_shape(x1.shape, x2.shape)  # a clearer error than NumPy's, which names the shapes
         if x1.ndim > 2 and x2.ndim == 2:  # one large product, not one for each matrix of the batch
             rows = anp.reshape(x1, (prod(x1.shape[:-1]), x1.shape[-1]))
             return anp.reshape(anp.matmul(rows, x2), (*x1.shape[:-1], x2.shape[-1]))
@@ -76,7 +76,7 @@ class NumpyLinalg(Linalg):
         return self.cast(self.transpose(x, [letters.index(c) for c in output]), dtype)
 
     def _diagonals(self, x: Array, letters: str) -> tuple[Array, str]:
-        """Return `x` with the axes of a repeated letter replaced by their diagonal."""
+        """Return `x` with the axes of each repeated letter replaced by their diagonal."""
         for c in sorted(set(letters)):
             while letters.count(c) > 1:
                 i, j = letters.index(c), letters.rindex(c)
@@ -94,7 +94,7 @@ class NumpyLinalg(Linalg):
         return anp.sum(x, axis=tuple(axes), dtype=x.dtype), "".join(c for c in letters if c in keep)
 
     def _contract(self, x: Array, xs: str, y: Array, ys: str, keep: set[str]) -> tuple[Array, str]:
-        """Return the product of two operands, summed over the letters that are not kept, as one matrix product."""
+        """Return the product of two operands, summed over the letters that are not in `keep`, as one matrix product."""
         x, xs = self._sum_out(x, xs, keep | set(ys))
         y, ys = self._sum_out(y, ys, keep | set(xs))
         batch = [c for c in xs if c in ys and c in keep]
@@ -132,7 +132,7 @@ class NumpyLinalg(Linalg):
 
     def eig(self, x: Array) -> tuple[Array, Array]:
         x = raw(x)
-        values, vectors = np.linalg.eig(x)  # real ones where all are
+        values, vectors = np.linalg.eig(x)  # real if all eigenvalues are
         return values.astype(np.result_type(x, "complex64")), vectors.astype(np.result_type(x, "complex64"))
 
     def lu_factor(self, x: Array) -> tuple[Array, Array]:
@@ -159,7 +159,7 @@ def _solvable(function: Any, message: str, *args: Array) -> Array:
 
 @lru_cache(maxsize=1024)
 def _parse(subscripts: str, ndims: tuple[int, ...]) -> tuple[list[str], str]:
-    """Return one letter an axis for each operand and for the result; those of `...` are counted from the right."""
+    """Return one letter for each axis of each operand and of the result; axes of `...` are counted from the right."""
     left, arrow, output = subscripts.partition("->")
     inputs = left.split(",")
     if len(inputs) != len(ndims):

@@ -1,6 +1,6 @@
-"""Every name of autograd that this backend uses and autograd does not document: what the tape is made of.
+"""All undocumented names of autograd that this backend uses: the parts that make a tape.
 
-There is no plain form of them: without them the numpy backend has no gradients, and does not load.
+There is no plain form of them. Without them the numpy backend has no gradients, and does not load.
 """
 
 from __future__ import annotations

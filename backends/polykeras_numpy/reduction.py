@@ -19,7 +19,7 @@ def _axes(axis: Axis) -> int | tuple[int, ...] | None:
 
 
 def _kept(x: Any, axis: Any) -> tuple[int, ...]:
-    """Return the shape of a reduction of `x` over `axis` that keeps its axes."""
+    """Return the shape of `x` after a reduction over `axis` that keeps the reduced axes."""
     if axis is None:
         return (1,) * x.ndim
     axes = {a % x.ndim for a in ((axis,) if isinstance(axis, int) else axis)}
@@ -52,10 +52,10 @@ rule(anp.cumsum, _cumsum_vjp)
 
 
 class NumpyReduction(Reduction):
-    """NumPy's reductions in the dtypes of the contract; 16-bit floats add and multiply up in float32."""
+    """NumPy's reductions, in the dtypes of the contract; 16-bit floats accumulate in float32."""
 
     def _widened(self, x: Array, dtype: str | None) -> tuple[Array, str]:
-        """Return `x` in the dtype in which to accumulate, and the dtype of the result."""
+        """Return `x` in the dtype for accumulation, and the dtype of the result."""
         result = dtype or dtypes.sum_type(self.dtype(x))
         return self.cast(x, "float32" if result in ("float16", "bfloat16") else result), result
 
@@ -105,7 +105,7 @@ class NumpyReduction(Reduction):
 
 
 def _tree_product(x: Any, axis: Any, keepdims: bool) -> Any:
-    """Return the product as a tree of pairwise ones, whose gradient is right where factors are 0."""
+    """Return the product as a tree of pairwise products, whose gradient is right even if factors are 0."""
     kept = _kept(x, axis)
     reduced = [i for i in range(x.ndim) if axis is None or i in {a % x.ndim for a in np.atleast_1d(axis)}]
     others = [i for i in range(x.ndim) if i not in reduced]
@@ -122,7 +122,7 @@ def _tree_product(x: Any, axis: Any, keepdims: bool) -> Any:
 
 
 def _running_product(x: Any, axis: int) -> Any:
-    """Return running products in log2(n) steps of multiplication (Hillis and Steele's scan), right where one is 0."""
+    """Return running products in log2(n) steps (Hillis and Steele's scan), with right gradients if factors are 0."""
     before = (slice(None),) * (axis % x.ndim)
     n, step = x.shape[axis], 1
     while step < n:

@@ -37,7 +37,7 @@ def _flip(x: Any, axis: int | tuple[int, ...] | None) -> np.ndarray:
 
 @primitive
 def broadcast_to(x: Any, shape: tuple[int, ...]) -> np.ndarray:
-    """Return `x` broadcast to `shape`; autograd's own function takes no new axes."""
+    """Return `x` broadcast to `shape`; unlike autograd's own function, this can add axes."""
     return np.broadcast_to(x, shape)
 
 
@@ -46,7 +46,7 @@ def _inner(x: Any, pad_width: Sequence[tuple[int, int]]) -> tuple[slice, ...]:
 
 
 def _part(g: Any, place: int, ans: Any, axis: int, *xs: Any) -> Any:
-    """Return the part of a joined gradient that belongs to argument `place` (the axis is argument 0)."""
+    """Return the part of a joined gradient that belongs to argument `place` (argument 0 is the axis)."""
     start = sum(x.shape[axis] for x in xs[: place - 1])
     return g[(slice(None),) * (axis % ans.ndim) + (slice(start, start + xs[place - 1].shape[axis]),)]
 
@@ -61,7 +61,7 @@ rule(_flip, lambda g, ans, x, axis: _flip(g, axis))
 
 
 class NumpyShaping(Shaping):
-    """Views wherever NumPy gives views: nobody writes into an array."""
+    """Results are views if NumPy gives views, because nothing writes into an array."""
 
     def reshape(self, x: Array, newshape: Shape | int) -> Array:
         return anp.reshape(x, newshape if isinstance(newshape, int) else tuple(newshape))

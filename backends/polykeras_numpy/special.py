@@ -1,8 +1,8 @@
-"""The error function and its inverse, in NumPy alone.
+"""The error function and its inverse, in pure NumPy.
 
-W. J. Cody, "Rational Chebyshev approximations for the error function", Mathematics of Computation 23 (1969), with the
-coefficients of his program CALERF; the inverse starts from M. Giles, "Approximating the erfinv function", GPU Computing
-Gems 2 (2011), and is refined by Halley's method.
+Sources: W. J. Cody, "Rational Chebyshev approximations for the error function", Mathematics of Computation 23 (1969),
+with the coefficients of his program CALERF. The inverse starts from M. Giles, "Approximating the erfinv function", GPU
+Computing Gems 2 (2011), and is refined by Halley's method.
 """
 
 from __future__ import annotations
@@ -63,8 +63,8 @@ def _erf_small(x: np.ndarray) -> np.ndarray:
 
 def _erfc_large(x: np.ndarray) -> np.ndarray:
     """Return erfc(x) for x >= 0.46875; nan stays nan."""
-    x = np.minimum(x, 30)  # exp(-900) is 0, and no infinity meets another below
-    rounded = np.trunc(x * 16) / 16  # exp(-x**2) in two factors, of which the first has an exact argument
+    x = np.minimum(x, 30)  # exp(-900) is 0, and below no infinity meets another one
+    rounded = np.trunc(x * 16) / 16  # exp(-x**2) as a product; the argument of the first factor is exact
     exponential = np.exp(-rounded * rounded) * np.exp(-(x - rounded) * (x + rounded))
     far = x > 4
     near = np.where(far, 4, x)
@@ -90,14 +90,14 @@ def erf(x: Any) -> np.ndarray:
 def erfinv(x: Any) -> np.ndarray:
     """Return the inverse error function of a float array, in its dtype."""
     with np.errstate(all="ignore"):
-        y = np.asarray(x, np.float64)  # in float32 the refinement would have no digits to work with
+        y = np.asarray(x, np.float64)  # float32 has too few digits for the refinement
         size = np.abs(y)
         w = -np.log((1 - y) * (1 + y))
         inside = size < 1
         w = np.where(inside, w, 1)
         root = np.sqrt(np.maximum(w, 5)) - 3
         z = size * np.where(w < 5, _polynomial(_CENTRE, w - 2.5), _polynomial(_TAIL, root))
-        # Nearer 1 than float32 gets, the leading term of erfc, exp(-z**2) / (z * sqrt(pi)), is more accurate.
+        # Closer to 1 than float32 resolves, the leading term of erfc, exp(-z**2) / (z * sqrt(pi)), is more accurate.
         z = np.where(w > 16, np.sqrt(w + np.log(2 / np.sqrt(np.pi)) - np.log(z)), z)
         for _ in range(3 if x.dtype == np.float64 else 1):
             small = z <= 0.46875

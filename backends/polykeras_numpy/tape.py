@@ -1,9 +1,9 @@
-"""The tape: autograd's tracer with rules of our own where autograd has none, a wrong one or a slow one.
+"""The tape: autograd's tracer, with rules of our own where autograd's are missing, wrong or slow.
 
-A rule belongs to a primitive (a function that autograd records). For autograd's own primitives it holds on our tapes
-only: nothing changes for other users of autograd in the process. `rule(f, vjp_0, vjp_1, ...)` gives one function for
-each positional argument: `vjp_i(g, ans, *args, **kwargs)` takes the gradient of the result to that of the argument.
-Rules are written in recorded functions themselves, so that gradients can be differentiated again.
+A rule belongs to a primitive, which is a function that autograd records. Our rules for autograd's primitives apply only
+on our tapes, so nothing changes for other users of autograd in the process. `rule(f, vjp_0, vjp_1, ...)` takes one
+function for each positional argument: `vjp_i(g, ans, *args, **kwargs)` maps the gradient of the result to that of the
+argument. Rules are written in recorded functions, so that gradients can be differentiated again.
 
 Complex numbers follow autograd's convention: a small change `dz` changes the value by `real(sum(g * dz))`.
 """
@@ -43,10 +43,10 @@ __all__ = [
 ]  # fmt: skip
 
 anp: Any = autograd.numpy
-"""NumPy with recorded functions. Its names are made at run time, which no type checker can follow."""
+"""NumPy with recorded functions. Its names are made at run time, so type checkers cannot see them."""
 
 OTHERS = ("jax", "torch", "tensorflow")
-"""The backends that differentiate what autograd and the rules here do not."""
+"""The backends that can differentiate what this one cannot."""
 
 Vjp = Callable[..., Any]
 
@@ -63,7 +63,7 @@ def _no_rule(fun: Any) -> TypeError:
 
 
 class Node(VJPNode):
-    """One recorded call: the nodes of its arguments, and the function that takes gradients back to them."""
+    """One recorded call: the nodes of its arguments, and the function that maps its gradient back to them."""
 
     __slots__ = ("fun",)
 
@@ -80,13 +80,13 @@ class Node(VJPNode):
 
     @classmethod
     def custom(cls, parents: Sequence[Any], vjp: Callable[[Any], Iterable[Any]], fun: Any = None) -> Node:
-        """Return a node with a gradient of its own; without parents, one where the tape begins."""
+        """Return a node with a custom gradient; without parents, it is the start of a tape."""
         node = cls.__new__(cls)
         node.parents, node.vjp, node.fun = parents, vjp, fun
         return node
 
 
-notrace_primitives[Node] = notrace_primitives[VJPNode]  # what has no gradient for autograd has none here
+notrace_primitives[Node] = notrace_primitives[VJPNode]  # values without a gradient in autograd have none here
 
 
 def rule(fun: Any, *vjps: Vjp) -> None:
@@ -103,20 +103,20 @@ def rule(fun: Any, *vjps: Vjp) -> None:
 
 def _add(fun: Any, maker: Callable[..., Any]) -> None:
     _rules[fun] = maker
-    if fun not in primitive_vjps:  # ours: let autograd's own functions differentiate through it, too
+    if fun not in primitive_vjps:  # this lets autograd's own tapes differentiate through our primitives, too
         defvjp_argnums(fun, maker)
 
 
 def rule_all(fun: Any, vjp: Vjp) -> None:
-    """Declare the gradient of a primitive of any number of arguments: `vjp(g, i, ans, *args)` is that of the i-th."""
+    """Declare the gradient of a variadic primitive: `vjp(g, i, ans, *args)` is the gradient of the i-th argument."""
     _add(fun, lambda argnums, ans, args, kwargs: lambda g: [vjp(g, i, ans, *args, **kwargs) for i in argnums])
 
 
 def new_level() -> int:
-    """Return the number of a new tape, above those of all tapes so far.
+    """Return the number of a new tape, larger than the numbers of all tapes so far.
 
-    autograd counts down again when a tape ends. With several threads that could give an inner tape the number of its
-    outer one, so ours only go up.
+    When a tape ends, autograd counts down again. With several threads, an inner tape could then get the number of its
+    outer one, so our numbers only go up.
     """
     with _level_lock:
         trace_stack.top += 1
@@ -124,11 +124,11 @@ def new_level() -> int:
 
 
 _FEW = 128
-"""So many numbers are added up one by one."""
+"""Up to this many numbers are added one by one."""
 
 
 def _in_pairs(x: np.ndarray) -> np.ndarray:
-    """Return the sum of a `(before, n, after)` over its middle axis."""
+    """Return the sum of an array `(before, n, after)` over its middle axis."""
     while x.shape[1] > 8:
         half = x.shape[1] // 2
         pairs = x[:, :half] + x[:, half : 2 * half]
@@ -140,11 +140,11 @@ def _in_pairs(x: np.ndarray) -> np.ndarray:
 
 @primitive
 def total(x: Any, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Any:
-    """Return `np.sum` of floats, in pairs along all axes.
+    """Return `np.sum` of floats, added in pairs along all axes.
 
-    NumPy adds in pairs along the last axes, but one by one along others, such as the batch axis in the gradient of a
-    bias. The sum of float32 `(128, 28, 28, 32)` over all axes but the last is then wrong by 5e-6 (root mean square);
-    in pairs by 5e-8, in half the time.
+    NumPy adds in pairs along the last axes only, and one by one along others, such as the batch axis in the gradient of
+    a bias. For a float32 array `(128, 28, 28, 32)`, summed over all axes except the last, its result is wrong by 5e-6
+    (root mean square). Added in pairs it is wrong by 5e-8, and takes half the time.
     """
     if axis is None or (x.ndim < 3 and x.shape[:1] <= (_FEW,)):
         return np.sum(x, axis=axis, keepdims=keepdims)
@@ -159,7 +159,7 @@ def total(x: Any, axis: int | tuple[int, ...] | None = None, keepdims: bool = Fa
     while lead:
         start = lead.pop()
         stop = start + 1
-        while lead and lead[-1] == start - 1:  # neighbours are one axis
+        while lead and lead[-1] == start - 1:  # merge adjacent axes into one
             start = lead.pop()
         result = _in_pairs(result.reshape(prod(sizes[:start]), prod(sizes[start:stop]), prod(sizes[stop:])))
         sizes[start:stop] = [1] * (stop - start)
@@ -167,7 +167,7 @@ def total(x: Any, axis: int | tuple[int, ...] | None = None, keepdims: bool = Fa
 
 
 def fit(g: Any, x: Any) -> Any:
-    """Return the gradient of an operand that was broadcast: summed back to the shape of `x`, real where `x` is."""
+    """Return the gradient of a broadcast operand: summed to the shape of `x`, and real if `x` is real."""
     shape = x.shape
     if g.shape != shape:
         lead = g.ndim - len(shape)
@@ -179,7 +179,7 @@ def fit(g: Any, x: Any) -> Any:
 
 
 def _accumulate(before: tuple[Any, bool] | None, g: Any) -> tuple[Any, bool]:
-    """Return the sum of gradients that meet in a node, and whether its memory is ours to add into."""
+    """Add gradients that meet in a node; return the sum, and whether its memory may be added into."""
     if type(g) in sparse_object_types:
         return add_outgrads(before, g)
     if before is None:
@@ -191,7 +191,7 @@ def _accumulate(before: tuple[Any, bool] | None, g: Any) -> tuple[Any, bool]:
 
 
 def backward(end: Node, g: Any, roots: Sequence[Node]) -> list[Any]:
-    """Run a tape backwards from `end`, whose gradient is `g`; return those of `roots`, None where it misses one."""
+    """Run a tape backwards from `end` with gradient `g`; return the gradients of `roots`, None for unreached ones."""
     gradients: dict[Any, tuple[Any, bool]] = {end: (g, False)}
     for node in toposort(end):
         if not node.parents:
@@ -215,7 +215,7 @@ def _is_basic(index: Any) -> bool:
 
 @primitive
 def put(g: Any, index: Any, space: Any) -> SparseObject:
-    """Return zeros with `g` added at `index`, as an object that adds itself to a gradient in place."""
+    """Return zeros with `g` added at `index`, as an object that adds itself into a gradient in place."""
 
     def add_to(total: np.ndarray) -> np.ndarray:
         if _is_basic(index):
@@ -235,9 +235,9 @@ rule(ArrayBox.__getitem__, lambda g, ans, x, index: put(g, index, vspace(x)))
 
 
 def _giving_way(operator: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    """Return a binary operator of autograd's boxes that leaves objects which refuse ufuncs to their own operators.
+    """Return a binary operator of autograd's boxes that gives way to objects that refuse ufuncs.
 
-    NumPy's arrays do so, by the attribute `__array_ufunc__ = None`; boxes would raise: `box + variable`.
+    NumPy's arrays do this for objects with `__array_ufunc__ = None`. Without it, `box + variable` would raise.
     """
 
     @functools.wraps(operator)

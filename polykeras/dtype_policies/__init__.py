@@ -1,4 +1,4 @@
-"""In which dtypes layers compute and keep their weights."""
+"""Dtype policies: the dtypes in which layers compute and store their weights."""
 
 from polykeras.dtype_policies.lookup import deserialize, get, serialize, set_dtype_policy
 from polykeras.dtype_policies.policy import DTypePolicy, FloatDTypePolicy, dtype_policy

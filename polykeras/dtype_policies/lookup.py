@@ -1,4 +1,4 @@
-"""Dtype policies by name, dtype or config, and the one of layers that are given none."""
+"""Finds dtype policies by name, dtype or config, and sets the default one."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def _quantized(mode: str, source_name: str) -> DTypePolicy:
 
 
 def set_dtype_policy(policy: str | DTypePolicy | None) -> None:
-    """Set the policy of layers that are given no `dtype`; None goes back to the default float dtype."""
+    """Set the policy of layers that are not passed a `dtype`; None restores the default float dtype."""
     set_default(None if policy is None else get(policy))
 
 
 def get(identifier: Any) -> DTypePolicy:
-    """Return a policy from a name, a dtype, a config or a policy; the global one for None."""
+    """Return the policy for a name, a dtype, a config or a policy; for None, the global one."""
     if identifier is None:
         return dtype_policy()
     if isinstance(identifier, DTypePolicy):
@@ -42,10 +42,10 @@ def serialize(dtype_policy: DTypePolicy) -> Any:
 
 
 def deserialize(config: str | Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
-    """Return the policy of a config.
+    """Return the policy that a config describes.
 
     Args:
-        config: what `serialize` gave.
-        custom_objects: further names it may use.
+        config: the result of `serialize`.
+        custom_objects: additional names that the config may use.
     """
     return deserialize_keras_object(config, custom_objects, default=POLICIES)

@@ -1,4 +1,4 @@
-"""A dtype policy: in which dtypes a layer computes and keeps its weights."""
+"""A dtype policy: the dtypes in which a layer computes and stores its weights."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ POLICIES: Registry[Any] = Registry("dtype policy", "keras")
 MAPS: Registry[Any] = Registry("dtype policy", "keras.dtype_policies")
 
 _MIXED = {"mixed_float16": "float16", "mixed_bfloat16": "bfloat16"}
-_default: DTypePolicy | None = None  # of layers that are given no `dtype`
+_default: DTypePolicy | None = None  # for layers that are not passed a `dtype`
 
 
 @POLICIES.register()
 class DTypePolicy:
-    """A dtype for computing and one for the variables.
+    """The dtype of computations and the dtype of variables.
 
     Args:
-        name: a dtype, for both, or `"mixed_float16"` / `"mixed_bfloat16"`: float32 variables, computing in 16 bits.
+        name: a dtype for both; or `"mixed_float16"` or `"mixed_bfloat16"`, for float32 variables and 16-bit
+            computations.
 
     Raises:
-        ValueError: an unknown name.
+        ValueError: the name is unknown.
     """
 
     quantization_mode: str | None = None
@@ -54,12 +55,12 @@ class DTypePolicy:
         return hash(self.name)
 
     def convert_input(self, x: Any, autocast: bool, dtype: Any) -> Any:
-        """Return what a layer is given as it computes with it: an array, a float one in `dtype` with `autocast`.
+        """Return an input of a layer as an array, cast to `dtype` if it is float and `autocast` is set.
 
         Args:
-            x: anything; what is no array and no symbolic tensor is returned as it is.
-            autocast: whether floats are cast.
-            dtype: the one to which they are.
+            x: any value; values that are neither arrays nor symbolic tensors are returned as they are.
+            autocast: whether to cast floats.
+            dtype: the dtype to cast them to.
         """
         if not (hasattr(x, "__array__") or ops.is_tensor(x) or is_keras_tensor(x)):
             return x
@@ -73,7 +74,7 @@ class DTypePolicy:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> DTypePolicy:
-        """Return the policy of a config."""
+        """Return the policy that a config describes."""
         return cls(**config)
 
 
@@ -81,11 +82,11 @@ FloatDTypePolicy = DTypePolicy
 
 
 def dtype_policy() -> DTypePolicy:
-    """Return the policy of layers that are given no `dtype`."""
+    """Return the policy of layers that are not passed a `dtype`."""
     return _default or DTypePolicy(config.floatx())
 
 
 def set_default(policy: DTypePolicy | None) -> None:
-    """Set what `dtype_policy` returns; None goes back to the default float dtype."""
+    """Set the result of `dtype_policy`; None restores the default float dtype."""
     global _default
     _default = policy

@@ -1,4 +1,4 @@
-"""A dtype policy for each layer of a model."""
+"""A map of dtype policies for the layers of a model."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from polykeras.saving.serialization import deserialize_keras_object, serialize_k
 
 @MAPS.register()
 class DTypePolicyMap(DTypePolicy, MutableMapping[str, DTypePolicy]):
-    """A policy for each layer, by patterns of layers' paths.
+    """A policy for each layer, found by matching its path with patterns.
 
     Args:
-        default_policy: of layers that no pattern fits; the global one where None.
-        policy_map: a dict of policies by regular expressions, each for paths that it fits as a whole.
+        default_policy: the policy of layers that match no pattern; by default the global one.
+        policy_map: a dict that maps regular expressions to policies; an expression must match a whole path.
 
     Raises:
-        ValueError: the default is a map itself.
-        TypeError: `policy_map` is no dict.
+        ValueError: the default policy is a map.
+        TypeError: `policy_map` is not a dict.
     """
 
     def __init__(self, default_policy: Any = None, policy_map: dict[str, DTypePolicy] | None = None) -> None:
@@ -35,27 +35,27 @@ class DTypePolicyMap(DTypePolicy, MutableMapping[str, DTypePolicy]):
 
     @property
     def default_policy(self) -> DTypePolicy:
-        """The policy of layers that no pattern fits."""
+        """The policy of layers that match no pattern."""
         return self._default_policy
 
     @property
     def name(self) -> str:
-        """`"map_"` and the name of the default policy."""
+        """The name of the default policy after `"map_"`."""
         return f"map_{self._default_policy.name}"
 
     @property
     def compute_dtype(self) -> str:
-        """That of the default policy."""
+        """The compute dtype of the default policy."""
         return self._default_policy.compute_dtype
 
     @property
     def variable_dtype(self) -> str:
-        """That of the default policy."""
+        """The variable dtype of the default policy."""
         return self._default_policy.variable_dtype
 
     @property
     def quantization_mode(self) -> str | None:
-        """That of the default policy."""
+        """The quantization mode of the default policy."""
         return self._default_policy.quantization_mode
 
     def __getitem__(self, key: str) -> DTypePolicy:
@@ -63,12 +63,12 @@ class DTypePolicyMap(DTypePolicy, MutableMapping[str, DTypePolicy]):
             return self._policy_map[key]
         fitting = [pattern for pattern in self._policy_map if re.fullmatch(pattern, key)]
         if len(fitting) > 1:
-            raise ValueError(f"DTypePolicyMap: several patterns fit the layer {key!r}: {fitting}. Leave one.")
+            raise ValueError(f"DTypePolicyMap: several patterns match the layer {key!r}: {fitting}. Keep one.")
         return self._policy_map[fitting[0]] if fitting else self._default_policy
 
     def __setitem__(self, key: str, policy: Any) -> None:
         if key in self._policy_map:
-            raise ValueError(f"DTypePolicyMap: there is a policy for {key!r} already, {self._policy_map[key]!r}.")
+            raise ValueError(f"DTypePolicyMap: {key!r} has a policy already: {self._policy_map[key]!r}.")
         self._policy_map[key] = get(policy)
 
     def __delitem__(self, key: str) -> None:
@@ -106,5 +106,5 @@ class DTypePolicyMap(DTypePolicy, MutableMapping[str, DTypePolicy]):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> DTypePolicyMap:
-        """Return the map of a config."""
+        """Return the map that a config describes."""
         return cls(**{name: deserialize_keras_object(value) for name, value in config.items()})

@@ -11,33 +11,34 @@ QUANTIZATION_MODES = ("int8", "int4", "float8")
 
 
 def check_mode(mode: Any) -> None:
-    """Raise an error unless layers can be quantized in that way.
+    """Check that layers can be quantized in this mode.
 
     Raises:
-        NotImplementedError: GPTQ or AWQ. ValueError: anything else that is unknown.
+        NotImplementedError: the mode is GPTQ or AWQ.
+        ValueError: the mode is unknown.
     """
     if mode in QUANTIZATION_MODES:
         return
     known = ", ".join(map(repr, QUANTIZATION_MODES))
     if isinstance(mode, str) and mode.startswith(("gptq", "awq")):
         raise NotImplementedError(
-            f"Quantization by {mode.split('/')[0].upper()} is not available: received {mode!r}. There are {known}; "
-            "'int4' too keeps a scale for each block of a weight (`Int4QuantizationConfig(block_size=128)`)."
+            f"Quantization by {mode.split('/')[0].upper()} is not available: received {mode!r}. Available: {known}; "
+            "'int4' also keeps a scale for each block of a weight (`Int4QuantizationConfig(block_size=128)`)."
         )
-    raise ValueError(f"Expected a mode of quantization, one of {known}; received {mode!r}.")
+    raise ValueError(f"Expected a quantization mode, one of {known}; received {mode!r}.")
 
 
 @MAPS.register()
 class QuantizedDTypePolicy(DTypePolicy):
-    """The policy of a layer whose weights are kept as whole numbers; see `Layer.quantize`.
+    """The policy of a layer whose weights are stored as whole numbers; see `Layer.quantize`.
 
     Args:
         mode: `"int8"` or `"int4"`.
-        source_name: the policy before, such as `"float32"`; the global one where None.
+        source_name: the name of the policy before quantization, such as `"float32"`; by default the global one.
 
     Raises:
-        ValueError: another mode, or int8 computed in float16, where the sums are too large.
-        NotImplementedError: GPTQ or AWQ.
+        ValueError: the mode is another one, or int8 is computed in float16, where sums overflow.
+        NotImplementedError: the mode is GPTQ or AWQ.
     """
 
     def __init__(self, mode: str, source_name: str | None = None) -> None:
@@ -48,8 +49,8 @@ class QuantizedDTypePolicy(DTypePolicy):
         self.name = f"{mode}_from_{self._source_name}"
         if (mode, self.compute_dtype) == ("int8", "float16"):
             raise ValueError(
-                f"The dtype policy {self.name!r}: sums of products of 8 bits are too large for float16. Compute in "
-                "float32 or bfloat16, or use the mode 'int4'."
+                f"The dtype policy {self.name!r}: sums of products of 8-bit numbers are too large for float16. Compute "
+                "in float32 or bfloat16, or use the mode 'int4'."
             )
 
     def get_config(self) -> dict[str, Any]:
@@ -63,11 +64,13 @@ class QuantizedFloat8DTypePolicy(QuantizedDTypePolicy):
 
     Args:
         mode: `"float8"`.
-        source_name: the policy before; the global one where None.
-        amax_history_length: how many largest sizes are kept, one for each step. Scales come from the largest of them.
+        source_name: the name of the policy before quantization; by default the global one.
+        amax_history_length: the number of largest absolute values that are kept, one for each step. Scales are computed
+            from the largest of them.
 
     Raises:
-        TypeError: the length is no int. ValueError: another mode.
+        TypeError: the length is not an int.
+        ValueError: the mode is another one.
     """
 
     default_amax_history_length = 1024
@@ -87,14 +90,14 @@ class QuantizedFloat8DTypePolicy(QuantizedDTypePolicy):
 
 @MAPS.register()
 class Int4DTypePolicy(QuantizedDTypePolicy):
-    """The policy of a layer of 4-bit numbers with a scale for each block of a weight.
+    """The policy of a layer with 4-bit weights, and a scale for each block of a weight.
 
     Args:
-        mode: `"int4/128"` for blocks of 128; `"int4/-1"` for a scale for each output alone.
-        source_name: the policy before; the global one where None.
+        mode: `"int4/128"` for blocks of 128, or `"int4/-1"` for a single scale for each output.
+        source_name: the name of the policy before quantization; by default the global one.
 
     Raises:
-        ValueError: another form of `mode`.
+        ValueError: `mode` has another form.
     """
 
     def __init__(self, mode: str, source_name: str | None = None) -> None:
@@ -112,7 +115,7 @@ class Int4DTypePolicy(QuantizedDTypePolicy):
 
 
 class GPTQDTypePolicy(QuantizedDTypePolicy):
-    """Keras's policy of layers quantized by GPTQ, which is not available; arguments as `QuantizedDTypePolicy`.
+    """Keras's policy for layers quantized by GPTQ, which is not available; arguments as for `QuantizedDTypePolicy`.
 
     Raises:
         NotImplementedError: always.
@@ -120,7 +123,7 @@ class GPTQDTypePolicy(QuantizedDTypePolicy):
 
 
 class AWQDTypePolicy(QuantizedDTypePolicy):
-    """Keras's policy of layers quantized by AWQ, which is not available; arguments as `QuantizedDTypePolicy`.
+    """Keras's policy for layers quantized by AWQ, which is not available; arguments as for `QuantizedDTypePolicy`.
 
     Raises:
         NotImplementedError: always.

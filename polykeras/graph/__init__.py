@@ -1,4 +1,4 @@
-"""The functional graph: symbolic tensors, the operations between them, and functions made of both."""
+"""The functional graph: symbolic tensors, the operations between them, and functions made from graphs."""
 
 from polykeras.graph.function import GraphFunction
 from polykeras.graph.inference import infer_outputs

@@ -1,4 +1,4 @@
-"""A function made of the part of a graph that leads from inputs to outputs."""
+"""A function made from the part of a graph between inputs and outputs."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from polykeras.graph.tensor import KerasTensor
 
 
 class GraphFunction:
-    """The nodes between symbolic inputs and outputs, in the order in which they run: that of Keras.
+    """The nodes between symbolic inputs and outputs, in the order in which they run, which is Keras's.
 
     Args:
         inputs: a tree of symbolic tensors.
         outputs: a tree of symbolic tensors.
 
     Attributes:
-        nodes: the calls that run, in their order.
-        calls: the same, and those of input layers, in the order in which the walk from the outputs finds them.
+        nodes: the calls that run, in order.
+        calls: these calls and those of input layers, in the order in which a walk from the outputs meets them.
 
     Raises:
-        ValueError: an output depends on an input that is not among `inputs` (the graph is disconnected).
+        ValueError: an output depends on an input that is not in `inputs` (the graph is disconnected).
     """
 
     def __init__(self, inputs: Any, outputs: Any) -> None:
@@ -33,8 +33,8 @@ class GraphFunction:
             for tensor in tensors:
                 if not isinstance(tensor, KerasTensor):
                     raise ValueError(
-                        f"The {what}s of a functional model must be symbolic tensors, as Input() and calls of layers "
-                        f"on them give; received {tensor!r} ({type(tensor).__name__})."
+                        f"The {what}s of a functional model must be symbolic tensors, such as the results of "
+                        f"Input() and of calls of layers on them; received {tensor!r} ({type(tensor).__name__})."
                     )
         if not self.outputs:
             raise ValueError("A functional model needs at least one output; received none.")
@@ -54,7 +54,7 @@ class GraphFunction:
         return f"the tensor {tensor.name!r}{maker} (shape {tensor.shape})"
 
     def _make_plan(self) -> list[tuple[Operation, Any, list[Any], list[int | None], list[int], int | None]]:
-        """One row a node: what to call, how to fill its arguments from numbered slots, where its outputs go."""
+        """Return a row for each node: the operation, the slots that fill its arguments, and those of its outputs."""
         slots: dict[int, int] = {}
         for tensor in self.inputs:
             slots.setdefault(id(tensor), len(slots))
@@ -77,13 +77,13 @@ class GraphFunction:
         """Compute the outputs.
 
         Args:
-            inputs: the values of `self.inputs`, flat.
-            call: `call(operation, *args, **kwargs)`; by default the operation itself is called.
+            inputs: a flat list of the values of `self.inputs`.
+            call: a function `call(operation, *args, **kwargs)`; by default the operation itself is called.
 
         Returns:
-            The tree of outputs.
+            The outputs, in their tree.
         """
-        budget.spend(8 * (1 + len(self._plan)))  # models within models multiply
+        budget.spend(8 * (1 + len(self._plan)))  # the costs of nested models multiply
         values: list[Any] = [None] * self._slot_count
         values[: len(inputs)] = inputs
         for operation, definition, leaves, sources, targets, only in self._plan:
@@ -102,5 +102,5 @@ class GraphFunction:
 
     @property
     def operations(self) -> list[Operation]:
-        """The operations in Keras's order, without repetitions; the layers of the inputs are among them."""
+        """The operations in Keras's order, without repetitions, including the layers of the inputs."""
         return list(self._operations)

@@ -1,8 +1,8 @@
-"""Shape inference: code runs on the symbolic backend, and where a framework's own code is in it, on abstract arrays.
+"""Shape inference: runs code on the symbolic backend or, for a framework's own code, on abstract arrays.
 
-The symbolic backend has arrays that are a shape and a dtype, and knows the ops of polykeras alone. Where code leaves
-them, the current backend's framework infers: it runs the same code on arrays of its own that have no values
-(`Backend.infer_shapes`).
+Arrays of the symbolic backend are a shape and a dtype, and only the ops of polykeras work on them. For code that uses
+other functions, the current backend's framework infers the shapes: it runs the same code on its own arrays without
+values (`Backend.infer_shapes`).
 """
 
 from __future__ import annotations
@@ -26,24 +26,25 @@ from polykeras.common import nested
 from polykeras.graph.tensor import KerasTensor
 from polykeras.variables import Scope, Variable, value_of
 
-# Two sizes that stand for an unknown one while shapes are inferred: with many divisors, so that reshapes fit. A
-# dimension of the result that changes with them is unknown too.
+# Two sizes that stand in for an unknown one during inference. They have many divisors, so that reshapes fit. If a size
+# of the result differs between them, it is unknown too.
 _STAND_INS = (2520, 5040)
 
-# The same for native code, where a size is a plain int. Small ones first: tables of positions are long enough for them,
-# and a slice of the first hundred gives less. The others have many divisors and are longer than windows.
+# Stand-ins for native code, where a size is a plain int. The small ones come first, because they are smaller than
+# position tables, and a slice of the first hundred keeps them. The others have many divisors, and are larger than
+# windows.
 _NATIVE_STAND_INS = ((34, 38), (1680, 3360))
 
 Leave = Callable[[], AbstractContextManager[Any]]
 
 
 class _Inference:
-    """What is known while code runs on arrays without values.
+    """The state of inference, while code runs on arrays without values.
 
     Args:
-        backend: on which it runs.
-        leave: gives a context in which arrays have values.
-        size: stands for unknown sizes, where nothing marks them; None otherwise.
+        backend: the backend that the code runs on.
+        leave: a function that returns a context in which arrays have values.
+        size: the stand-in for unknown sizes if nothing else marks them; otherwise None.
     """
 
     def __init__(self, backend: Backend, leave: Leave, size: int | None = None) -> None:
@@ -54,7 +55,7 @@ class _Inference:
 
     @contextmanager
     def __call__(self, scope: Scope) -> Iterator[None]:
-        """A context in which code runs so; what it gave attributes is taken back at the end."""
+        """Return a context for code without values. At its end, attributes that hold such arrays are restored."""
         token = _inference.set(self)
         try:
             with registry.use_backend(self.backend), scope:
@@ -64,11 +65,11 @@ class _Inference:
             self._take_back()
 
     def note(self, owner: Any, name: str) -> None:
-        """Note that an attribute is about to be set."""
+        """Record that an attribute is about to be set."""
         self._attributes.append((owner, name, {name: vars(owner)[name]} if name in vars(owner) else {}))
 
     def _take_back(self) -> None:
-        """Give attributes that hold arrays without values what they held before, or nothing."""
+        """Restore the earlier values of attributes that now hold arrays without values."""
         for owner, name, before in reversed(self._attributes):
             if any(map(self.backend.is_tensor, nested.flatten(vars(owner).get(name)))):
                 vars(owner).pop(name)
@@ -79,13 +80,13 @@ _inference: ContextVar[_Inference | None] = ContextVar("polykeras_inference", de
 
 
 def _running() -> _Inference | None:
-    """Return the inference in which code runs here and now; None outside of any, as in a layer's `build`."""
+    """Return the active inference; None outside of any, or inside a layer's `build`."""
     inference = _inference.get()
     return inference if inference is not None and registry.chosen() is inference.backend else None
 
 
 def _way_out() -> Leave:
-    """Return what gives a context in which arrays have values, for code that is about to run without them."""
+    """Return a function for a context in which arrays have values, called before code runs without them."""
     running = _running()
     if running is not None:
         return running.leave
@@ -95,7 +96,7 @@ def _way_out() -> Leave:
 
 @contextmanager
 def outside_inference() -> Iterator[None]:
-    """Make the backend current that is so outside of shape inference, as for a layer's `build`, whose arrays stay."""
+    """Leave inference for this block, as in a layer's `build`, whose arrays must have values."""
     running = _running()
     if running is None:
         yield
@@ -109,14 +110,14 @@ def outside_inference() -> Iterator[None]:
 
 
 def note_set(owner: Any, name: str) -> None:
-    """Note that an attribute is about to be set: arrays without values it must not keep."""
+    """Record that an attribute is about to be set, because it must not keep an array without values."""
     inference = _inference.get()
     if inference is not None:
         inference.note(owner, name)
 
 
 def known_shape(backend: Backend, x: Any) -> tuple[int | None, ...]:
-    """Return the shape of an array of `backend`, with None in place of the sizes that stand for unknown ones."""
+    """Return the shape of an array of `backend`, with None for unknown sizes."""
     if isinstance(x, SymbolicArray):
         return _known(x.dims)
     inference = _inference.get()
@@ -130,20 +131,20 @@ def _known(dims: tuple[int, ...]) -> tuple[int | None, ...]:
 
 
 def infer_outputs(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], native: bool = True) -> Any:
-    """Return the symbolic results of `fn` on arguments that hold `KerasTensor`s.
+    """Return the symbolic results of `fn` for arguments that contain `KerasTensor`s.
 
-    `fn` runs on the symbolic backend, and where it calls a framework's own functions, on arrays of that framework that
-    have no values. Whatever it assigns to variables is dropped, and arrays without values that it leaves in attributes
-    of layers too.
+    `fn` runs on the symbolic backend; if it calls a framework's own functions, it runs on arrays of that framework
+    without values. Its assignments to variables are dropped, and so are arrays without values that it stores in
+    attributes of layers.
 
     Args:
         fn: code over ops, or over functions of the current backend's framework.
         args: its positional arguments.
-        kwargs: those by name.
+        kwargs: its keyword arguments.
         native: whether it may run on arrays of the framework.
 
     Raises:
-        Exception: what `fn` raises. `cannot_run_on_shapes` tells where code of a framework could not run so.
+        Exception: an error of `fn`. `cannot_run_on_shapes` tells whether a framework's code caused it.
     """
     try:
         return _infer_symbolically(fn, args, kwargs)
@@ -154,7 +155,7 @@ def infer_outputs(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[st
     running = _inference.get()
     if running is None or registry.chosen() is not SYMBOLIC:
         return _infer_natively(fn, args, kwargs, reason)
-    with running.leave():  # this inference is part of one on the symbolic backend
+    with running.leave():  # this inference is nested in one on the symbolic backend
         return _infer_natively(fn, args, kwargs, reason)
 
 
@@ -162,7 +163,7 @@ def infer_outputs(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[st
 
 
 def _infer_symbolically(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Run `fn` once; where it looked at an unknown size, and so may have lost the mark of it, again with another."""
+    """Run `fn` once, and again with another stand-in if it read an unknown size, which may have lost its mark."""
 
     def run(size: int) -> Any:
         call_args, call_kwargs = nested.map_structure(lambda leaf: _stand_in(leaf, size), (args, kwargs))
@@ -197,23 +198,23 @@ def _merge(first: Any, second: Any) -> Any:
 
 
 class _WithoutValues(Scope):
-    """A scope in which variables are arrays of their shapes: no value is made or moved to be looked at."""
+    """A scope in which variables are read as arrays of their shapes; no value is created or moved."""
 
     def read(self, variable: Variable) -> Any:
         inference = _running()
-        if inference is None:  # in a layer's `build`
+        if inference is None:  # inside a layer's `build`
             return super().read(variable)
         if id(variable) in self.written:
             return super().read(variable)
-        # A new one each time: one that was made in the body of a loop must not be seen outside of it.
+        # A new array each time, because an array made in the body of a loop must not be used outside of it.
         return inference.backend.full(variable.shape, 0, variable.stored_dtype)
 
 
 def _infer_natively(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], reason: Exception) -> Any:
-    """Run `fn` on arrays without values of the current backend, with two stand-ins where sizes are unknown.
+    """Run `fn` on arrays of the current backend without values, with two stand-ins for unknown sizes.
 
     Raises:
-        Exception: `reason`, where the backend has no such arrays; else what `fn` raises.
+        Exception: `reason` if the backend has no such arrays; otherwise an error of `fn`.
     """
     backend = registry.current()
     if not backend.holds_values:
@@ -246,7 +247,7 @@ def _infer_natively(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[
 
 
 class _Found:
-    """The shape and dtype that were found for an array."""
+    """The inferred shape and dtype of an array."""
 
     def __init__(self, shape: tuple[int | None, ...], dtype: str) -> None:
         self.shape, self.dtype = shape, dtype
@@ -266,7 +267,7 @@ def _run_natively(
     arguments: Callable[[list[Any]], tuple[tuple[Any, ...], dict[str, Any]]],
     size: int | None,
 ) -> Any:
-    """Return what `fn` gives for arrays of some shapes and dtypes, with a `_Found` in place of each array."""
+    """Return the result of `fn` for the given shapes and dtypes, with a `_Found` in place of each array."""
     results: list[Any] = []
     definition: Any = None
     choice = registry.chosen()

@@ -18,15 +18,15 @@ class Node:
     """One call of an operation.
 
     Args:
-        operation: what was called.
-        args: its positional arguments, symbolic tensors in them.
+        operation: the operation.
+        args: its positional arguments, which contain symbolic tensors.
         kwargs: its keyword arguments.
-        outputs: the tree of symbolic tensors it gave.
+        outputs: its outputs, a tree of symbolic tensors.
 
     Attributes:
-        outputs: the same, with new tensors in place of those that were passed through.
-        input_tensors: the symbolic tensors among the arguments, flat.
-        output_tensors: those of `outputs`.
+        outputs: the outputs; inputs that were returned as they are have been replaced by new tensors.
+        input_tensors: a flat list of the symbolic tensors in the arguments.
+        output_tensors: a flat list of the symbolic tensors in `outputs`.
     """
 
     __slots__ = ("args", "input_tensors", "kwargs", "operation", "output_tensors", "outputs")
@@ -57,7 +57,7 @@ class Node:
         return next(i for i, node in enumerate(self.operation.inbound_nodes) if node is self)
 
     def mask_of_output(self, place: int) -> Any:
-        """Return the mask of an output as part of the graph: what the layer's `compute_mask` gives, or None."""
+        """Return the mask of an output as part of the graph, from the layer's `compute_mask`, or None."""
         if not getattr(self.operation, "supports_masking", False) or not self.args:
             return None
         previous = self.kwargs.get("mask")
@@ -69,15 +69,15 @@ class Node:
 
 
 class Operation(Configurable):
-    """Something that can be called on arrays, and on symbolic tensors to become part of a graph.
+    """Something that can be called on arrays, or on symbolic tensors to become part of a graph.
 
-    A subclass writes `call` with `polykeras.ops`, and `compute_output_spec` where `call` cannot run on shapes alone.
+    A subclass writes `call` with `polykeras.ops`, and also `compute_output_spec` if `call` cannot run on shapes alone.
 
     Args:
-        name: unique names are made from the class's name where it is None.
+        name: the name; if it is None, a unique name is made from the name of the class.
 
     Raises:
-        ValueError: `name` is no string, or has a `/` in it.
+        ValueError: `name` is not a string, or contains a `/`.
     """
 
     def __init__(self, name: str | None = None) -> None:
@@ -87,18 +87,18 @@ class Operation(Configurable):
         self.inbound_nodes: list[Node] = []
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Return the outputs for arrays; or, for symbolic tensors, record a call and return its symbolic outputs.
+        """Return the outputs for arrays; for symbolic tensors, record a call and return its symbolic outputs.
 
         Args:
-            *args: what `call` takes.
-            **kwargs: what `call` takes by name.
+            *args: positional arguments of `call`.
+            **kwargs: keyword arguments of `call`.
         """
         if any(isinstance(x, KerasTensor) for x in nested.flatten((args, kwargs))):
             return self.symbolic_call(*args, **kwargs)
         return self.call(*args, **kwargs)
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
-        """Compute the outputs for arrays; a subclass says how."""
+        """Compute the outputs for arrays. Subclasses must implement it."""
         raise NotImplementedError(f"{type(self).__name__} does not implement `call`.")
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
@@ -120,25 +120,25 @@ class Operation(Configurable):
         return self.record(args, kwargs, self.compute_output_spec(*args, **kwargs))
 
     def record(self, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any) -> Any:
-        """Add a node to the graph and return its outputs.
+        """Add a node to the graph, and return its outputs.
 
         Args:
             args: the positional arguments of the call.
-            kwargs: those by name.
-            outputs: symbolic tensors, in a tree.
+            kwargs: the keyword arguments of the call.
+            outputs: the outputs, a tree of symbolic tensors.
         """
         return Node(self, args, kwargs, outputs).outputs
 
     def implied_tensors(self, node: Node) -> list[KerasTensor]:
-        """Return tensors beside its arguments that a call of this operation takes in Keras: masks.
+        """Return the additional tensors that a call of this operation takes in Keras: masks.
 
-        Here they are not passed in the graph. They count for the order of layers.
+        The graph does not pass them here, but they affect the order of layers.
         """
         return []
 
     @property
     def _inbound_nodes(self) -> list[Node]:
-        """Keras's name of `inbound_nodes`, by which tools walk through a graph."""
+        """Keras's name of `inbound_nodes`, which tools use to walk a graph."""
         return self.inbound_nodes
 
     def _first_node(self, what: str) -> Node:
@@ -164,17 +164,17 @@ OPERATIONS: Registry[Any] = Registry("operation", "polykeras.graph")
 
 
 def find_op(op: str) -> Callable[..., Any]:
-    """Return the op of a name: `"relu"`, or `"image.resize"` for one of `ops.image`.
+    """Return the op of the given name: `"relu"`, or `"image.resize"` for an op of `ops.image`.
 
     Raises:
-        ValueError: there is no such op.
+        ValueError: there is no op of this name.
     """
     function: Any = None
     if isinstance(op, str):
         namespace, _, name = op.rpartition(".")
         if namespace in ("", "image"):
             function = getattr(getattr(ops, namespace) if namespace else ops, name, None)
-    # Else a config could name whatever else is in that module.
+    # Otherwise a config could name any object in that module.
     if not callable(function) or not str(getattr(function, "__module__", "")).startswith("polykeras.ops"):
         raise ValueError(f"There is no op {op!r} in polykeras.ops.")
     return function
@@ -182,14 +182,14 @@ def find_op(op: str) -> Callable[..., Any]:
 
 @OPERATIONS.register()
 class OpOperation(Operation):
-    """An op of `polykeras.ops` called on symbolic tensors.
+    """A call of an op of `polykeras.ops` on symbolic tensors.
 
     Args:
-        op: its name there.
-        name: of this use of it.
+        op: the name of the op.
+        name: the name of this operation.
 
     Raises:
-        ValueError: there is no such op.
+        ValueError: there is no op of this name.
     """
 
     def __init__(self, op: str, name: str | None = None) -> None:
@@ -204,10 +204,10 @@ class OpOperation(Operation):
 
 
 class FunctionOperation(Operation):
-    """A function that is no op, as `remat` and `vectorize` make one of a user's, called on symbolic tensors.
+    """A call of a function that is not an op, such as a result of `remat` or `vectorize`, on symbolic tensors.
 
     Args:
-        function: what to call; it has no form in files.
+        function: the function; files cannot contain it.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -221,5 +221,5 @@ class FunctionOperation(Operation):
 
 @record_op.supply
 def _record_op(op: str | Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Return the symbolic results of an op, or of a function, recorded as an operation of the graph."""
+    """Record a call of an op or a function in the graph, and return its symbolic results."""
     return (OpOperation(op) if isinstance(op, str) else FunctionOperation(op))(*args, **kwargs)

@@ -1,8 +1,8 @@
-"""The order of a graph's calls and operations, which is Keras's: weights in files are found by it.
+"""Keras's order of a graph's calls and operations, by which weights are found in files.
 
-The depth of a call is the longest way from it to an output. The deepest calls come first, and of one depth those that
-the walk from the outputs back to the inputs reached first. An operation is as deep as the deepest of its calls, so that
-a layer that is called twice is listed once, where it is first needed.
+The depth of a call is the longest path from it to an output. Deeper calls come first. Calls of the same depth have the
+order in which a walk from the outputs to the inputs meets them. An operation is as deep as its deepest call, so a layer
+that is called twice is listed once, at the place where it is first needed.
 """
 
 from __future__ import annotations
@@ -21,16 +21,18 @@ def walk(
     disconnected: Callable[[KerasTensor], Exception] | None = None,
     needs: Callable[[Node], Sequence[KerasTensor]] = lambda node: node.input_tensors,
 ) -> tuple[list[Node], dict[int, int]]:
-    """Go from the outputs back to the inputs, depth-first.
+    """Walk from the outputs back to the inputs, depth-first.
 
     Args:
-        inputs: of a graph.
-        outputs: of the graph.
-        disconnected: makes the error for a tensor that is needed and does not come from the inputs; None leaves it out.
-        needs: gives the tensors that a call needs.
+        inputs: the inputs of the graph.
+        outputs: the outputs of the graph.
+        disconnected: a function that makes the error for a needed tensor that does not come from the inputs; with None,
+            such tensors are skipped.
+        needs: a function that returns the tensors that a call needs.
 
     Returns:
-        The calls, each after those that it needs, and by the id of an operation when it was reached.
+        The calls, each after those that it needs; and a dict from the ids of operations to the order of their first
+        visit.
     """
     given = {id(tensor) for tensor in inputs}
     seen: set[int] = set()
@@ -65,14 +67,14 @@ def by_depth(
     """Return the calls and the operations of a graph in Keras's order.
 
     Args:
-        inputs: of the graph.
-        outputs: of the graph.
-        calls: what `walk` found.
-        reached: what `walk` found.
+        inputs: the inputs of the graph.
+        outputs: the outputs of the graph.
+        calls: the calls that `walk` returned.
+        reached: the order of visits that `walk` returned.
 
     Returns:
-        The calls that have to run, each after those whose results it needs, and the operations. Among these are the
-        layers of all inputs, of unused ones too.
+        The calls that must run, each after those whose results it needs, and the operations, including the layers of
+        all inputs, even unused ones.
     """
     operations = {id(node.operation): node.operation for node in calls}
     for tensor in inputs:
@@ -90,7 +92,7 @@ def by_depth(
     depths, depths_of_operations = _depths(calls, needs)
     nodes = [node for node, _ in sorted(depths.values(), key=lambda entry: -entry[1]) if id(node) in needed]
 
-    def rank(operation: Operation) -> tuple[int, int]:  # unused inputs are before what else is as deep as the outputs
+    def rank(operation: Operation) -> tuple[int, int]:  # at equal depth, unused inputs come first
         return -depths_of_operations.get(id(operation), 0), reached.get(id(operation), -1)
 
     return nodes, sorted(operations.values(), key=rank)
@@ -99,13 +101,13 @@ def by_depth(
 def _depths(
     calls: Sequence[Node], needs: Callable[[Node], Sequence[KerasTensor]]
 ) -> tuple[dict[int, tuple[Node, int]], dict[int, int]]:
-    """Return the depths of calls, each with the call, and those of operations; by ids, in the order they are met."""
+    """Return the depths of calls (with the calls) and of operations, by id, in the order in which they are met."""
     within = {id(node) for node in calls}
     depths: dict[int, tuple[Node, int]] = {}
     of_operations: dict[int, int] = {}
     for node in reversed(calls):
         _, depth = depths.get(id(node), (node, 0))
-        # A call is as deep as the deepest of its operation's calls that come after it.
+        # A call is at least as deep as its operation's deepest call that was met before.
         depth = max(depth, of_operations.get(id(node.operation), 0))
         of_operations[id(node.operation)] = depth
         depths[id(node)] = node, depth

@@ -17,27 +17,27 @@ if TYPE_CHECKING:
     from polykeras.graph.operation import Node
 
 record_op: Supplied[Callable[..., Any]] = Supplied("record_op", by="polykeras.graph.operation")
-"""Makes an op part of the graph: `record_op(name, args, kwargs)`, or a function without a name."""
+"""Records a call in the graph: `record_op(name, args, kwargs)` for an op, or a function instead of the name."""
 
 
 class KerasTensor(Symbolic, ArrayOperators):
-    """A place in a functional graph: a shape and a dtype, without a value.
+    """A symbolic tensor of a functional graph: a shape and a dtype, without a value.
 
     Args:
-        shape: ints, with None for unknown sizes.
-        dtype: by name.
-        sparse: kept for Keras code: arrays of polykeras are dense.
-        ragged: kept in the same way.
-        record_history: False lets no operation become part of a graph by this tensor.
-        name: for messages.
-        ragged_rank: kept in the same way.
-        row_splits_dtype: kept in the same way.
+        shape: a tuple of ints, with None for unknown sizes.
+        dtype: the name of the dtype.
+        sparse: kept for Keras code; arrays of polykeras are dense.
+        ragged: kept for Keras code, like `sparse`.
+        record_history: whether calls on this tensor become part of a graph.
+        name: a name for messages.
+        ragged_rank: kept for Keras code.
+        row_splits_dtype: kept for Keras code.
 
     Raises:
-        ValueError: both sparse and ragged.
+        ValueError: both `sparse` and `ragged` are set.
 
     Attributes:
-        history: the node that gives it and the place among that node's outputs; None for a free one.
+        history: the node that returns the tensor, and its place in that node's outputs; None for a free tensor.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class KerasTensor(Symbolic, ArrayOperators):
 
     @property
     def size(self) -> int | None:
-        """The number of elements, None where it is unknown."""
+        """The number of elements; None if it is unknown."""
         total = 1
         for n in self.shape:
             if n is None:
@@ -79,7 +79,7 @@ class KerasTensor(Symbolic, ArrayOperators):
 
     @property
     def _keras_mask(self) -> Any:
-        """The mask that comes with it, made part of the graph when it is first asked for; None where there is none."""
+        """The mask of the tensor, which is added to the graph when it is first read; None if there is none."""
         if "_mask" not in vars(self):
             self._mask = self.history[0].mask_of_output(self.history[1]) if self.history else None
         return self._mask
@@ -89,7 +89,7 @@ class KerasTensor(Symbolic, ArrayOperators):
         self._mask = mask
 
     def apply_op(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Record an op as an operation of the graph and return its symbolic results."""
+        """Record a call of an op in the graph, and return its symbolic results."""
         name = function.__op_name__
         if name in ("shape", "ndim", "size"):
             return {"shape": self.shape, "ndim": self.ndim, "size": self.size}[name]
@@ -103,7 +103,7 @@ class KerasTensor(Symbolic, ArrayOperators):
         """Return the tensor without axes of size 1."""
         return record_op.get()("squeeze", (self,), {"axis": axis})
 
-    def __truediv__(self, other: Any) -> Any:  # Keras has an operation for the operator, beside that for `divide`
+    def __truediv__(self, other: Any) -> Any:  # Keras has separate operations for the operator and for `divide`
         return record_op.get()("true_divide", (self, other), {})
 
     def __rtruediv__(self, other: Any) -> Any:
@@ -114,16 +114,16 @@ class KerasTensor(Symbolic, ArrayOperators):
 
     def _no_value(self, what: str) -> TypeError:
         return TypeError(
-            f"{self!r} has no value: {what} needs one. Symbolic tensors are placeholders while a model is put "
-            "together: use polykeras.ops on them, or move the code into a Lambda, as `Lambda(function)(x)`, "
-            "or into the `call` of a layer. A framework's own functions work there."
+            f"{self!r} has no value: {what} needs one. Symbolic tensors are placeholders while a model is "
+            "defined. Use polykeras.ops on them, or move the code into a Lambda, such as `Lambda(function)(x)`, "
+            "or into the `call` of a layer, where a framework's own functions work."
         )
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         raise self._no_value("a NumPy function")
 
-    # What frameworks' functions ask of objects that are no arrays of theirs. Operators with an array on the left then
-    # leave it to this class, which JAX's would not do beside `__jax_array__`.
+    # Frameworks' functions ask foreign objects for these methods. Operators with an array on the left then leave the
+    # work to this class; JAX's operators would not do so if it had `__jax_array__`.
     def __tf_tensor__(self, dtype: Any = None, name: Any = None) -> Any:
         raise self._no_value("a TensorFlow function")
 

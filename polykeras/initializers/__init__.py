@@ -1,4 +1,4 @@
-"""The first values of weights."""
+"""Initializers, which make the initial values of weights."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from polykeras.initializers.variance import (
 from polykeras.saving.serialization import serialize_keras_object
 from polykeras.variables.initial import named_initializer
 
-# The other names under which Keras offers them.
+# Keras's other names for the initializers.
 constant = Constant
 glorot_normal = GlorotNormal
 glorot_uniform = GlorotUniform
@@ -52,11 +52,11 @@ def get(identifier: InitializerLike) -> Any:
     """Return an initializer.
 
     Args:
-        identifier: a name such as `"glorot_uniform"`, a config, a class, an initializer, a function
-            `(shape, dtype=None)`, an array (the values themselves), or None (stays None).
+        identifier: a name such as `"glorot_uniform"`, a config, a class, an initializer, a function `(shape,
+            dtype=None)`, an array (the values themselves), or None (which stays None).
 
     Raises:
-        ValueError: an unknown name, or something else.
+        ValueError: the name is unknown, or the identifier has another type.
     """
     if hasattr(identifier, "shape") and hasattr(identifier, "dtype"):
         return Constant(identifier)
@@ -69,11 +69,11 @@ def serialize(initializer: Any) -> Any:
 
 
 def deserialize(config: str | Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
-    """Return the initializer of a config.
+    """Return the initializer that a config describes.
 
     Args:
-        config: what `serialize` gave, or a name.
-        custom_objects: further names it may use.
+        config: the result of `serialize`, or a name.
+        custom_objects: additional names that the config may use.
     """
     return registry.deserialize(config, custom_objects)
 

@@ -1,4 +1,4 @@
-"""What an initializer is: the first values of a variable, as a function of its shape."""
+"""The base of initializers, which compute the initial value of a variable from its shape."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ registry: Registry[Initializer] = Registry("initializer", "keras.initializers")
 class Initializer(Configurable):
     """Base of initializers.
 
-    Those in this package compute their values with NumPy, so that a seed gives the same weights on every backend: they
-    implement `host_values`. An initializer of yours may as well override `__call__`.
+    The initializers of this package compute their values with NumPy in `host_values`, so a seed gives the same weights
+    on every backend. Your own initializer may override `__call__` instead.
 
     Attributes:
-        deferrable: whether any shape will do, and what is given for it depends on that and the arguments of the
-            initializer alone. Then a variable calls it when its value is first needed, which saves time and memory
-            where other weights are loaded. A subclass that computes values in its own way says so anew.
+        deferrable: whether the initializer accepts any shape, and its values depend only on the shape and on its
+            arguments. A variable then calls it when its value is first needed, which saves time and memory if other
+            weights are loaded instead. A subclass that computes its own values must state this again.
     """
 
     deferrable: bool = False
@@ -41,24 +41,24 @@ class Initializer(Configurable):
         """Return the values as an array of the current backend.
 
         Args:
-            shape: ints.
-            dtype: that of the result; by default the default float dtype.
+            shape: the shape, a sequence of ints.
+            dtype: the dtype of the result; by default the configured float dtype.
 
         Raises:
-            ValueError: the shape has an unknown or negative dimension, or does not suit the initializer.
+            ValueError: the shape has an unknown or negative size, or does not fit the initializer.
         """
         dtype = dtypes.standardize_dtype(dtype)
         values = self.host_values(self._checked(shape))
         if dtypes.is_float(dtype) and dtype != "float64":
-            values = values.astype(np.float32)  # 16-bit floats are rounded from there: once, and the same way by all
+            values = values.astype(np.float32)  # all backends round to 16 bits from here, once and in the same way
         return backends.current().asarray(values, dtype)
 
     def host_values(self, shape: tuple[int, ...]) -> np.ndarray:
-        """Return the values as a NumPy array, in whatever precision they were computed."""
+        """Return the values as a NumPy array, in any precision."""
         raise NotImplementedError(f"{type(self).__name__} must implement `host_values(shape)` or `__call__`.")
 
     def clone(self) -> Self:
-        """Return a new initializer from this one's config; without a seed it draws another one."""
+        """Return a new initializer with this one's config; without a seed, it draws a new one."""
         return self.from_config(self.get_config())
 
     def _checked(self, shape: Sequence[int]) -> tuple[int, ...]:

@@ -13,7 +13,7 @@ from polykeras.initializers.base import Initializer, registry
 
 @registry.register("zero")
 class Zeros(Initializer):
-    """Gives zeros."""
+    """Fills with zeros."""
 
     deferrable = True
 
@@ -23,7 +23,7 @@ class Zeros(Initializer):
 
 @registry.register("one")
 class Ones(Initializer):
-    """Gives ones."""
+    """Fills with ones."""
 
     deferrable = True
 
@@ -33,10 +33,10 @@ class Ones(Initializer):
 
 @registry.register()
 class Constant(Initializer):
-    """Gives one value everywhere, or given values.
+    """Fills with one value, or with given values.
 
     Args:
-        value: a scalar, or an array that broadcasts to the shape asked for.
+        value: a scalar, or an array that broadcasts to the requested shape.
 
     Example:
         >>> Constant(0.5)((2,)).tolist()
@@ -61,7 +61,7 @@ class Constant(Initializer):
 
 @registry.register("IdentityInitializer")
 class Identity(Initializer):
-    """Gives a matrix with one value on the diagonal and zeros elsewhere.
+    """Makes a matrix with one value on the diagonal and zeros elsewhere.
 
     Args:
         gain: the value on the diagonal.
@@ -76,26 +76,27 @@ class Identity(Initializer):
         return self.gain * np.eye(*shape)
 
 
-# A window is sum_k c[k] cos(2 pi k n / length). Harris, "On the use of windows for harmonic analysis with the discrete
-# Fourier transform", 1978.
+# A window is sum_k c[k] cos(2 pi k n / length). Source: Harris, "On the use of windows for harmonic analysis with the
+# discrete Fourier transform", 1978.
 _WINDOWS = {"boxcar": (1.0,), "hann": (0.5, -0.5), "hamming": (0.54, -0.46), "blackman": (0.42, -0.5, 0.08)}
 
 
 @registry.register("STFTInitializer")
 class STFT(Initializer):
-    """Gives the kernel of a 1D convolution that computes a short-time Fourier transform.
+    """Makes the kernel of a 1D convolution that computes a short-time Fourier transform.
 
     The kernel has shape `(frame_length, 1, bands)`; its element `(t, 0, f)` is the real or imaginary part of
     `w[t] exp(-2 pi i t f / (2 (bands - 1)))`.
 
     Args:
         side: `"real"` or `"imag"`.
-        window: `"hann"`, `"hamming"`, `"blackman"`, `"boxcar"`, the values of a window (frame_length of them), or None.
-        scaling: `"density"` divides the window by its L2 norm, `"spectrum"` by its L1 norm; None does not.
-        periodic: whether the window continues into the next frame rather than being symmetric.
+        window: `"hann"`, `"hamming"`, `"blackman"`, `"boxcar"`, an array with the `frame_length` values of a window, or
+            None.
+        scaling: `"density"` divides the window by its L2 norm, `"spectrum"` by its L1 norm; None does not scale it.
+        periodic: whether the window is periodic rather than symmetric.
 
     Raises:
-        ValueError: an unknown side, window or scaling.
+        ValueError: the side, the window or the scaling is unknown.
     """
 
     def __init__(

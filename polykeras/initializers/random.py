@@ -1,4 +1,4 @@
-"""Random initializers. The numbers come from NumPy on the host: one seed, one set of weights, on every backend."""
+"""Random initializers. NumPy draws the numbers on the host, so that a seed gives the same weights on every backend."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class RandomInitializer(Initializer):
     """Base of random initializers.
 
     Args:
-        seed: an int: each call with one shape gives the same values. A `SeedGenerator`: each call gives others. None:
-            an int is drawn from the global seed, now.
+        seed: with an int, each call with the same shape returns the same values. With a `SeedGenerator`, each call
+            returns other values. With None, an int is drawn from the global seed immediately.
 
     Raises:
-        ValueError: the seed is something else.
+        ValueError: the seed has another type.
     """
 
     def __init__(self, seed: Seed = None) -> None:
@@ -37,22 +37,22 @@ class RandomInitializer(Initializer):
         self.seed = seed
         self._drawn_seed = random.draw_seed() if seed is None else seed
         if isinstance(seed, random.SeedGenerator):
-            self.deferrable = False  # it draws in the order in which variables are made
+            self.deferrable = False  # it must draw in the order in which variables are made
 
     def host_values(self, shape: tuple[int, ...]) -> np.ndarray:
         return self.sample(random.host_generator(self._drawn_seed), shape)
 
     def sample(self, generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-        """Return values of that shape, drawn from `generator`."""
+        """Return values of the given shape, drawn from `generator`."""
         raise NotImplementedError(f"{type(self).__name__} must implement `sample(generator, shape)` or `__call__`.")
 
 
 def truncated_normal(generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """Return standard normal numbers; those beyond 2 are drawn again.
+    """Return standard normal numbers, float64; numbers beyond 2 are drawn again.
 
     Args:
-        generator: where the numbers come from; how many it draws depends on what comes.
-        shape: of the result, float64.
+        generator: the source of random numbers; the count of numbers that are drawn from it varies.
+        shape: the shape of the result.
     """
     values = generator.standard_normal(shape)
     while True:
@@ -68,8 +68,8 @@ class RandomNormal(RandomInitializer):
     """Draws from a normal distribution.
 
     Args:
-        mean: its mean.
-        stddev: its standard deviation.
+        mean: the mean.
+        stddev: the standard deviation.
         seed: see `RandomInitializer`.
     """
 
@@ -86,11 +86,11 @@ class RandomNormal(RandomInitializer):
 
 @registry.register()
 class TruncatedNormal(RandomInitializer):
-    """Draws from a normal distribution cut off at two standard deviations.
+    """Draws from a normal distribution that is truncated at two standard deviations.
 
     Args:
         mean: the mean.
-        stddev: the standard deviation before the cut; that of the values is 0.8796 times as large.
+        stddev: the standard deviation before truncation; that of the values is 0.8796 times as large.
         seed: see `RandomInitializer`.
     """
 
@@ -139,13 +139,13 @@ class RandomUniform(RandomInitializer):
 
 @registry.register("OrthogonalInitializer")
 class Orthogonal(RandomInitializer):
-    """Draws an orthogonal matrix, uniformly: of all rows but the last axis, by the last axis.
+    """Draws a random orthogonal matrix, uniformly. Its rows span all axes except the last one.
 
-    The columns are orthonormal, or the rows where there are fewer of them. Mezzadri, "How to generate random matrices
+    The columns are orthonormal, or the rows if there are fewer rows. Source: Mezzadri, "How to generate random matrices
     from the classical compact groups", Notices of the AMS 54 (2007).
 
     Args:
-        gain: a factor.
+        gain: a factor for the matrix.
         seed: see `RandomInitializer`.
     """
 
@@ -158,5 +158,5 @@ class Orthogonal(RandomInitializer):
             raise ValueError(f"Orthogonal initializes arrays of two axes or more; received the shape {shape}.")
         rows, columns = math.prod(shape[:-1]), shape[-1]
         q, r = np.linalg.qr(generator.standard_normal((max(rows, columns), min(rows, columns))))
-        q = q * np.sign(np.diagonal(r))  # without this, QR's own choice of signs would show
+        q = q * np.sign(np.diagonal(r))  # makes the result independent of QR's choice of signs
         return self.gain * (q if rows >= columns else q.T).reshape(shape)

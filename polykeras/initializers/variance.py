@@ -1,4 +1,4 @@
-"""Initializers whose variance follows from the shape, so that signals keep their size from layer to layer."""
+"""Initializers that derive the variance from the shape, so that signals keep their scale from layer to layer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from polykeras.initializers.base import registry
 from polykeras.initializers.random import RandomInitializer, Seed, truncated_normal
 
-# The standard deviation of a standard normal distribution cut off at -2 and 2.
+# The standard deviation of a standard normal distribution that is truncated at -2 and 2.
 TRUNCATED_STDDEV = 0.87962566103423978
 
 Mode = Literal["fan_in", "fan_out", "fan_avg"]
@@ -20,11 +20,11 @@ Axes = Sequence[int] | None
 
 
 def compute_fans(shape: Sequence[int], input_axes: Axes = None, output_axes: Axes = None) -> tuple[int, int]:
-    """Return how many inputs feed an output of a kernel, and how many outputs an input feeds.
+    """Return the number of inputs that feed an output of a kernel, and the number of outputs that an input feeds.
 
     Args:
-        shape: the kernel's: `(inputs, outputs)`, or `(*window, inputs, outputs)`.
-        input_axes: the axes over which a unit sums, where the shape is another one; goes with `output_axes`.
+        shape: the shape of the kernel: `(inputs, outputs)`, or `(*window, inputs, outputs)`.
+        input_axes: the axes that a unit sums over, for kernels of another form; requires `output_axes`.
         output_axes: the axes of the units.
     """
     if input_axes is not None and output_axes is not None:
@@ -39,19 +39,19 @@ def compute_fans(shape: Sequence[int], input_axes: Axes = None, output_axes: Axe
 
 @registry.register()
 class VarianceScaling(RandomInitializer):
-    """Draws with variance `scale / fan`.
+    """Draws values with variance `scale / fan`.
 
     Args:
-        scale: positive.
-        mode: which fan: `"fan_in"`, `"fan_out"`, or their average `"fan_avg"`.
-        distribution: `"truncated_normal"` (also spelt `"normal"`): cut off at two standard deviations of the
-            distribution before the cut; `"untruncated_normal"`, `"uniform"`.
+        scale: a positive number.
+        mode: the fan to use: `"fan_in"`, `"fan_out"`, or their average `"fan_avg"`.
+        distribution: `"truncated_normal"` (or `"normal"`), truncated at two standard deviations of the distribution
+            before truncation; `"untruncated_normal"`; or `"uniform"`.
         seed: see `RandomInitializer`.
         input_axes: see `compute_fans`.
         output_axes: see `compute_fans`.
 
     Raises:
-        ValueError: a bad argument.
+        ValueError: an argument is invalid.
     """
 
     deferrable = True
@@ -95,7 +95,7 @@ class VarianceScaling(RandomInitializer):
 
 
 class _Preset(VarianceScaling):
-    """A choice of scale, mode and distribution; its config holds the remaining arguments only."""
+    """A fixed choice of scale, mode and distribution; its config contains only the remaining arguments."""
 
     _choice: tuple[float, Mode, Distribution]
 
@@ -105,9 +105,10 @@ class _Preset(VarianceScaling):
 
 @registry.register()
 class GlorotUniform(_Preset):
-    """Uniform with variance `2 / (fan_in + fan_out)`.
+    """Draws uniformly with variance `2 / (fan_in + fan_out)`.
 
-    Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks", AISTATS 2010.
+    Source: Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks", AISTATS
+    2010.
 
     Args:
         seed: see `RandomInitializer`.
@@ -120,7 +121,7 @@ class GlorotUniform(_Preset):
 
 @registry.register()
 class GlorotNormal(_Preset):
-    """Truncated normal with variance `2 / (fan_in + fan_out)`. Glorot and Bengio, AISTATS 2010.
+    """Draws from a truncated normal with variance `2 / (fan_in + fan_out)`. Source: Glorot and Bengio, AISTATS 2010.
 
     Args:
         seed: see `RandomInitializer`.
@@ -133,9 +134,9 @@ class GlorotNormal(_Preset):
 
 @registry.register()
 class HeUniform(_Preset):
-    """Uniform with variance `2 / fan_in`, for ReLU.
+    """Draws uniformly with variance `2 / fan_in`, for ReLU.
 
-    He et al., "Delving deep into rectifiers", ICCV 2015 (https://arxiv.org/abs/1502.01852).
+    Source: He et al., "Delving deep into rectifiers", ICCV 2015 (https://arxiv.org/abs/1502.01852).
 
     Args:
         seed: see `RandomInitializer`.
@@ -148,7 +149,9 @@ class HeUniform(_Preset):
 
 @registry.register()
 class HeNormal(_Preset):
-    """Truncated normal with variance `2 / fan_in`, for ReLU. He et al. 2015, https://arxiv.org/abs/1502.01852.
+    """Draws from a truncated normal with variance `2 / fan_in`, for ReLU.
+
+    Source: He et al., "Delving deep into rectifiers", ICCV 2015 (https://arxiv.org/abs/1502.01852).
 
     Args:
         seed: see `RandomInitializer`.
@@ -161,7 +164,7 @@ class HeNormal(_Preset):
 
 @registry.register()
 class LecunUniform(_Preset):
-    """Uniform with variance `1 / fan_in`. LeCun et al., "Efficient BackProp", 1998.
+    """Draws uniformly with variance `1 / fan_in`. Source: LeCun et al., "Efficient BackProp", 1998.
 
     Args:
         seed: see `RandomInitializer`.
@@ -174,7 +177,7 @@ class LecunUniform(_Preset):
 
 @registry.register()
 class LecunNormal(_Preset):
-    """Truncated normal with variance `1 / fan_in`, for SELU. LeCun et al., "Efficient BackProp", 1998.
+    """Draws from a truncated normal with variance `1 / fan_in`, for SELU (LeCun et al., "Efficient BackProp", 1998).
 
     Args:
         seed: see `RandomInitializer`.

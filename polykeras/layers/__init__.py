@@ -1,6 +1,6 @@
-"""Layers, a family a folder: each lists its names in its `__init__.py`.
+"""Layers. Each family has a folder, whose `__init__.py` lists its names.
 
-Families that few models need are loaded when one of their names is first used.
+Rarely used families are loaded when one of their names is first used.
 """
 
 from __future__ import annotations
@@ -51,11 +51,11 @@ def serialize(layer: Layer) -> dict[str, Any]:
 
 
 def deserialize(config: str | Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Layer:
-    """Return the layer of a config.
+    """Return the layer that a config describes.
 
     Args:
-        config: what `serialize` gave.
-        custom_objects: further names it may use.
+        config: the result of `serialize`.
+        custom_objects: additional names that the config may use.
     """
     return LAYERS.deserialize(config, custom_objects)
 
@@ -91,7 +91,7 @@ LATER |= {
     "TFSMLayer": "polykeras.layers.adapters.tfsm_layer",
     "TorchModuleWrapper": "polykeras.layers.adapters.torch_module",
 }
-"""Names of the families that are loaded later, with the module of each."""
+"""The names of families that are loaded later, with the module of each."""
 _LEGACY_CLASSES = "Highway LocallyConnected1D LocallyConnected2D MaxoutDense ThresholdedReLU"
 _LEGACY_SIZES = "RandomHeight RandomWidth"
 _LEGACY_FUNCTIONS = """
@@ -101,7 +101,7 @@ _LEGACY_FUNCTIONS = """
 LEGACY: dict[str, str] = dict.fromkeys(_LEGACY_CLASSES.split(), "polykeras.legacy.layers")
 LEGACY |= dict.fromkeys(_LEGACY_FUNCTIONS.split(), "polykeras.legacy.layer_names")
 LEGACY |= dict.fromkeys(_LEGACY_SIZES.split(), "polykeras.legacy.random_sizes")
-"""Names of Keras 1 and 2 that Keras 3 has not, with the module of each."""
+"""Names of Keras 1 and 2 that Keras 3 lacks, with the module of each."""
 if TYPE_CHECKING:
     __all__ += image.__all__
     __all__ += preprocessing.__all__
@@ -109,7 +109,7 @@ else:
     __all__ += list(LATER)
     __getattr__, __dir__ = lazy_names(__name__, LATER | LEGACY)
 LAYERS.register_later(LATER | {name: LEGACY[name] for name in f"{_LEGACY_CLASSES} {_LEGACY_SIZES}".split()})
-# What files name, and users reach by `polykeras.utils.FeatureSpace`.
+# Files contain this name; users reach the class as `polykeras.utils.FeatureSpace`.
 LAYERS.register_later({"FeatureSpace": "polykeras.layers.preprocessing.feature_space"})
 LAYERS.register_later(
     dict.fromkeys(("Cross", "Feature", "TFDIdentity"), "polykeras.layers.preprocessing.feature_kinds")

@@ -1,4 +1,4 @@
-"""Models: functional, sequential, subclassed."""
+"""Models: functional, sequential and subclassed ones."""
 
 from polykeras.layers.core.input_layer import Input
 from polykeras.models.cloning import clone_model, model_from_json

@@ -1,4 +1,4 @@
-"""Models of the same making as others."""
+"""Copies of models with new layers."""
 
 from __future__ import annotations
 
@@ -37,18 +37,18 @@ def clone_model(
     call_function: Callable[..., Any] | None = None,
     recursive: bool = False,
 ) -> Any:
-    """Return a model of new layers, connected as those of `model`, with new weights; it is not compiled.
+    """Return a copy of a model with new layers and new weights, connected in the same way. It is not compiled.
 
     Args:
-        model: any model; a subclassed one, or a layer, is made anew from its config, and built if it was.
-        input_tensors: symbolic tensors to begin with, in the structure of the model's inputs, instead of new ones.
-        clone_function: takes a layer, returns the one to use in its place.
-        call_function: `call_function(layer, *args, **kwargs)` calls a new layer of a functional model and returns what
-            goes on in its place, such as the layer's outputs with dropout.
-        recursive: whether layers of models within are cloned by these functions too; else such a model is one layer.
+        model: any model, or a layer. A subclassed model or a layer is made again from its config, and built if it was.
+        input_tensors: symbolic tensors to use as inputs instead of new ones, in the structure of the model's inputs.
+        clone_function: a function that takes a layer, and returns the layer to use in its place.
+        call_function: `call_function(layer, *args, **kwargs)` calls a new layer of a functional model. It returns the
+            tensors that the next layers take, such as the layer's outputs with dropout.
+        recursive: whether these functions also clone the layers of nested models; if not, a nested model is one layer.
 
     Raises:
-        ValueError: a subclassed model and one of the other arguments, or a Sequential and `call_function`.
+        ValueError: another argument is given for a subclassed model, or `call_function` for a Sequential.
     """
     clone = clone_function or _clone
     if recursive:
@@ -58,7 +58,7 @@ def clone_model(
     if isinstance(model, Sequential) and input_tensors is None:
         layers = [_clone(x) if isinstance(x, InputLayer) else clone(x) for x in model._layers]
         return type(model)(layers, name=model.name)
-    graph = model._graph_model() if isinstance(model, Model) else None  # a layer is made anew too, as in Keras
+    graph = model._graph_model() if isinstance(model, Model) else None  # a layer is made again too, as in Keras
     if graph is None:
         if input_tensors is not None or clone_function is not None or call_function is not None:
             raise ValueError(
@@ -90,11 +90,11 @@ def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None =
     """Return the model that `Model.to_json` described, with new weights.
 
     Args:
-        json_string: what `to_json` gave.
-        custom_objects: the user's classes and functions that it names.
+        json_string: the result of `to_json`.
+        custom_objects: the user's classes and functions that the config names.
 
     Raises:
-        SavedFileError: it describes no model, or one that cannot be made; a `ValueError`.
+        SavedFileError: the string describes no model, or one that cannot be made. The error is a `ValueError`.
     """
     text = json_string.encode("utf-8", "surrogatepass")
     config = read_json(text, "model_from_json", "")

@@ -1,4 +1,4 @@
-"""Models made of a graph between symbolic inputs and outputs."""
+"""Models made from a graph between symbolic inputs and outputs."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from polykeras.training.data.tables import columns_by_name
 @functional_class.supply
 @LAYERS.register()
 class Functional(Model):
-    """A model of the operations that lead from `inputs` to `outputs`.
+    """A model made from the operations between `inputs` and `outputs`.
 
     Args:
         inputs: a symbolic tensor, or a tree of them.
         outputs: a symbolic tensor, or a tree of them.
-        name: by default made from the class's name.
-        trainable: False freezes all layers.
-        **kwargs: as for `Model`.
+        name: the model's name; by default made from the name of its class.
+        trainable: whether the layers are trained; False freezes them all.
+        **kwargs: further arguments of `Model`.
 
     Raises:
-        ValueError: the graph is disconnected, or two layers have one name.
+        ValueError: the graph is disconnected, or two layers have the same name.
     """
 
     sample_by_sample = True
@@ -65,8 +65,8 @@ class Functional(Model):
             other = seen.setdefault(operation.name, operation)
             if other is not operation:
                 raise ValueError(
-                    f"Two layers of the model {self.name!r} are called {operation.name!r} ({type(other).__name__} and "
-                    f"{type(operation).__name__}). Give each a `name` of its own."
+                    f"Two layers of the model {self.name!r} have the name {operation.name!r} ({type(other).__name__} "
+                    f"and {type(operation).__name__}). Give each its own `name`."
                 )
 
     def _graph_model(self) -> Functional:
@@ -74,53 +74,53 @@ class Functional(Model):
 
     @property
     def layers(self) -> list[Layer]:
-        """The layers in Keras's order: the farthest from the outputs first; see `polykeras.graph.order`."""
+        """The layers in Keras's order, those farthest from the outputs first; see `polykeras.graph.order`."""
         return list(self._layers)
 
     @property
     def operations(self) -> list[Any]:
-        """The layers, and the ops called on symbolic tensors, in Keras's order."""
+        """The layers and the ops that were called on symbolic tensors, in Keras's order."""
         return list(self._operations)
 
     @property
     def inputs(self) -> list[KerasTensor]:
-        """The symbolic inputs, flat."""
+        """The symbolic inputs, as a flat list."""
         return list(self._graph.inputs)
 
     @property
     def outputs(self) -> list[KerasTensor]:
-        """The symbolic outputs, flat."""
+        """The symbolic outputs, as a flat list."""
         return list(self._graph.outputs)
 
     @property
     def input(self) -> Any:
-        """The symbolic inputs as given to the constructor."""
+        """The symbolic inputs, as passed to the constructor."""
         return self._inputs_tree
 
     @property
     def output(self) -> Any:
-        """The symbolic outputs as given to the constructor."""
+        """The symbolic outputs, as passed to the constructor."""
         return self._outputs_tree
 
     @property
     def input_shape(self) -> Any:
-        """The shapes of the inputs; of a list of one, its shape."""
+        """The shapes of the inputs; for a list of one input, its shape."""
         return _shapes(self._inputs_tree)
 
     @property
     def output_shape(self) -> Any:
-        """The shapes of the outputs; of a list of one, its shape."""
+        """The shapes of the outputs; for a list of one output, its shape."""
         return _shapes(self._outputs_tree)
 
     @property
     def output_names(self) -> list[str]:
-        """The names of the layers that give the outputs; the keys, where the outputs are a dict."""
+        """The names of the layers that return the outputs; for a dict of outputs, its keys."""
         if isinstance(self._outputs_tree, dict):
             return sorted(self._outputs_tree)
         return list(map(self._name_of, self._graph.outputs))
 
     def _flat_inputs(self, inputs: Any) -> list[Any]:
-        """Bring what was passed into the order of the graph's inputs, and check its shapes."""
+        """Put the inputs of a call into the order of the graph's inputs, and check their shapes."""
         backend = registry.current()
         pairs = zip(self._in_order(inputs), self._graph.inputs, strict=True)
         return [self._fit(backend, x, tensor) for x, tensor in pairs]
@@ -133,7 +133,7 @@ class Functional(Model):
         return list(map(self._name_of, self._graph.inputs))
 
     def _in_order(self, inputs: Any) -> list[Any]:
-        """Bring what was passed into the order of the graph's inputs."""
+        """Put the inputs of a call into the order of the graph's inputs."""
         if isinstance(inputs, Mapping) and not isinstance(self._inputs_tree, Mapping):
             names = self._input_names()
             missing = [name for name in names if name not in inputs]
@@ -159,11 +159,11 @@ class Functional(Model):
 
     def _fit(self, backend: Any, x: Any, tensor: KerasTensor) -> Any:
         if tensor.dtype == dtypes.STRING:
-            return x  # on the host, or in `tf.data`: for layers that take texts
+            return x  # strings stay on the host, or in `tf.data`, for the layers that take them
         if dtypes.is_text(x):
             raise ValueError(
-                f"Model {self.name!r}: input {self._name_of(tensor)!r} takes numbers ({tensor.dtype}); received texts "
-                "or objects. Turn them into numbers, or begin the model with `Input(dtype='string')` and "
+                f"Model {self.name!r}: input {self._name_of(tensor)!r} takes numbers ({tensor.dtype}); received "
+                "strings or objects. Convert them to numbers, or begin the model with `Input(dtype='string')` and "
                 "TextVectorization."
             )
         x, sizes = to_rank(backend, x, tensor.shape), tensor.shape
@@ -184,7 +184,7 @@ class Functional(Model):
 
         Args:
             inputs: arrays in the structure of the model's inputs, or a dict by the names of the input layers.
-            training: whether layers such as dropout behave as in training.
+            training: whether layers such as dropout run in training mode.
             mask: masks of the inputs, in their structure.
 
         Returns:
@@ -197,12 +197,12 @@ class Functional(Model):
         if mask is not None:
             set_masks(flat, mask)
         outputs = graph(flat, None if training is None or not self._tells_training else self._training(training))
-        # As in Keras: a list of one output was given for the tensor itself.
+        # As in Keras, a list of one output was passed instead of the tensor itself.
         return outputs[0] if isinstance(outputs, (list, tuple)) and len(outputs) == 1 else outputs
 
     @staticmethod
     def _training(training: bool | None) -> Callable[..., Any]:
-        """Return how operations are called: as in Keras, what is passed counts before what a graph says."""
+        """Return a function that calls operations; as in Keras, `training` takes precedence over the graph's value."""
 
         def call(operation: Any, *args: Any, **kwargs: Any) -> Any:
             return operation(*args, **kwargs | ({"training": training} if "training" in kwargs else {}))
@@ -243,11 +243,11 @@ class Functional(Model):
         return found
 
     def get_config(self) -> dict[str, Any]:
-        """Return layers, connections, inputs and outputs as plain data."""
+        """Return the layers, connections, inputs and outputs as plain data."""
         return functional_config(self)
 
 
 def _shapes(tree: Any) -> Any:
-    """Return the shapes of symbolic tensors; as in Keras, of a list of one its shape."""
+    """Return the shapes of symbolic tensors; for a list of one tensor its shape, as in Keras."""
     shapes = nested.map_structure(lambda x: x.shape, tree)
     return shapes[0] if isinstance(tree, list) and len(tree) == 1 else shapes

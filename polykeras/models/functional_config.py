@@ -16,14 +16,14 @@ from polykeras.saving.serialization import deserialize_keras_object, serialize_k
 
 
 def _tensor_key(tensor: KerasTensor, numbers: dict[int, int]) -> list[Any]:
-    """`[layer, call, output]`, calls counted within the model."""
+    """Return `[layer, call, output]`; calls are counted within the model."""
     assert tensor.history is not None
     node, place = tensor.history
     return [node.operation.name, numbers[id(node)], place]
 
 
 def _calls(model: Any) -> dict[int, list[Node]]:
-    """Return the calls within the model by the id of what is called, in the order in which they were made."""
+    """Return the calls within the model, by the id of the operation, in the order in which they were made."""
     within = {id(node) for node in model._graph.nodes}
     return {
         id(operation): [node for node in operation.inbound_nodes if id(node) in within or not node.input_tensors]
@@ -36,15 +36,15 @@ def _map_config(fn: Callable[[Any], Any], value: Any) -> Any:
         return fn(value)
     if isinstance(value, Mapping):
         return {key: _map_config(fn, part) for key, part in value.items()}
-    if isinstance(value, (list, tuple)):  # which JSON, and Keras, do not tell apart
+    if isinstance(value, (list, tuple)):  # JSON and Keras do not distinguish them
         return [_map_config(fn, part) for part in value]
     if hasattr(value, "__array__"):
-        value = np.asarray(value)  # a constant, of whichever framework
+        value = np.asarray(value)  # a constant, of any framework
     return serialize_keras_object(value)
 
 
 def functional_config(model: Any) -> dict[str, Any]:
-    """Return the config of a functional model: its layers, each with its calls, and the ends of the graph."""
+    """Return the config of a functional model: its layers with their calls, and the inputs and outputs of the graph."""
     calls_of = _calls(model)
     numbers = {id(node): number for nodes in calls_of.values() for number, node in enumerate(nodes)}
 
@@ -76,44 +76,44 @@ def functional_config(model: Any) -> dict[str, Any]:
 
 
 def _first_end(operation: Any) -> int:
-    """Return the number of an operation's first call where the ends of a graph are named.
+    """Return the number of an operation's first call, as the config counts it for the graph's inputs and outputs.
 
-    In Keras 3 a model that is a graph counts as called when it was made; there, and not where arguments are named.
+    In Keras 3, making a graph model counts as a call of it; but this does not apply to calls in arguments.
     """
     return getattr(operation, "_first_end_in_configs", 0)
 
 
 class _Rebuilder:
-    """Calls the layers of a config again, each call once its arguments are there."""
+    """Calls the layers of a config again, each call when its arguments exist."""
 
     def __init__(self, entries: list[dict[str, Any]]) -> None:
         entries = [keras_ops.from_keras(entry) for entry in entries]  # type: ignore[misc]
         self.operations: dict[str, Any] = {}
         for entry in entries:
             if entry["name"] in self.operations:
-                raise ValueError(f"Two layers of the config are called {entry['name']!r}.")
+                raise ValueError(f"Two layers of the config have the name {entry['name']!r}.")
             self.operations[entry["name"]] = deserialize_keras_object(entry)
         self.outputs: dict[tuple[str, int], list[Any]] = {}
         for name, operation in self.operations.items():
             if not isinstance(operation, Operation):
-                raise ValueError(f"{name!r} is no layer but {type(operation).__name__}.")
+                raise ValueError(f"{name!r} is not a layer, but {type(operation).__name__}.")
             if operation.inbound_nodes:  # input layers have their node from the start
                 self.outputs[name, 0] = operation.inbound_nodes[0].output_tensors
         self.calls = [(e["name"], i, node) for e in entries for i, node in enumerate(e["inbound_nodes"])]
 
     def tensor(self, key: Any) -> Any:
-        """Return an output of a call, `[layer, call, output]`."""
+        """Return the output of a call that a key `[layer, call, output]` names."""
         name, node, place = key
         given = self.outputs.get((name, node), ())
         if not isinstance(place, int) or not 0 <= place < len(given):
-            raise ValueError(f"The config names the output {place!r} of the call {node!r} of {name!r}: there is none.")
+            raise ValueError(f"The config names output {place!r} of call {node!r} of {name!r}, which does not exist.")
         return given[place]
 
     def end(self, key: Any) -> Any:
-        """Return the tensor by which the graph begins or ends."""
+        """Return the input or output of the graph that a key names."""
         name, node, place = key
         if name not in self.operations:
-            raise ValueError(f"The config's graph begins or ends at {name!r}, which is none of its layers.")
+            raise ValueError(f"The config's graph begins or ends at {name!r}, which is not one of its layers.")
         return self.tensor((name, node - _first_end(self.operations[name]), place))
 
     def _resolve(self, value: Any) -> Any:
@@ -130,15 +130,15 @@ class _Rebuilder:
         return value
 
     def run(self) -> None:
-        """Make the calls: each when what it needs is there, and of those that can be made the first in the config."""
+        """Make the calls, each when its arguments exist; of several possible calls, the first in the config."""
         needs: list[set[tuple[str, int]]] = []
         waiting: dict[tuple[str, int], list[int]] = {}
         for i, (name, _, node) in enumerate(self.calls):
             keys = set(_needed(node["args"])) | set(_needed(node["kwargs"]))
-            if not keys:  # it would run now, on values of the config
+            if not keys:  # it would run immediately, on values of the config
                 raise ValueError(f"A call of {name!r} has no input from the graph.")
             if self.calls[i][1]:
-                keys.add((name, self.calls[i][1] - 1))  # the calls of a layer keep their numbers
+                keys.add((name, self.calls[i][1] - 1))  # the calls of a layer keep their order
             needs.append(keys - self.outputs.keys())
             for key in needs[i]:
                 waiting.setdefault(key, []).append(i)
@@ -155,11 +155,11 @@ class _Rebuilder:
                     heappush(ready, i)
         if done < len(self.calls):
             blocked = [name for (name, _, _), keys in zip(self.calls, needs, strict=True) if keys]
-            raise ValueError(f"The config's graph cannot be built: calls of {blocked[:10]} have no inputs.")
+            raise ValueError(f"The config's graph cannot be built: calls of {blocked[:10]} lack inputs.")
 
 
 def _needed(value: Any) -> Iterator[tuple[str, int]]:
-    """Return which calls give the tensors in the arguments of another one: layer and number."""
+    """Yield the calls, `(layer, number)`, whose results are in the arguments of another call."""
     if isinstance(value, Mapping):
         if value.get("class_name") == "__keras_tensor__":
             name, node, _ = value["config"]["keras_history"]
@@ -191,8 +191,8 @@ def _ends(value: Any, tensor: Callable[[Any], Any]) -> Any:
 def functional_from_config(cls: type, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
     """Return the functional model that a config describes, with new weights.
 
-    A layer that the model calls several times is one layer again. One that it shares with a model nested in it is two,
-    as in Keras 3: each config describes the layers of its own model.
+    A layer that the model calls several times becomes one layer. A layer that it shares with a nested model becomes
+    two, as in Keras 3, because each config describes the layers of its own model.
     """
     with custom_object_scope(custom_objects or {}):
         graph = _Rebuilder(config["layers"])

@@ -1,4 +1,4 @@
-"""The ends of the graph of a model that was made from symbolic tensors, and the layers there."""
+"""The inputs and outputs of models that were made from symbolic tensors, and the layers there."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def last_layers(layer: Any) -> list[Any]:
 
 
 class GraphEnds:
-    """What a model with a graph tells of its inputs and outputs; a model without one raises `AttributeError`."""
+    """The inputs and outputs of a model with a graph; a model without one raises `AttributeError`."""
 
     name: str
 
     def _graph_model(self) -> Any:
-        """The functional model of this one's graph; None where there is no graph."""
+        """Return the functional model of this model's graph; None if there is no graph."""
         return self.__dict__.get("_functional")
 
     def _graph_or_raise(self, what: str) -> Any:
@@ -52,22 +52,22 @@ class GraphEnds:
 
     @property
     def inputs(self) -> list[KerasTensor]:
-        """The symbolic inputs, flat, of a model that has a graph."""
+        """The symbolic inputs, as a flat list."""
         return self._graph_or_raise("inputs").inputs
 
     @property
     def outputs(self) -> list[KerasTensor]:
-        """The symbolic outputs, flat."""
+        """The symbolic outputs, as a flat list."""
         return self._graph_or_raise("outputs").outputs
 
     @property
     def input(self) -> Any:
-        """The symbolic inputs, in the structure in which they were given."""
+        """The symbolic inputs, in the structure in which they were passed."""
         return self._graph_or_raise("input").input
 
     @property
     def output(self) -> Any:
-        """The symbolic outputs, in the structure in which they were given."""
+        """The symbolic outputs, in the structure in which they were passed."""
         return self._graph_or_raise("output").output
 
     @property
@@ -82,5 +82,5 @@ class GraphEnds:
 
     @property
     def output_names(self) -> list[str]:
-        """The names of the layers that give the outputs; the keys, where the outputs are a dict."""
+        """The names of the layers that return the outputs; for a dict of outputs, its keys."""
         return self._graph_or_raise("output_names").output_names

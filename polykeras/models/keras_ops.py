@@ -1,7 +1,7 @@
 """Ops in the configs of functional models, in the form of Keras 3: a class for each op, with its fixed arguments.
 
-Keras tells the arguments of an op apart: arrays are inputs of the graph, all others belong to the operation. Which are
-which follows from the contract's declaration of the op, with the exceptions below (Keras 3.15).
+Keras distinguishes the arguments of an op: arrays are inputs of the graph, and all others belong to the operation. The
+contract's declaration of the op says which is which, with the exceptions below (Keras 3.15).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _INPUTS = {
     "dot_product_attention": ("query", "key", "value", "bias", "mask", "scale"),
     **dict.fromkeys(("percentile", "quantile", "nanpercentile", "nanquantile"), ("x", "q")),
 }
-"""The arguments that are inputs in Keras, where the declaration of the op says something else."""
+"""The arguments that are inputs in Keras, if the declaration of the op says something else."""
 
 _IMAGE_INPUTS = {
     "affine_transform": ("images", "transform"),
@@ -41,24 +41,24 @@ _IMAGE_INPUTS = {
     "scale_and_translate": ("images", "output_shape", "scale", "translation"),
     "ssim": ("image1", "image2"),
 }
-"""Those of ops of images that take more than images."""
+"""The inputs of image ops that take more than images."""
 
 _LACKS = {"layer_normalization": {"rms_scaling": False}}
-"""Arguments of Keras's operations that our ops lack, with the defaults at which they change nothing."""
+"""Arguments of Keras's operations that our ops lack, with default values that change nothing."""
 
 _OTHER_FORMS = ("rearrange",)
-"""Ops whose fixed arguments Keras takes with the inputs."""
+"""Ops whose fixed arguments Keras passes together with the inputs."""
 
 
 @cache
 def signature_of(op: str) -> inspect.Signature:
-    """Return the arguments of an op."""
+    """Return the signature of an op."""
     return inspect.signature(find_op(op))
 
 
 @cache
 def _inputs(op: str) -> tuple[str, ...] | None:
-    """Return the names of an op's arguments that are inputs of the graph, in their order; None if that is unknown."""
+    """Return the names of an op's arguments that are inputs of the graph, in order; None if they are unknown."""
     if op in _INPUTS:
         return _INPUTS[op]
     if op.startswith("image."):
@@ -71,12 +71,12 @@ def _inputs(op: str) -> tuple[str, ...] | None:
 
 
 def to_keras(op: str, name: str, calls: Sequence[tuple[list[Any], Mapping[str, Any]]]) -> dict[str, Any] | None:
-    """Return the entry of an op in a model's config, or None where Keras has no form for it.
+    """Return the entry of an op in a model's config, or None if Keras has no form for it.
 
     Args:
-        op: its name in `polykeras.ops`.
-        name: of this use of it.
-        calls: of each, the arguments and those by name, as plain data; they differ in tensors only.
+        op: the name of the op in `polykeras.ops`.
+        name: the name of the operation.
+        calls: the positional and keyword arguments of each call, as plain data; calls differ only in tensors.
     """
     inputs, cls = _inputs(op), class_of(op)
     if inputs is None or cls is None or op in _OTHER_FORMS:
@@ -95,7 +95,7 @@ def to_keras(op: str, name: str, calls: Sequence[tuple[list[Any], Mapping[str, A
 
 
 def _given(signature: inspect.Signature, inputs: Sequence[str], bound: Mapping[str, Any]) -> list[Any]:
-    """Return the inputs of a call, without names: all, as Keras infers shapes from all."""
+    """Return all inputs of a call without names, because Keras infers shapes from all of them."""
     given: list[Any] = []
     for key in inputs:
         parameter = signature.parameters[key]
@@ -110,17 +110,17 @@ def _given(signature: inspect.Signature, inputs: Sequence[str], bound: Mapping[s
 def _by_class() -> dict[str, str]:
     names = [*dir(ops), *(f"image.{name}" for name in ops.image.__all__)]
     known = [op for op in reversed(names) if _inputs(op) is not None and op not in _OTHER_FORMS]
-    # Classes that Keras lacks were written by polykeras before it knew which those are.
+    # Older files of polykeras contain classes that Keras lacks.
     return {"".join(part.capitalize() for part in op.split("_")): op for op in known if "." not in op} | {
         cls: op for op in known if (cls := class_of(op))
     }
 
 
 def from_keras(entry: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return an entry of a model's config in our form: an op of Keras as a use of ours; all else as it is.
+    """Convert an entry of a model's config to our form: an op of Keras becomes an `OpOperation`, others are kept.
 
     Raises:
-        ValueError: it is an op that polykeras has not.
+        ValueError: polykeras lacks the op.
     """
     module = str(entry.get("module") or "")
     if not module.startswith(OPS):
@@ -149,15 +149,15 @@ def _node(op: str, node: Mapping[str, Any], fixed: Mapping[str, Any]) -> dict[st
     if any(parameters[key].kind is inspect.Parameter.VAR_POSITIONAL for key in inputs):
         if named:
             raise ValueError(
-                f"The config gives {op!r} inputs by the names {sorted(named)}; all of its inputs have none."
+                f"The config passes inputs of {op!r} by the names {sorted(named)}; its inputs have no names."
             )
         before = [fixed[key] for key in parameters if key in fixed and parameters[key].kind is not _KEYWORD_ONLY]
         rest = {key: value for key, value in fixed.items() if parameters[key].kind is _KEYWORD_ONLY}
         return {"args": [*before, *args], "kwargs": rest}
     if op == "get_item" and len(args) == 2 and isinstance(args[1], list):
-        args[1] = {"class_name": "__tuple__", "config": args[1]}  # JSON knows lists only; an index list is an array
+        args[1] = {"class_name": "__tuple__", "config": args[1]}  # a list in JSON; an index list would be an array
     if len(args) > len(inputs):
-        raise ValueError(f"The config gives {op!r} {len(args)} inputs; it takes {len(inputs)}: {', '.join(inputs)}.")
+        raise ValueError(f"The config passes {op!r} {len(args)} inputs; it takes {len(inputs)}: {', '.join(inputs)}.")
     return {"args": [], "kwargs": {**dict(zip(inputs, args, strict=False)), **named, **fixed}}
 
 

@@ -33,27 +33,27 @@ from polykeras.training.loops import Trainer
 if TYPE_CHECKING:
     from polykeras.quantizers import QuantizationConfig
 
-# Methods of Keras 2, loaded when one is used.
+# Methods of Keras 2, loaded when they are used.
 _LEGACY = "fit_generator evaluate_generator predict_generator predict_classes predict_proba reset_states"
 
 functional_class: Supplied[type[Any]] = Supplied("functional_class", by="polykeras.models.functional")
-"""`Model(inputs, outputs)` makes one of these."""
+"""The class of `Model(inputs, outputs)`."""
 
 
 @LAYERS.register()
 class Model(GraphEnds, Trainer, Layer):
     """A layer with `compile`, `fit`, `evaluate` and `predict`.
 
-    Three ways to make one: `Model(inputs, outputs)` from symbolic tensors, a subclass with layers made in `__init__`
-    and used in `call`, or `Sequential`.
+    There are three ways to make a model: `Model(inputs, outputs)` with symbolic tensors; a subclass that makes layers
+    in `__init__` and uses them in `call`; and `Sequential`.
 
     Args:
-        *args: `inputs` and `outputs`, symbolic tensor(s), for a functional model.
-        **kwargs: `inputs` and `outputs` by name; `name`, by default made from the class's name; `trainable`, False to
-            freeze all layers; others as for `Layer`.
+        *args: `inputs` and `outputs`, symbolic tensors or trees of them, for a functional model.
+        **kwargs: `inputs` and `outputs` by name; `name`, by default made from the name of the class; `trainable`, False
+            to freeze all layers; further arguments of `Layer`.
 
     Raises:
-        TypeError: positional arguments that are not `inputs` and `outputs`.
+        TypeError: there are other positional arguments.
 
     Example:
         >>> from polykeras import Input, Model, layers
@@ -89,7 +89,7 @@ class Model(GraphEnds, Trainer, Layer):
             self.built = True
 
     def __getstate__(self) -> dict[str, Any]:
-        """As of a trainer: what was compiled belongs to one model."""
+        """Return the state without compiled calls, which belong to one model; see `Trainer`."""
         return super().__getstate__() | {"_repeated": RepeatedCalls()}
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -114,21 +114,21 @@ class Model(GraphEnds, Trainer, Layer):
         return graph.layers if graph is not None else self._held_layers()
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
-        """Compute the outputs: what a subclass overrides."""
+        """Compute the outputs. Subclasses override this method."""
         graph = self._graph_model()
         return super().call(*args, **kwargs) if graph is None else graph(*args, **kwargs)
 
     # ---- layers and weights ------------------------------------------------------------------------------------
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
-        """Return a layer by its name or its place.
+        """Return a layer by its name or its index.
 
         Args:
-            name: its name.
-            index: its place in `layers`; negative ones count from the end.
+            name: the name of the layer.
+            index: the index in `layers`; negative ones count from the end.
 
         Raises:
-            ValueError: there is none, or neither or both of the arguments are given.
+            ValueError: there is no such layer, or both or neither of the arguments are given.
         """
         if (name is None) == (index is None):
             raise ValueError(f"get_layer takes a name or an index; received name={name!r}, index={index!r}.")
@@ -145,10 +145,10 @@ class Model(GraphEnds, Trainer, Layer):
         )
 
     def build(self, input_shape: Any = None) -> None:
-        """Make all weights, by running `call` on shapes alone; where that fails, warn, and leave it to the first data.
+        """Make all weights, by running `call` on shapes alone; if this fails, warn, and let the first data do it.
 
         Args:
-            input_shape: the shape of the input with its batch axis (None for a free size), or a tree of shapes.
+            input_shape: the shape of the input with its batch axis (None for unknown sizes), or a tree of shapes.
         """
         if self.built:
             return
@@ -159,7 +159,7 @@ class Model(GraphEnds, Trainer, Layer):
         return type(self).build is not Model.build
 
     def _build_weights(self, shapes: dict[str, Any]) -> None:
-        if self._has_own_build():  # else the layers are built by the call that follows
+        if self._has_own_build():  # otherwise the call that follows builds the layers
             super()._build_weights(shapes)
 
     def summary(
@@ -175,11 +175,11 @@ class Model(GraphEnds, Trainer, Layer):
 
         Args:
             line_length: the width in characters.
-            positions: shares of the width at which the columns end.
-            print_fn: called with the text, instead of `print`.
-            expand_nested: show the layers of nested models too.
-            show_trainable: add a column that says whether a layer is trained.
-            layer_range: names of the first and last layer to show.
+            positions: the positions at which the columns end, as fractions of the width.
+            print_fn: a function that is called with the text, instead of `print`.
+            expand_nested: whether to show the layers of nested models too.
+            show_trainable: whether to add a column that says whether a layer is trained.
+            layer_range: the names of the first and last layer to show.
         """
         text = summary_text(self, line_length, positions, expand_nested, show_trainable, layer_range)
         (print_fn or print)(text)
@@ -191,20 +191,20 @@ class Model(GraphEnds, Trainer, Layer):
         filters: Any = None,
         type_check: bool = True,
     ) -> None:
-        """Quantize the layers that can be: Dense, EinsumDense, Embedding and ReversibleEmbedding, nested ones too.
+        """Quantize all layers that support it: Dense, EinsumDense, Embedding and ReversibleEmbedding, nested ones too.
 
-        Compile the model anew before it is trained: it has other variables then.
+        Compile the model again before you train it, because its variables change.
 
         Args:
             mode: `"int8"`, `"int4"` or `"float8"`; see `layers.Dense.quantize`.
-            config: a description in its place, such as `quantizers.Int4QuantizationConfig(block_size=64)`.
-            filters: a regular expression that a layer's name has to contain, or a list of which one is enough, or a
-                function of a layer that says whether it is quantized.
-            type_check: whether users' subclasses stay as they are.
+            config: a description instead of a mode, such as `quantizers.Int4QuantizationConfig(block_size=64)`.
+            filters: a regular expression that a layer's name must contain; a list of them, one of which is enough; or a
+                function that takes a layer and says whether to quantize it.
+            type_check: whether to leave users' subclasses unchanged.
 
         Raises:
-            ValueError: a layer is not built, or quantized already; or the mode and the config are wrong.
-            NotImplementedError: GPTQ or AWQ.
+            ValueError: a layer is not built, or is quantized already; or the mode or the config is wrong.
+            NotImplementedError: the mode is GPTQ or AWQ.
         """
         quantize_model(self, mode, config, filters, type_check)
 
@@ -221,11 +221,11 @@ class Model(GraphEnds, Trainer, Layer):
         """Write the model to a `.keras` or `.h5` file; see `polykeras.saving.save_model`.
 
         Args:
-            filepath: ends in `.keras`, or in `.h5` for the form of Keras 2; or an open file.
-            overwrite: whether a file that exists is replaced.
-            zipped: False writes the files of a `.keras` archive to a folder.
-            include_optimizer: for `.h5`: whether to write the optimizer's state.
-            save_format: accepted for Keras 2 code, without effect: the suffix says which form is written.
+            filepath: a path that ends in `.keras`, or in `.h5` for the format of Keras 2; or an open file.
+            overwrite: whether to replace an existing file.
+            zipped: whether to write one archive; False writes the files of a `.keras` archive to a folder.
+            include_optimizer: whether an `.h5` file contains the optimizer's state.
+            save_format: accepted for Keras 2 code, without effect: the suffix chooses the format.
         """
         save_model(self, filepath, overwrite, zipped, include_optimizer, save_format)
 
@@ -236,9 +236,9 @@ class Model(GraphEnds, Trainer, Layer):
         """Write the weights to a file; see `polykeras.saving.save_weights`.
 
         Args:
-            filepath: ends in a suffix that `saving.save_weights` names.
-            overwrite: whether a file that exists is replaced.
-            max_shard_size: for `.weights.json`: how many GB go into one of several files.
+            filepath: a path with a suffix that `saving.save_weights` lists.
+            overwrite: whether to replace an existing file.
+            max_shard_size: the size in GB at which `.weights.json` starts another file.
         """
         save_weights(self, filepath, overwrite, max_shard_size)
 
@@ -248,14 +248,16 @@ class Model(GraphEnds, Trainer, Layer):
         """Read the weights from a file; see `polykeras.saving.load_weights`.
 
         Args:
-            filepath: what `save_weights` wrote, here or in Keras 3; a `.keras` file; or an `.h5` file of Keras 1 or 2.
-            skip_mismatch: leave out, with a warning, what the file does not hold or holds in other shapes.
-            by_name: for files of Keras 1 and 2: find layers by their names, not by their order.
+            filepath: a file of `save_weights`, from here or from Keras 3; a `.keras` file; or an `.h5` file of Keras 1
+            or 2.
+            skip_mismatch: whether to skip, with a warning, weights that are missing in the file or have other shapes
+            there.
+            by_name: whether to match layers by name instead of order, for files of Keras 1 and 2.
         """
         load_weights(self, filepath, skip_mismatch, by_name)
 
     def export(self, *args: Any, **kwargs: Any) -> None:
-        """Raise: exporting to other runtimes is not available yet.
+        """Raise, because exporting to other runtimes is not available yet.
 
         Raises:
             NotImplementedError: always.
@@ -265,7 +267,7 @@ class Model(GraphEnds, Trainer, Layer):
     # ---- config ------------------------------------------------------------------------------------------------
 
     def get_config(self) -> dict[str, Any]:
-        """Return the arguments of `__init__`; the graph, for a subclass that is made from symbolic tensors."""
+        """Return the arguments of `__init__` or, for a subclass that is made from symbolic tensors, the graph."""
         graph = self._graph_model()
         if graph is not None and type(self).__init__ is Model.__init__:
             return graph.get_config() | {"name": self.name, "trainable": self.trainable}
@@ -273,11 +275,11 @@ class Model(GraphEnds, Trainer, Layer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
-        """Return the model of a config, with new weights.
+        """Return the model that a config describes, with new weights.
 
         Args:
-            config: what `get_config` gave.
-            custom_objects: the user's classes and functions that it names.
+            config: the result of `get_config`.
+            custom_objects: the user's classes and functions that the config names.
         """
         if "input_layers" in config and "output_layers" in config:
             return functional_from_config(cls, config, custom_objects)
@@ -285,10 +287,10 @@ class Model(GraphEnds, Trainer, Layer):
             return super().from_config(config)
 
     def to_json(self, **kwargs: Any) -> str:
-        """Return the model's config as JSON; arguments as for `json.dumps`.
+        """Return the model's config as JSON; the arguments are those of `json.dumps`.
 
         Raises:
-            ValueError: `model_from_json` could not read it: it is too large, or nested too deeply.
+            ValueError: the config is too large or too deeply nested for `model_from_json`.
         """
         with sharing_objects():
             text = json.dumps(serialize_keras_object(self), **kwargs)

@@ -23,7 +23,7 @@ def quantize_model(
     filters: Filters,
     type_check: bool,
 ) -> None:
-    """Quantize each layer of a model that can be; see `Model.quantize`."""
+    """Quantize all layers of a model that support it; see `Model.quantize`."""
     if not (filters is None or callable(filters) or isinstance(filters, (str, list, tuple))):
         raise TypeError(
             f"quantize: `filters` must be a regular expression, a list of them or a function; received {filters!r}."
@@ -39,7 +39,7 @@ def quantize_model(
             if layer.weights:
                 left.append(f"{layer.name!r} ({type(layer).__name__})")
     if left:
-        warnings.warn(f"quantize({config.mode!r}) leaves layers as they are: {', '.join(left)}.", stacklevel=3)
+        warnings.warn(f"quantize({config.mode!r}) leaves these layers unchanged: {', '.join(left)}.", stacklevel=3)
 
 
 def _chosen(layer: Layer, filters: Filters) -> bool:

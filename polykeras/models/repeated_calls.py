@@ -1,9 +1,9 @@
-"""Calls of a model on arrays, one after the other: compiled from the third one of a shape on.
+"""Repeated calls of a model on arrays, compiled from the third call for a shape on.
 
-`model(x)` in a loop costs an eager operation for each step of each layer. Where a backend says that these are slow, and
-every layer of the model has the trait `pure_call`, the call is compiled as `predict` compiles it. All else is left
-alone: layers and models of users that do not state the trait (their Python code may do anything), calls in training
-mode, with masks or keyword arguments, within a step or a gradient, and models that add losses.
+`model(x)` in a loop costs an eager operation for each step of each layer. If a backend says that these are slow, and
+every layer of the model has the trait `pure_call`, the call is compiled as in `predict`. Everything else runs eagerly:
+layers and models of users that do not state the trait (their Python code may do anything), calls in training mode, with
+masks or keyword arguments, within a step or a gradient, and models that add losses.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from polykeras.training.steps import CompiledStep, Step
 from polykeras.training.steps.cache import StepCache
 from polykeras.variables import is_functional
 
-EAGER_CALLS = 2  # of each shape, before it is compiled
-SHAPES = 16  # that are compiled at most, and then no more: each takes time and memory
+EAGER_CALLS = 2  # eager calls for each shape, before it is compiled
+SHAPES = 16  # the largest number of shapes that are compiled, because each takes time and memory
 
 
 def _as_of() -> tuple[int, int]:
@@ -33,7 +33,7 @@ def _as_of() -> tuple[int, int]:
 
 
 class _Same:
-    """An object, held, that is equal to itself alone."""
+    """Holds an object, and is equal only if it is the same object."""
 
     def __init__(self, value: Any) -> None:
         self._value = value
@@ -46,35 +46,35 @@ class _Same:
 
 
 def _identity(value: Any) -> Hashable:
-    """Return what tells a value of an attribute from others: a number, string or flag by itself and its type."""
+    """Return a key for the value of an attribute: numbers, strings and flags by value and type, others by identity."""
     return (type(value), value) if type(value) in PLAIN else _Same(value)
 
 
 def _kind(backend: Backend, x: Any) -> Hashable | None:
-    """Return what tells an array from those for which another call is compiled; None for what is no array of values."""
+    """Return a key for the arrays that can share a compiled call; None if `x` is not an array with values."""
     if type(x) is np.ndarray:
         return (x.shape, x.dtype) if x.dtype.kind in "biuf" and x.dtype.isnative else None
     return (backend.shape(x), backend.dtype(x)) if backend.is_tensor(x) and not backend.is_traced(x) else None
 
 
 class RepeatedCalls:
-    """What is compiled of the calls of one model."""
+    """The compiled calls of a model."""
 
     def __init__(self) -> None:
         self._seen: dict[Hashable, int] = {}
         self._steps = StepCache()
 
     def __reduce__(self) -> tuple[type[RepeatedCalls], tuple[()]]:
-        """Copies and pickles of a model are compiled anew."""
+        """Compile again for copies and pickles of a model."""
         return RepeatedCalls, ()
 
     def serve(self, model: Any, inputs: Any) -> tuple[Any] | None:
-        """Return the outputs for `model(inputs)` in a tuple, or None where the call is to be made as it is."""
+        """Return the outputs of `model(inputs)` in a tuple, or None if the call should run eagerly."""
         if current_context() is not None or is_functional():
             return None
         leaves = nested.flatten(inputs)
         if any(isinstance(x, KerasTensor) for x in leaves):
-            return None  # which does not load the current backend
+            return None  # without loading the current backend
         backend = registry.current()
         if not backend.execution.compiles_calls:
             return None
@@ -94,7 +94,7 @@ class RepeatedCalls:
 
 
 def _fingerprint(model: Any) -> tuple[Hashable, ...]:
-    """What a call depends on: also all that is set on its layers, which a call made as it is would see at once."""
+    """Return everything that a call depends on, including the attributes of layers, whose changes must take effect."""
     found = list(model._fingerprint())
     for layer in model._flatten_layers():
         found += [_identity(value) for name, value in vars(layer).items() if name not in layer._untracked]
@@ -102,7 +102,7 @@ def _fingerprint(model: Any) -> tuple[Hashable, ...]:
 
 
 def _made(model: Any, backend: Backend) -> Step | None:
-    """Return the compiled call for the model as it is now, or None where it is not to be compiled."""
+    """Return the compiled call for the model in its present state, or None if it cannot be compiled."""
     if not _is_known(model):
         return None
     fast.explain(f"calls of model {model.name!r}", "compiled", "they are repeated, and all layers are known")
@@ -110,7 +110,7 @@ def _made(model: Any, backend: Backend) -> Step | None:
 
 
 def _is_known(model: Any) -> bool:
-    """Return whether all layers say that their call is pure, and none makes masks or losses."""
+    """Return whether the calls of all layers are pure, and none makes masks or losses."""
     return not model.run_eagerly and all(
         trait(type(layer), "pure_call")
         and not layer._makes_masks

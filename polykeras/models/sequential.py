@@ -1,4 +1,4 @@
-"""Models that are a list of layers."""
+"""Models that are a sequence of layers."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ def _refuse_single_layers(init: F) -> F:
 
 @LAYERS.register()
 class Sequential(Model):
-    """A list of layers, each called on the output of the one before.
+    """A sequence of layers; each is called on the output of the previous one.
 
     Args:
-        layers: layers, or an `Input` first. A first layer with `input_shape=` or `input_dim=` does as well; without
-            any of them, the model is built when it first sees data.
-        trainable: False freezes all layers.
-        name: by default made from the class's name.
+        layers: a list of layers, which may begin with an `Input`. The first layer may have `input_shape=` or
+            `input_dim=` instead. Without either, the model is built by the first data.
+        trainable: whether the layers are trained; False freezes them all.
+        name: the model's name; by default made from the name of its class.
 
     Raises:
-        TypeError: a layer in place of the list.
-        ValueError: something in the list is no layer, or two of them have one name.
+        TypeError: a single layer is passed instead of a list.
+        ValueError: an element of the list is not a layer, or two layers have the same name.
 
     Example:
         >>> from polykeras import Sequential, layers
@@ -65,7 +65,7 @@ class Sequential(Model):
     def __init__(self, layers: Sequence[Any] | None = None, trainable: bool = True, name: str | None = None) -> None:
         super().__init__(name=name, trainable=trainable)
         self._functional: Functional | None = None
-        self._names: tuple[str | None, str | None] = None, None  # of the graph's input layer and of itself
+        self._names: tuple[str | None, str | None] = None, None  # the names of the graph's input layer and of the graph
         self._layers: list[Layer] = []
         for layer in layers or ():
             self._append(layer)
@@ -76,10 +76,10 @@ class Sequential(Model):
 
         Args:
             layer: a layer, or an `Input` as the first one.
-            rebuild: whether to build it now, where the input's shape is known.
+            rebuild: whether to build it immediately if the input's shape is known.
 
         Raises:
-            ValueError: it is no layer, or its name is taken.
+            ValueError: `layer` is not a layer, or its name is taken.
         """
         graph = self._functional
         self._append(layer)
@@ -94,12 +94,12 @@ class Sequential(Model):
             layer = layer.history[0].operation
         if inspect.isclass(layer):
             name = layer.__name__
-            raise ValueError(f"Sequential takes layers; received the class {name}. Write {name}(...), which makes one.")
+            raise ValueError(f"Sequential takes layers; received the class {name}. Write {name}(...) to make one.")
         if not isinstance(layer, Layer):
             raise ValueError(f"Sequential takes layers; received {layer!r} ({type(layer).__name__}).")
         if any(other.name == layer.name for other in self._layers):
             raise ValueError(
-                f"Two layers of the model {self.name!r} are called {layer.name!r}. Give each a `name` of its own."
+                f"Two layers of the model {self.name!r} have the name {layer.name!r}. Give each its own `name`."
             )
         if not self._layers and not isinstance(layer, InputLayer):
             shape = layer._batch_input_shape
@@ -115,13 +115,13 @@ class Sequential(Model):
         self._layers.append(layer)
 
     def pop(self, rebuild: bool = True) -> Layer:
-        """Take away the last layer and return it.
+        """Remove the last layer, and return it.
 
         Raises:
             ValueError: there is no layer.
         """
         if not self.layers:
-            raise ValueError(f"The model {self.name!r} has no layer to take away.")
+            raise ValueError(f"The model {self.name!r} has no layer to remove.")
         layer, graph = self._layers.pop(), self._functional
         self._forget_graph()
         if rebuild and graph is not None and self.layers:
@@ -141,12 +141,12 @@ class Sequential(Model):
             self._extend(self._layers[0].output, self._layers[0].output, self._layers[1:])
 
     def _extend(self, inputs: Any, x: Any, layers: Sequence[Layer]) -> None:
-        """Make the graph from `inputs` to `x` and on through some layers."""
+        """Make the graph from `inputs` to `x` and through further layers."""
         with within(self.name):
             for layer in layers:
                 x = layer(x)
         graph = Functional(inputs, x, name=self._names[1])
-        graph.name = self.name  # for messages; the name that it was given counts, as in Keras
+        graph.name = self.name  # used in messages; the name that was passed takes precedence, as in Keras
         self._functional = graph
         self.built = True
 
@@ -154,7 +154,7 @@ class Sequential(Model):
         """Make all weights.
 
         Args:
-            input_shape: the shape of the input, the batch axis (None for a free size) included.
+            input_shape: the shape of the input, including the batch axis (None for unknown sizes).
         """
         if self._functional is not None:
             return
@@ -162,17 +162,17 @@ class Sequential(Model):
             raise ValueError(f"The model {self.name!r} cannot be built without the shape of its input; received None.")
         if self._layers:
             dtype = "int32" if getattr(self._layers[0], "takes_integers", False) else None
-            # Not added to the layers: the config stays that of a model whose shape comes with the data.
+            # Not added to the layers, so that the config describes a model whose shape comes with the data.
             inputs = InputLayer(batch_shape=tuple(input_shape), dtype=dtype, name=self._names[0]).output
             self._extend(inputs, inputs, self._layers)
 
     def _build(self, backend: Any, spec: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        # Layers cannot be recorded in a graph within a call: they build themselves, one after the other.
+        # Layers cannot be recorded in a graph within a call, so they build themselves, one after another.
         if not self._layers:
             raise ValueError(f"The model {self.name!r} has no layers yet. Add some before it is called.")
         shape = known_shape(backend, nested.flatten(args[0])[0])
         self._build_shapes = {"inputs": (None, *shape[1:])}
-        self._names = unique_name("input_layer"), unique_name("functional")  # Keras makes the graph now; we, if asked
+        self._names = unique_name("input_layer"), unique_name("functional")  # Keras makes the graph now; here it waits
         self.built = True
 
     @property
@@ -181,12 +181,12 @@ class Sequential(Model):
         return [layer for layer in self._layers if not isinstance(layer, InputLayer)]
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
-        """Return what the layers give, called one after the other.
+        """Call the layers one after another, and return the outputs of the last one.
 
         Args:
-            inputs: what the first layer takes.
-            training: whether layers such as dropout behave as in training.
-            mask: bool, which elements of the inputs are valid; None: all.
+            inputs: the inputs of the first layer.
+            training: whether layers such as dropout run in training mode.
+            mask: bool, False for elements of the inputs to skip; None for no mask.
         """
         if self._functional is not None:
             return self._functional.call(inputs, training, mask)
@@ -199,7 +199,7 @@ class Sequential(Model):
 
     def _graph_model(self) -> Functional | None:
         if self._functional is None and self._build_shapes is not None:
-            self.build(self._build_shapes["inputs"])  # it was called on data
+            self.build(self._build_shapes["inputs"])  # the model was called on data
         return self._functional
 
     def _graph_or_raise(self, what: str) -> Functional:
@@ -223,7 +223,7 @@ class Sequential(Model):
         return (last_layers(self.layers[-1]) or self.layers[-1:]) if self.layers else []
 
     def get_config(self) -> dict[str, Any]:
-        """Return the configs of the layers."""
+        """Return the name, and the configs of the layers."""
         config: dict[str, Any] = {
             "name": self.name,
             "trainable": self.trainable,
@@ -237,7 +237,7 @@ class Sequential(Model):
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
-        """Return the model of a config, with new weights."""
+        """Return the model that a config describes, with new weights."""
         with custom_object_scope(custom_objects or {}):
             layers = [deserialize_keras_object(entry, default=LAYERS) for entry in config["layers"]]
         model = cls(layers, name=config.get("name"))

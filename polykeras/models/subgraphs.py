@@ -1,4 +1,4 @@
-"""Models cut out of others: graphs that begin at a tensor in the midst of another graph."""
+"""Models cut out of others: graphs that begin at a tensor inside another graph."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from polykeras.layers.core.input_layer import Input
 
 
 def begun_with_inputs(graph: GraphFunction) -> GraphFunction:
-    """Return a graph whose inputs all come from input layers, as they do in Keras.
+    """Return a graph whose inputs all come from input layers, as in Keras.
 
-    A tensor that some layer gave is exchanged for one of a new input layer, and the calls from there to the outputs are
-    recorded again, of the same layers.
+    A tensor that another layer returned is replaced by a new input layer's tensor. The calls from there to the outputs
+    are recorded again, with the same layers.
 
     Args:
-        graph: any graph; it comes back as it is where its inputs are from input layers.
+        graph: a graph; it is returned unchanged if its inputs come from input layers.
     """
     inputs = [tensor if _begins(tensor) else _input_for(tensor) for tensor in graph.inputs]
     if all(map(_begins, graph.inputs)):

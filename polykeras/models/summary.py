@@ -45,7 +45,7 @@ def _sources(layer: Any, nodes: set[int] | None) -> str:
 
 
 def _kind(layer: Any) -> str:
-    """The class of a layer; of an op the op's name, spelt like a class."""
+    """Return the class of a layer or, for an op, its name in the form of a class."""
     op = getattr(layer, "op", None)
     return "".join(part.capitalize() for part in op.split("_")) if isinstance(op, str) else type(layer).__name__
 
@@ -142,10 +142,10 @@ def summary_text(
     show_trainable: bool = False,
     layer_range: tuple[str, str] | None = None,
 ) -> str:
-    """Return the summary of a model; arguments as for `Model.summary`.
+    """Return the summary of a model; the arguments are those of `Model.summary`.
 
     Raises:
-        ValueError: `layer_range` names a layer that there is not.
+        ValueError: `layer_range` names a layer that does not exist.
     """
     from shutil import get_terminal_size
 

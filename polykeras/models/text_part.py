@@ -1,4 +1,4 @@
-"""The part of a graph that takes texts, which runs on the host before data reach steps that are compiled."""
+"""The part of a graph that takes strings. It runs on the host, before data reach compiled steps."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from polykeras.training.data.sources import is_stream
 
 
 class TextPart:
-    """The nodes of a graph from the inputs that are texts to the first tensors that hold numbers, and the rest.
+    """The nodes of a graph from inputs of strings to the first tensors of numbers, and the rest of the graph.
 
     Args:
-        graph: with texts among its inputs.
+        graph: a graph with strings among its inputs.
 
     Attributes:
-        names: those of the arrays that the rest takes: of input layers, and of the layers that turn texts into numbers.
+        names: the names of the arrays that the rest takes: input layers, and layers that turn strings into numbers.
         rest: the graph from these arrays to the outputs.
 
     Raises:
-        ValueError: weights that are trained would be in the part that runs on the host.
+        ValueError: the part that runs on the host contains trained weights.
     """
 
     def __init__(self, graph: GraphFunction) -> None:
@@ -44,27 +44,27 @@ class TextPart:
         trained = [op.name for op in self._host.operations if isinstance(op, Layer) and op.trainable_weights]
         if trained:
             raise ValueError(
-                f"The layers {trained} have weights, and their outputs go into a layer that takes texts too, which "
-                "runs on the host: they could not be trained. Let that layer take inputs of the model alone."
+                f"The layers {trained} have weights, but their outputs go into a layer that also takes strings, and so "
+                "runs on the host. They could not be trained. Let that layer take only inputs of the model."
             )
 
     def takes(self, inputs: Any) -> bool:
-        """Return whether inputs are what `of_arrays` gave."""
+        """Return whether the inputs are a result of `of_arrays`."""
         return isinstance(inputs, Mapping) and set(inputs) == set(self.names)
 
     def of_arrays(self, flat: list[Any]) -> dict[str, np.ndarray]:
-        """Return the arrays that the rest takes, by name, for the flat inputs of the graph."""
+        """Return the arrays that the rest takes, by name, for a flat list of the graph's inputs."""
         with registry.use_backend("numpy") as numpy:
             pairs = zip(flat, self._host.inputs, strict=True)
             arrays = [to_rank(numpy, _host(x), tensor.shape) for x, tensor in pairs]
             return dict(zip(self.names, map(np.asarray, self._host(arrays)), strict=True))
 
     def of_data(self, x: Any, flatten: Callable[[Any], list[Any]]) -> Any:
-        """Return data with the arrays that the rest takes in place of the inputs of the graph.
+        """Replace the graph's inputs in data by the arrays that the rest takes.
 
         Args:
-            x: inputs, or a stream of batches that are inputs or begin with them.
-            flatten: brings inputs into the order of the graph's.
+            x: inputs, or a stream of batches that are inputs, or begin with inputs.
+            flatten: a function that puts inputs into the order of the graph's inputs.
         """
 
         def of_inputs(inputs: Any) -> Any:
@@ -84,7 +84,7 @@ class TextPart:
         return of_inputs(x)
 
     def _with_arrays(self, inputs: Any) -> Any:
-        """Return inputs with arrays in place of lists of texts."""
+        """Return inputs with lists of strings turned into arrays."""
         if not isinstance(inputs, (list, tuple)):
             return inputs
         if self._single:
@@ -93,7 +93,7 @@ class TextPart:
 
 
 def to_rank(backend: Any, x: Any, sizes: Sequence[int | None]) -> Any:
-    """Return an array with a last axis of size 1 where an input has one, and without one where it has none."""
+    """Add or remove a last axis of size 1, so that an array has the rank of its input."""
     shape = backend.shape(x)
     if len(shape) == len(sizes) - 1 and sizes[-1] == 1:
         return backend.expand_dims(x, -1)
@@ -101,7 +101,7 @@ def to_rank(backend: Any, x: Any, sizes: Sequence[int | None]) -> Any:
 
 
 def _is_text(x: Any) -> bool:
-    """Return whether `x` is a list of texts, or of lists of them."""
+    """Return whether `x` is a list of strings, or of lists of them."""
     return isinstance(x, (list, tuple)) and all(isinstance(leaf, (str, bytes)) for leaf in nested.flatten(x))
 
 
@@ -119,7 +119,7 @@ def _host(x: Any) -> Any:
 
 
 class _Changed:
-    """An iterable of batches, each changed by a function."""
+    """An iterable that applies a function to each batch of another one."""
 
     def __init__(self, batches: Any, change: Callable[[Any], Any]) -> None:
         self._batches, self._change = batches, change
@@ -142,5 +142,5 @@ class _ChangedDataset(PyDataset):
 
     @property
     def num_batches(self) -> int | None:
-        """That of the dataset."""
+        """The number of batches of the dataset."""
         return self._dataset.num_batches

@@ -1,4 +1,4 @@
-"""Floats as whole numbers of few bits."""
+"""Quantizers, which turn floats into whole numbers of few bits."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from polykeras.saving.serialization import serialize_keras_object
 
 
 def get(identifier: str | Quantizer | type[Quantizer] | Mapping[str, Any] | None, **kwargs: Any) -> Any:
-    """Return a quantizer from a name, a config, a class or a quantizer; None stays None.
+    """Return a quantizer.
 
     Args:
-        identifier: see above.
-        **kwargs: arguments of a quantizer that is named or a class.
+        identifier: a name, a config, a class, a quantizer, or None (which stays None).
+        **kwargs: arguments for the quantizer, if a name or a class is passed.
     """
     if isinstance(identifier, str):
         identifier = QUANTIZERS.find(identifier)
@@ -40,16 +40,16 @@ def get(identifier: str | Quantizer | type[Quantizer] | Mapping[str, Any] | None
 
 
 def serialize(initializer: Any) -> Any:
-    """Return the config of a quantizer; the argument has Keras's name."""
+    """Return the config of a quantizer; the argument is called as in Keras."""
     return serialize_keras_object(initializer)
 
 
 def deserialize(config: str | Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
-    """Return the quantizer of a config.
+    """Return the quantizer that a config describes.
 
     Args:
-        config: what `serialize` gave, or a name.
-        custom_objects: further names it may use.
+        config: the result of `serialize`, or a name.
+        custom_objects: additional names that the config may use.
     """
     return QUANTIZERS.deserialize(config, custom_objects)
 

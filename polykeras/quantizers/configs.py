@@ -1,4 +1,4 @@
-"""How layers are quantized: the mode, and what turns weights and inputs into numbers."""
+"""Descriptions of how to quantize layers: the mode, and the quantizers of weights and inputs."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from polykeras.saving.configurable import Configurable
 
 @QUANTIZERS.register()
 class QuantizationConfig(Configurable):
-    """Base of the descriptions that `Layer.quantize(config=...)` takes.
+    """Base of the descriptions for `Layer.quantize(config=...)`.
 
     Args:
-        weight_quantizer: turns weights into numbers and scales; the layer's own by default.
-        activation_quantizer: does so with inputs, in each call; None leaves them floats.
+        weight_quantizer: the quantizer of weights; by default the layer's own.
+        activation_quantizer: the quantizer of inputs, applied in each call; None keeps them as floats.
     """
 
     def __init__(self, weight_quantizer: Any = None, activation_quantizer: Any = None) -> None:
@@ -26,7 +26,7 @@ class QuantizationConfig(Configurable):
     @property
     def mode(self) -> str:
         """`"int8"`, `"int4"` or `"float8"`."""
-        raise NotImplementedError(f"{type(self).__name__}: use a subclass with a `mode`, as `Int8QuantizationConfig`.")
+        raise NotImplementedError(f"{type(self).__name__}: use a subclass, such as `Int8QuantizationConfig`.")
 
     def _check_weight_quantizer(self, **expected: Any) -> None:
         for name, value in expected.items():
@@ -39,14 +39,14 @@ class QuantizationConfig(Configurable):
 
 @QUANTIZERS.register()
 class Int8QuantizationConfig(QuantizationConfig):
-    """Weights of 8 bits with a scale for each output, and inputs of 8 bits.
+    """Quantizes weights to 8 bits with a scale for each output, and inputs to 8 bits.
 
     Args:
-        weight_quantizer: one that gives int8.
-        activation_quantizer: `AbsMaxQuantizer()` by default: a scale for each row.
+        weight_quantizer: a quantizer to int8.
+        activation_quantizer: the quantizer of inputs; by default `AbsMaxQuantizer()`, with a scale for each row.
 
     Raises:
-        ValueError: the weight quantizer gives another dtype.
+        ValueError: the weight quantizer has another dtype.
     """
 
     mode = "int8"  # type: ignore[assignment]
@@ -60,15 +60,17 @@ class Int8QuantizationConfig(QuantizationConfig):
 
 @QUANTIZERS.register()
 class Int4QuantizationConfig(QuantizationConfig):
-    """Weights of 4 bits, two in a byte.
+    """Quantizes weights to 4 bits, and stores two in a byte.
 
     Args:
-        weight_quantizer: one that gives int8 in [-8, 7].
-        activation_quantizer: of inputs, which stay floats by default.
-        block_size: so many weights of an output share a scale and a zero point; None or -1 for one scale an output.
+        weight_quantizer: a quantizer to int8 in [-8, 7].
+        activation_quantizer: the quantizer of inputs; by default they stay floats.
+        block_size: the number of weights of an output that share a scale and a zero point; None or -1 for one scale for
+            each output.
 
     Raises:
-        ValueError: the size is none, blocks are wanted together with a quantizer, or this one gives something else.
+        ValueError: the size is invalid, blocks and a quantizer are both requested, or the weight quantizer is another
+            one.
     """
 
     mode = "int4"  # type: ignore[assignment]
@@ -82,19 +84,19 @@ class Int4QuantizationConfig(QuantizationConfig):
         self.block_size = block_size
         if in_blocks(block_size) and (self.weight_quantizer, self.activation_quantizer) != (None, None):
             raise ValueError(
-                "Int4QuantizationConfig: blocks are made without quantizers. Leave them out, or give `block_size=None`."
+                "Int4QuantizationConfig: blocks do not use quantizers. Leave them out, or pass `block_size=None`."
             )
         self._check_weight_quantizer(value_range=(-8, 7), output_dtype="int8")
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
-        """Return the description of a config; older ones, without a block size, have no blocks."""
+        """Return the description of a config; older configs without a block size mean no blocks."""
         return super().from_config({"block_size": None} | config)
 
 
 @QUANTIZERS.register()
 class Float8QuantizationConfig(QuantizationConfig):
-    """Products of 8-bit floats in training; there is nothing to choose."""
+    """Computes products of 8-bit floats in training; it has no options."""
 
     mode = "float8"  # type: ignore[assignment]
     _not_in_config = ("weight_quantizer", "activation_quantizer")
@@ -118,7 +120,7 @@ def _default(quantizer: Any) -> bool:
 
 
 def in_blocks(block_size: int | None) -> bool:
-    """Return whether there are blocks: -1 too stands for none."""
+    """Return whether the size means blocks: None and -1 mean none."""
     return block_size is not None and block_size > 0
 
 
@@ -126,16 +128,16 @@ _CONFIGS = {"int8": Int8QuantizationConfig, "int4": Int4QuantizationConfig, "flo
 
 
 def resolve(mode: Any, config: Any) -> QuantizationConfig:
-    """Return the description that the arguments of `quantize` mean.
+    """Return the description for the arguments of `quantize`.
 
     Args:
-        mode: one of the modes, or None with a description.
-        config: a description, a mode, or None for that of the mode.
+        mode: a mode, or None if a description is passed.
+        config: a description, a mode, or None for the default of the mode.
 
     Raises:
-        ValueError: neither or both, and they differ, or an unknown mode.
-        TypeError: the description is something else.
-        NotImplementedError: GPTQ or AWQ.
+        ValueError: both arguments are missing, they differ, or the mode is unknown.
+        TypeError: the description has another type.
+        NotImplementedError: the mode is GPTQ or AWQ.
     """
     if isinstance(config, str):
         mode, config = config, None
@@ -147,10 +149,10 @@ def resolve(mode: Any, config: Any) -> QuantizationConfig:
     if not isinstance(config, QuantizationConfig):
         raise TypeError(f"quantize: `config` must be a QuantizationConfig; received {config!r}.")
     if mode is not None and mode != config.mode:
-        raise ValueError(f"quantize: the mode {mode!r} and the config, of mode {config.mode!r}, differ. Give one.")
+        raise ValueError(f"quantize: the mode {mode!r} and the config, of mode {config.mode!r}, differ. Pass one.")
     check_mode(config.mode)
     return config
 
 
 def _neither() -> NoReturn:
-    raise ValueError(f"quantize: give a mode, one of {', '.join(map(repr, QUANTIZATION_MODES))}, or a `config`.")
+    raise ValueError(f"quantize: pass a mode, one of {', '.join(map(repr, QUANTIZATION_MODES))}, or a `config`.")

@@ -16,10 +16,10 @@ QUANTIZERS: Registry[Any] = Registry("quantizer", "keras.quantizers")
 
 @QUANTIZERS.register()
 class Quantizer(Configurable):
-    """Base of quantizers; this one changes nothing.
+    """Base of quantizers; it returns arrays unchanged.
 
     Args:
-        output_dtype: of the numbers.
+        output_dtype: the dtype of the numbers.
     """
 
     def __init__(self, output_dtype: str = "int8") -> None:
@@ -32,16 +32,16 @@ class Quantizer(Configurable):
 
 @QUANTIZERS.register()
 class AbsMaxQuantizer(Quantizer):
-    """Scales floats so that the largest size becomes the largest whole number; see `abs_max_quantize`.
+    """Scales floats so that the largest absolute value becomes the largest whole number; see `abs_max_quantize`.
 
     Args:
-        axis: the axes over which sizes are compared.
-        value_range: the least and the largest number.
-        epsilon: keeps the divisor from 0.
-        output_dtype: of the numbers.
+        axis: the axes that share a scale.
+        value_range: the smallest and the largest number.
+        epsilon: a small number that keeps the divisor from being 0.
+        output_dtype: the dtype of the numbers.
 
     Raises:
-        ValueError: the range does not fit into int8.
+        ValueError: the range does not fit int8.
     """
 
     def __init__(
@@ -59,11 +59,11 @@ class AbsMaxQuantizer(Quantizer):
         self.epsilon = epsilon
 
     def __call__(self, x: ArrayLike, axis: Axis = None, to_numpy: bool = False) -> tuple[Any, Any]:
-        """Return numbers and scales, as `abs_max_quantize` does.
+        """Return numbers and scales, like `abs_max_quantize`.
 
         Args:
             x: floats of any shape.
-            axis: in place of that of the constructor; -1 where there is none either.
+            axis: replaces the axis of the constructor; -1 if both are None.
             to_numpy: see `abs_max_quantize`.
         """
         axis = self.axis if axis is None else axis
@@ -71,5 +71,5 @@ class AbsMaxQuantizer(Quantizer):
         return abs_max_quantize(x, axis, self.value_range, self.output_dtype, self.epsilon, to_numpy)
 
     def get_config(self) -> dict[str, Any]:
-        """Return the arguments of `__init__` as plain data; no axis where there is none."""
+        """Return the arguments of `__init__` as plain data, without the axis if it is None."""
         return {name: value for name, value in super().get_config().items() if name != "axis" or value is not None}

@@ -1,4 +1,4 @@
-"""Floats as whole numbers and a scale, and back."""
+"""Functions that round floats to whole numbers with a scale, and back."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ def abs_max_quantize(
     epsilon: float = 1e-7,
     to_numpy: bool = False,
 ) -> tuple[Any, Any]:
-    """Return whole numbers and the scales by which floats were multiplied: the largest size becomes the largest number.
+    """Scale floats so that the largest absolute value becomes the largest number, and round them to whole numbers.
 
     Args:
         inputs: floats.
-        axis: the axes over which sizes are compared.
-        value_range: the least and the largest number.
-        dtype: of the numbers.
-        epsilon: keeps the divisor from 0.
-        to_numpy: kept for Keras code, which computes by NumPy then; the numbers are the same.
+        axis: the axes that share a scale.
+        value_range: the smallest and the largest number.
+        dtype: the dtype of the numbers.
+        epsilon: a small number that keeps the divisor from being 0.
+        to_numpy: kept for Keras code, which then computes in NumPy; the numbers are the same.
 
     Returns:
-        `(numbers, scales)`; the scales have size 1 at `axis`.
+        `(numbers, scales)`; floats are multiplied by the scales, which have size 1 along `axis`.
     """
     inputs = ops.convert_to_tensor(inputs)
     scale = value_range[1] / (ops.max(ops.abs(inputs), axis=axis, keepdims=True) + epsilon)
@@ -49,19 +49,19 @@ def abs_max_quantize_grouped_with_zero_point(
     epsilon: float = 1e-7,
     to_numpy: bool = False,
 ) -> tuple[Any, Any, Any]:
-    """Return whole numbers, steps and zero points of the columns of a matrix, for blocks of its rows.
+    """Quantize the columns of a matrix in blocks of rows, each with a step and a zero point.
 
     Args:
-        inputs: floats, `(rows, columns)`.
-        block_size: rows of a block; the last one is filled up with zeros.
-        value_range: the least and the largest number.
-        dtype: of the numbers.
-        epsilon: added to the range of a block.
-        to_numpy: whether a single block too is filled up with zeros, as Keras does where it computes by NumPy.
+        inputs: floats `(rows, columns)`.
+        block_size: the number of rows in a block; the last block is padded with zeros.
+        value_range: the smallest and the largest number.
+        dtype: the dtype of the numbers.
+        epsilon: a small number added to the range of a block.
+        to_numpy: whether to pad a single block with zeros too, as Keras does when it computes in NumPy.
 
     Returns:
-        `(numbers, steps, zero points)`: `(rows, columns)` and twice `(blocks, columns)`; a float is nearly
-        `(number - zero point) * step`.
+        `(numbers, steps, zero points)`, of the shapes `(rows, columns)` and twice `(blocks, columns)`; a float is
+        approximately `(number - zero point) * step`.
     """
     inputs = ops.convert_to_tensor(inputs)
     rows, columns = ops.shape(inputs)
@@ -87,18 +87,18 @@ def fake_quant_with_min_max_vars(
     narrow_range: bool = False,
     axis: int | None = None,
 ) -> Array:
-    """Return floats rounded to the steps of whole numbers of few bits between a least and a largest value.
+    """Return floats rounded to evenly spaced values between two bounds, as whole numbers of few bits would be.
 
-    The range is moved so that 0 is one of the steps. Gradients pass where a float lies inside; elsewhere they belong
-    to the bound. Source: Jacob et al., 2017, https://arxiv.org/abs/1712.05877.
+    The bounds are moved so that 0 is one of the values. The gradient goes to the float if it is inside
+    the bounds, and to the bound otherwise. Source: Jacob et al., 2017, https://arxiv.org/abs/1712.05877.
 
     Args:
         inputs: floats.
-        min_vals: the least value, a number, or one for each place of `axis`.
-        max_vals: the largest value, in the same way.
-        num_bits: of the whole numbers.
-        narrow_range: whether these begin with 1, not 0.
-        axis: the axis whose places have bounds of their own.
+        min_vals: the lower bound: a number, or one for each place along `axis`.
+        max_vals: the upper bound, in the same form.
+        num_bits: the number of bits.
+        narrow_range: whether the whole numbers begin at 1 instead of 0.
+        axis: the axis along which the bounds differ.
     """
     inputs = ops.convert_to_tensor(inputs)
     shape = [1] * len(ops.shape(inputs))
@@ -117,19 +117,19 @@ def fake_quant_with_min_max_vars(
 
 
 def quantize_and_dequantize(inputs: ArrayLike, scale: ArrayLike, quantized_dtype: str, compute_dtype: str) -> Array:
-    """Return floats as they come back from a small dtype.
+    """Return floats after a conversion to a small dtype and back.
 
     Args:
         inputs: floats.
-        scale: they are divided by it before and multiplied by it afterwards.
-        quantized_dtype: an 8-bit float.
-        compute_dtype: of the result.
+        scale: the inputs are divided by it before, and multiplied by it afterwards.
+        quantized_dtype: the name of an 8-bit float dtype.
+        compute_dtype: the dtype of the result.
     """
-    # No array of ours has such a dtype: its numbers are found by rounding to the step that it has at each size.
+    # No array of ours has such a dtype. Its numbers are found by rounding to the step that it has at each size.
     form = ml_dtypes.finfo(quantized_dtype)
     limit = float(form.max)
     scale = ops.cast(scale, compute_dtype)
-    # Not by `clip`: torch's, within a gradient of its own, keeps a step from being compiled.
+    # `clip` is not used: torch's version, inside a custom gradient, prevents compilation of a step.
     x = ops.maximum(ops.minimum(ops.divide(ops.cast(inputs, compute_dtype), scale), limit), -limit)
     size = ops.maximum(ops.abs(x), float(form.smallest_normal))
     step = ops.power(2.0, ops.floor(ops.log2(size)) - form.nmant)
@@ -137,13 +137,13 @@ def quantize_and_dequantize(inputs: ArrayLike, scale: ArrayLike, quantized_dtype
 
 
 def compute_float8_scale(amax: ArrayLike, scale: ArrayLike, dtype_max: float, margin: int = 0) -> Array:
-    """Return the scale by which numbers of sizes up to `amax` fit into an 8-bit float.
+    """Return the scale with which numbers of sizes up to `amax` fit an 8-bit float.
 
     Args:
-        amax: the largest size; where it is 0 or not finite the scale stays.
+        amax: the largest absolute value; if it is 0 or not finite, the scale does not change.
         scale: the scale before.
         dtype_max: the largest number of the dtype.
-        margin: so many powers of two are left free.
+        margin: the number of powers of two to keep free.
     """
     amax, scale = ops.convert_to_tensor(amax), ops.convert_to_tensor(scale)
     known = ops.logical_and(amax > 0.0, ops.isfinite(amax))
@@ -151,7 +151,7 @@ def compute_float8_scale(amax: ArrayLike, scale: ArrayLike, dtype_max: float, ma
 
 
 def compute_float8_amax_history(x: ArrayLike, amax_history: ArrayLike) -> Array:
-    """Return a history of largest sizes, moved by one, with that of `x` in the first place.
+    """Return a history of largest absolute values, shifted by one, with that of `x` at the front.
 
     Args:
         x: floats of any shape.
@@ -172,18 +172,19 @@ def _check_int8(array: ArrayLike, dtype: str, what: str) -> Array:
 
 
 def pack_int4(arr: ArrayLike, axis: int = 0, dtype: str = "int8") -> tuple[Any, tuple[int, ...], int]:
-    """Return numbers of 4 bits, two in each byte: the first in the lower half.
+    """Pack 4-bit numbers, two in each byte; the first is in the lower half.
 
     Args:
         arr: int8 in [-8, 7], or uint8 in [0, 15].
-        axis: along which neighbours share a byte; an odd one out gets a 0.
-        dtype: that of `arr`, and of the result.
+        axis: the axis along which two neighbours share a byte; the last of an odd number is paired with 0.
+        dtype: the dtype of `arr`, and of the result.
 
     Returns:
-        `(packed, its shape, the size of the axis before)`.
+        `(packed, its shape, the original size of the axis)`.
 
     Raises:
-        ValueError: another dtype. TypeError: the array has another one.
+        ValueError: `dtype` is another one.
+        TypeError: the array has another dtype.
     """
     arr = _check_int8(arr, dtype, "pack_int4")
     if ops.dtype(arr) != dtype:
@@ -199,13 +200,14 @@ def unpack_int4(packed: ArrayLike, orig_len: int, axis: int = 0, dtype: str = "i
     """Return the numbers that `pack_int4` packed.
 
     Args:
-        packed: int8 or uint8.
-        orig_len: the size of the axis before.
-        axis: along which neighbours shared a byte.
-        dtype: of the numbers: int8 for [-8, 7], uint8 for [0, 15].
+        packed: an array of int8 or uint8.
+        orig_len: the original size of the axis.
+        axis: the axis along which two neighbours share a byte.
+        dtype: the dtype of the numbers: int8 for [-8, 7], uint8 for [0, 15].
 
     Raises:
-        ValueError: another dtype. TypeError: the array has another one.
+        ValueError: `dtype` is another one.
+        TypeError: the array has another dtype.
     """
     bytes_ = ops.cast(ops.moveaxis(_check_int8(packed, dtype, "unpack_int4"), axis, 0), "int32")
     halves = ops.stack([ops.bitwise_and(bytes_, 15), ops.bitwise_and(ops.right_shift(bytes_, 4), 15)], axis=1)

@@ -142,15 +142,15 @@ def test_mistakes_are_told() -> None:
     with pytest.raises(ValueError, match="not adapted yet"):
         FeatureSpace({"a": "float_normalized"})({"a": [1.0]})
     made = FeatureSpace({"a": "float", "b": FeatureSpace.integer_hashed(3, output_mode="int")})
-    with pytest.raises(ValueError, match="cannot stand beside floats"):
+    with pytest.raises(ValueError, match="cannot be joined with floats"):
         made({"a": [1.0], "b": [1]})
     with pytest.raises(ValueError, match=r"lack the features \['a'\]"):
         FeatureSpace({"a": "float"})({"b": [1.0]})
     with pytest.raises(ValueError, match="takes a dict"):
         FeatureSpace({"a": "float"})([1.0])
-    with pytest.raises(ValueError, match="gone through once a feature"):
+    with pytest.raises(ValueError, match="iterated once for each feature"):
         FeatureSpace({"a": "float_normalized", "b": "float_normalized"}).adapt(iter([{"a": 1.0, "b": 2.0}]))
-    with pytest.raises(ValueError, match="must give integers"):
+    with pytest.raises(ValueError, match="not integers"):
         FeatureSpace(
             {"a": FeatureSpace.feature("float32", L.Hashing(3, dtype="float32", output_mode="count"), "one_hot")}
         )({"a": [1.0]})

@@ -194,7 +194,7 @@ WRONG: list[tuple[Callable[[], Any], str]] = [
     (lambda: L.RandomErasing(fill_value=(1, 2)), "`fill_value` must be a number, three, or None"),
     (lambda: L.Resizing(0, 3), "`height` must be a positive int"),
     (lambda: L.RandomFlip()(np.ones((2, 3))), "expected an image of 3 axes"),
-    (lambda: L.RandomFlip()(everything()), "say in which format they are"),
+    (lambda: L.RandomFlip()(everything()), "does not know their format"),
     (lambda: L.RandomFlip(bounding_box_format="xy")(everything()), "`source` must be one of xyxy"),
     (lambda: L.RandomFlip(bounding_box_format="xyxy")({"images": X, "bounding_boxes": {"boxes": BOXES}}), "'boxes' and 'labels'"),
 ]  # fmt: skip

@@ -117,7 +117,7 @@ ERRORS: tuple[tuple[Callable[[], Any], str], ...] = (
     (lambda: _twice(), "enabled already, with rank 2"),
     (lambda: L.EinsumDense("ab,bc", 2)(X), "expected an equation of the form"),
     (lambda: L.EinsumDense("...ab,bc->ac...", 2)(X), "expected an equation of the form"),
-    (lambda: L.EinsumDense("abc,cd->abd", (None, 2))(X), r"has other axes than the inputs.*\(8, 6\)"),
+    (lambda: L.EinsumDense("abc,cd->abd", (None, 2))(X), r"does not fit the axes of the inputs.*\(8, 6\)"),
     (lambda: L.EinsumDense("ab,bc->ac", (2, 3))(X), "needs 1 sizes in `output_shape`"),
     (lambda: L.EinsumDense("ab,bc->abc", (5, 3))(X), "'b' of .* has size 6 in the inputs.*and 5 in `output_shape`"),
     (lambda: L.EinsumDense("ab,bcd->ac", 3)(X), "'d' of the kernel is not known"),

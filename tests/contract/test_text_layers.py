@@ -227,7 +227,7 @@ def test_a_file_cannot_ask_for_another_one(tmp_path: Path) -> None:
 
 
 def test_mistakes_are_told() -> None:
-    with pytest.raises(TypeError, match="Expected a text; received 3"):
+    with pytest.raises(TypeError, match="Expected a string; received 3"):
         L.StringLookup(vocabulary=["a"])(np.array([3]))
     with pytest.raises(RuntimeError, match="no vocabulary yet"):
         L.StringLookup(output_mode="count")(np.array(["a"]))

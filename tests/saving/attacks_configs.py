@@ -196,12 +196,12 @@ def a_saved_model_of_tensorflow(lab: Lab) -> None:
     write_config(lab, functional(entry("TFSMLayer", {"filepath": str(lab.secret)})))
 
 
-@attack(".keras", "asks for the file .* outside of it", "CVE-2025-12058")
+@attack(".keras", "refers to the external file", "CVE-2025-12058")
 def a_vocabulary_in_a_file(lab: Lab) -> None:
     write_config(lab, functional(entry("StringLookup", {"vocabulary": str(lab.secret)})))
 
 
-@attack(".keras", "asks for the file .* outside of it", "CVE-2025-12058")
+@attack(".keras", "refers to the external file", "CVE-2025-12058")
 def a_vocabulary_on_a_server(lab: Lab) -> None:
     write_config(lab, functional(entry("TextVectorization", {"vocabulary": "http://127.0.0.1:9/vocabulary"})))
 
@@ -251,12 +251,12 @@ def a_list_for_a_model(lab: Lab) -> None:
     write_config(lab, [functional()])
 
 
-@attack(".keras", "is no layer")
+@attack(".keras", "is not a layer")
 def an_initializer_for_a_layer(lab: Lab) -> None:
     write_config(lab, functional(entry("Zeros", {}, "keras.initializers")))
 
 
-@attack(".keras", "is no layer")
+@attack(".keras", "is not a layer")
 def a_function_for_a_layer(lab: Lab) -> None:
     write_config(lab, functional(named("keras.activations", "relu", None)))
 
@@ -325,21 +325,21 @@ def a_tensor_of_records(lab: Lab) -> None:
 # ---- graphs ----------------------------------------------------------------------------------------------------
 
 
-@attack(".keras", "have no inputs")
+@attack(".keras", "lack inputs")
 def layers_in_a_circle(lab: Lab) -> None:
     config = functional(entry("Dense", {"units": 4}), entry("Dense", {"units": 4}))
     config["config"]["layers"][1]["inbound_nodes"] = [{"args": [tensor("layer_1")], "kwargs": {}}]
     write_config(lab, config)
 
 
-@attack(".keras", "have no inputs")
+@attack(".keras", "lack inputs")
 def a_layer_on_its_own_output(lab: Lab) -> None:
     config = functional(entry("Dense", {"units": 4}))
     config["config"]["layers"][1]["inbound_nodes"] = [{"args": [tensor("layer_0")], "kwargs": {}}]
     write_config(lab, config)
 
 
-@attack(".keras", "have no inputs")
+@attack(".keras", "lack inputs")
 def many_calls_in_the_worst_order(lab: Lab) -> None:
     count = 4000
     config = functional(*(entry("Activation", {"activation": "linear"}) for _ in range(count)))
@@ -355,7 +355,7 @@ def a_call_without_inputs(lab: Lab) -> None:
     write_config(lab, config)
 
 
-@attack(".keras", "are called 'layer_0'")
+@attack(".keras", "have the name 'layer_0'")
 def two_layers_of_one_name(lab: Lab) -> None:
     config = functional(entry("Dense", {"units": 4}), entry("Dense", {"units": 4}))
     config["config"]["layers"][2]["name"] = "layer_0"

@@ -209,7 +209,7 @@ def test_vectorized_map_and_remat() -> None:
     assert_array_equal(result["a"], x)
     assert_slopes(B, lambda x: B.vectorized_map(lambda row: B.sum(row) ** 2, x), (x,))
     assert_array_equal(grad(lambda x: B.sum(B.remat(B.square)(x)), X)[0], 2 * X)
-    with pytest.raises(ValueError, match="one first length"):
+    with pytest.raises(ValueError, match="the same first length"):
         B.vectorized_map(lambda pair: pair[0], (x, np.ones(2)))
 
 
@@ -233,7 +233,7 @@ def test_scan(reverse: bool) -> None:
     assert_slopes(B, lambda w, x: B.scan(lambda h, x: (B.tanh(w * h + x), h * h), X, x, reverse=reverse)[1],
                   (X, np.ones((3, 3))))  # fmt: skip
     assert B.scan(lambda c, _: (c * 2, None), 1, length=5) == (32, None)
-    with pytest.raises(ValueError, match="one first length"):
+    with pytest.raises(ValueError, match="the same first length"):
         B.scan(lambda c, x: (c, x), 0, (np.ones(2), np.ones(3)))
 
 

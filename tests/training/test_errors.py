@@ -248,10 +248,10 @@ def test_disconnected_graph(backend: Backend) -> None:
 
 
 def test_duplicate_names(backend: Backend) -> None:
-    with fails("Two layers ... called 'twin'"):
+    with fails("Two layers ... the name 'twin'"):
         keras.Sequential([layers.Dense(2, name="twin"), layers.Dense(2, name="twin")])
     x = keras.Input((3,))
-    with fails("Two layers ... called 'twin'"):
+    with fails("Two layers ... the name 'twin'"):
         keras.Model(x, layers.Dense(2, name="twin")(layers.Dense(2, name="twin")(x)))
 
 

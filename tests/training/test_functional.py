@@ -183,7 +183,7 @@ def test_ops_on_symbolic_tensors(backend: Backend, name: str) -> None:
 def test_symbolic_tensors_have_no_values(backend: Backend) -> None:
     x = Input((3,), name="x")
     for use in (lambda: float(x), lambda: bool(x), lambda: list(x), lambda: np.asarray(x), lambda: int(x)):
-        with pytest.raises(TypeError, match=r"<KerasTensor shape=\(None, 3\).*has no value.*use polykeras.ops"):
+        with pytest.raises(TypeError, match=r"<KerasTensor shape=\(None, 3\).*has no value.*Use polykeras.ops"):
             use()
 
 

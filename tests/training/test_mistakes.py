@@ -82,7 +82,7 @@ def test_an_attribute_with_a_name_of_ours(name: str) -> None:
             super().__init__()
             setattr(self, name, [])
 
-    with pytest.raises(AttributeError, match=rf"(?s)Taken.*`{name}` cannot be set.*property of \w+.*`own_{name}`"):
+    with pytest.raises(AttributeError, match=rf"(?s)Taken.*cannot set .*`{name}`.*property of \w+.*`own_{name}`"):
         Taken()
 
 
@@ -92,7 +92,7 @@ def test_a_property_with_the_name_of_an_attribute_of_ours() -> None:
         def name(self) -> str:  # type: ignore[override]
             return "mine"
 
-    with pytest.raises(AttributeError, match=r"Named: the attribute `name` cannot be set: it is a property of Named"):
+    with pytest.raises(AttributeError, match=r"Named: cannot set the attribute `name`: it is a property of Named"):
         Named()
 
 

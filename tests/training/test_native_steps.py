@@ -162,7 +162,7 @@ def test_native_code_that_needs_data_says_what_to_do(backend: Backend) -> None:
     (advice,) = [note for note in error.__notes__ if "compute_output_shape" in note]
     assert str(error) == "These are no data."
     assert "'own' (Native)" in advice
-    assert "leave `Input` out" in advice
+    assert "leave out `Input`" in advice
     for parts in ([keras.Input((3,)), Described()], [Native()]):  # as it says
         model = keras.Sequential([*parts, layers.Dense(1)])
         model.compile("sgd", "mse")

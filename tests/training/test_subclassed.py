@@ -102,7 +102,7 @@ class Reshaped(Model):
 
 def test_a_build_that_fails_warns_and_the_first_data_builds() -> None:
     model = Reshaped()
-    with pytest.warns(UserWarning, match=r"not built: its `call`.*fails on.*\(5, 4\).*reshape"):
+    with pytest.warns(UserWarning, match=r"not built: its `call`.*failed for.*\(5, 4\).*reshape"):
         model.build((5, 4))
     assert not model.weights
     assert model(np.ones((3, 4), "float32")).shape == (2, 3)

@@ -1,4 +1,4 @@
-"""What layers around functions of JAX need: its trees and its keys for random numbers."""
+"""Helpers for layers that wrap JAX functions: JAX's trees and its random keys."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from polykeras_jax.arrays import name_of
 
 
 def tree_map(fn: Callable[..., Any], first: Any, *rest: Any) -> Any:
-    """Return the tree of the results of a function on the leaves. Trees are JAX's, with the classes that JAX knows."""
+    """Map a function over the leaves of JAX trees, including classes registered with JAX."""
     return jax.tree_util.tree_map(fn, first, *rest)
 
 
 def values(tree: Any) -> Any:
-    """Return a tree with the values of variables in their places."""
+    """Return a tree with each variable replaced by its value."""
     return jax.tree_util.tree_map(lambda leaf: leaf, tree)
 
 
 def is_array(leaf: Any) -> bool:
-    """Return whether a leaf is an array, of JAX or of NumPy."""
+    """Return whether a leaf is a JAX or NumPy array."""
     return isinstance(leaf, (jax.Array, np.ndarray, np.generic))
 
 
@@ -35,7 +35,7 @@ def dtype_of(array: Any) -> str:
 
 
 def key(words: Any) -> Any:
-    """Return one of our keys, int32 `(2,)`, as a key of JAX, uint32 `(2,)`."""
+    """Return a JAX key, uint32 `(2,)`, made from one of polykeras, int32 `(2,)`."""
     return lax.bitcast_convert_type(jnp.asarray(words), jnp.uint32)
 
 
@@ -45,12 +45,12 @@ def ones(shape: Sequence[int]) -> Any:
 
 
 def concretely() -> AbstractContextManager[Any]:
-    """Return a context in which JAX computes at once, also while it traces the code around."""
+    """Return a context in which JAX computes immediately, even while it traces the code around it."""
     return jax.ensure_compile_time_eval()
 
 
 def flax_without_params() -> Any:
-    """Return Flax's filter for all collections of variables except the parameters.
+    """Return a Flax filter for all collections of variables except the parameters.
 
     Raises:
         ImportError: Flax is not installed.

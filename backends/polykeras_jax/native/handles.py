@@ -1,4 +1,4 @@
-"""Handles, which stand for an array as our variables do, given to JAX's own functions."""
+"""Lets JAX's own functions take variables and other handles of arrays."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from polykeras.backend.dispatch import for_each_handle
 
 
 def accept_handles() -> None:
-    """Let JAX take variables for their values.
+    """Make JAX accept variables as their values.
 
-    JAX's functions of arrays ask for `__jax_array__`. Transformations (`jit`, `grad`, `device_put`, ...) and `jax.tree`
-    take a variable for a tree with one leaf, its value, and return an array. Since jax 0.8 they refuse other objects,
-    though Keras's guides give variables to functions compiled by `jax.jit`.
+    Functions on arrays use `__jax_array__`. Transformations (`jit`, `grad`, `device_put`, ...) and `jax.tree` see a
+    variable as a tree with one leaf, its value, and return arrays. Without this, JAX refuses such objects since 0.8,
+    but Keras's guides pass variables to functions compiled with `jax.jit`.
     """
     for_each_handle(_accept)
 
 
 def _accept(kind: type) -> None:
     if "__jax_array__" not in vars(kind):
-        setattr(kind, "__jax_array__", _value)  # noqa: B010  (JAX's name, of which the class knows nothing)
+        setattr(kind, "__jax_array__", _value)  # noqa: B010  (a name of JAX, which the class does not declare)
         jax.tree_util.register_pytree_node(kind, lambda handle: ((_value(handle),), None), _only)
 
 

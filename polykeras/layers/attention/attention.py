@@ -1,4 +1,4 @@
-"""Attention without projections: by products of queries and keys, or by a learned sum of both."""
+"""Attention without projections: with dot products or learned sums of queries and keys."""
 
 from __future__ import annotations
 
@@ -15,21 +15,23 @@ from polykeras.layers.base.layer import LAYERS, Layer
 
 @LAYERS.register()
 class Attention(Layer):
-    """Means of values, weighted by how well their keys fit a query (Luong et al., 2015, https://arxiv.org/abs/1508.04025).
+    """Dot-product attention (Luong et al., 2015, https://arxiv.org/abs/1508.04025).
 
-    It is called with a list `[query, value]` or `[query, value, key]`: `(batch, queries, features)`, and
-    `(batch, keys, features)`, which may have features of its own in the value.
+    The output for a query is the mean of the values, weighted by how well their keys match the query. The layer is
+    called on a list `[query, value]` or `[query, value, key]`. The query has the shape `(batch, queries, features)`,
+    the key `(batch, keys, features)`, and the value `(batch, keys, value_features)`.
 
     Args:
-        use_scale: multiply the scores, or with `"concat"` what `tanh` is taken of, by a learned number.
-        score_mode: `"dot"`, the product of query and key, or `"concat"`, the sum over `tanh(query + key)` times a
-            learned number.
-        dropout: share of the attention weights to drop while training.
-        seed: an int, for a stream of dropout of its own.
-        **kwargs: as for `Layer`.
+        use_scale: whether to multiply the scores by a learned number; with `"concat"`, it multiplies the argument of
+            `tanh`.
+        score_mode: `"dot"` for the product of query and key, or `"concat"` for the sum over `tanh(query + key)`, times
+            a learned number.
+        dropout: the share of attention weights to drop while training.
+        seed: an int that gives the layer a random stream of its own.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
-        ValueError: an unknown mode, or a share out of range.
+        ValueError: the mode is unknown, or `dropout` is out of range.
 
     Example:
         >>> from polykeras import layers
@@ -58,7 +60,7 @@ class Attention(Layer):
             self.seed_generator = random.SeedGenerator(seed)
 
     def build(self, input_shape: Any) -> None:
-        """Make the numbers that are learned."""
+        """Make the learned numbers."""
         self._check(input_shape)
         self.scale = self.add_weight((), "ones", name="scale") if self.use_scale else None
         concat = self.score_mode == "concat"
@@ -71,7 +73,7 @@ class Attention(Layer):
             )
 
     def _calculate_scores(self, query: Array, key: Array) -> Array:
-        """Return how well each key fits each query, `(batch, queries, keys)`."""
+        """Return the scores of all keys for all queries, `(batch, queries, keys)`."""
         if self.score_mode == "dot":
             scores = ops.matmul(query, ops.swapaxes(key, -2, -1))
             return scores if self.scale is None else ops.multiply(scores, self.scale)
@@ -87,20 +89,20 @@ class Attention(Layer):
         return_attention_scores: bool = False,
         use_causal_mask: bool = False,
     ) -> Array | tuple[Array, Array]:
-        """Return the output `(batch, queries, value's features)`, or a tuple of it and the attention weights.
+        """Return the output `(batch, queries, value_features)`, or a tuple of it and the attention weights.
 
-        Where masks leave a query no key, its output is the mean of all values.
+        If masks leave no key for a query, its output is the mean of all values.
 
         Args:
-            inputs: `[query, value]` or `[query, value, key]`; the key is the value by default.
+            inputs: `[query, value]` or `[query, value, key]`; by default the value is the key.
             mask: `[query_mask, value_mask]`, bool `(batch, queries)` and `(batch, keys)`, or None for either. The
-                output is 0 for queries that are not there.
-            training: whether dropout is applied.
-            return_attention_scores: whether the weights `(batch, queries, keys)` are returned.
-            use_causal_mask: no query sees a later key.
+                output of a masked query is 0.
+            training: whether to apply dropout.
+            return_attention_scores: whether to return the weights `(batch, queries, keys)` too.
+            use_causal_mask: whether queries are kept from later keys.
 
         Raises:
-            ValueError: inputs or masks are no list of two or three.
+            ValueError: inputs or masks are not a list of two or three.
         """
         self._check(inputs)
         query, value, *rest = inputs
@@ -121,7 +123,7 @@ class Attention(Layer):
         return (output, weights) if return_attention_scores else output
 
     def _masks(self, mask: Any) -> tuple[Any, Any]:
-        """Return the masks of query and value."""
+        """Return the masks of query and value from a list."""
         if mask is None:
             return None, None
         if not isinstance(mask, (list, tuple)) or len(mask) not in (2, 3):
@@ -140,14 +142,14 @@ class Attention(Layer):
 
 @LAYERS.register()
 class AdditiveAttention(Attention):
-    """Attention by a sum over `scale * tanh(query + key)` (Bahdanau et al., 2014, https://arxiv.org/abs/1409.0473).
+    """Attention by sums over `scale * tanh(query + key)` (Bahdanau et al., 2014, https://arxiv.org/abs/1409.0473).
 
-    It is called as `Attention` is; queries and keys have the same features.
+    It is called like `Attention`; queries and keys have the same number of features.
 
     Args:
         use_scale: whether each feature has a learned factor.
-        dropout: share of the attention weights to drop while training.
-        **kwargs: as for `Attention` and `Layer`.
+        dropout: the share of attention weights to drop while training.
+        **kwargs: further arguments of `Attention` and `Layer`.
     """
 
     sample_by_sample = True
@@ -157,7 +159,7 @@ class AdditiveAttention(Attention):
         super().__init__(use_scale=use_scale, dropout=dropout, **kwargs)
 
     def build(self, input_shape: Any) -> None:
-        """Make the factors of the features."""
+        """Make the learned factors of the features."""
         self._check(input_shape)
         self.scale = self.add_weight((input_shape[0][-1],), "glorot_uniform", name="scale") if self.use_scale else None
 

@@ -1,4 +1,4 @@
-"""Attention in which several heads of the queries share keys and values."""
+"""Attention in which groups of query heads share keys and values."""
 
 from __future__ import annotations
 
@@ -15,32 +15,33 @@ from polykeras.layers.base.weights import keep_options
 
 @LAYERS.register()
 class GroupQueryAttention(Heads):
-    """Attention in several heads of the queries, groups of which share a head of keys and values.
+    """Multi-head attention in which each group of query heads shares one head of keys and values.
 
     Source: Ainslie et al., "GQA: Training Generalized Multi-Query Transformer Models from Multi-Head Checkpoints",
-    2023, https://arxiv.org/abs/2305.13245. With one head of keys it is multi-query attention.
+    2023, https://arxiv.org/abs/2305.13245. With one key-value head it is multi-query attention.
 
     Args:
-        head_dim: size of a head.
-        num_query_heads: how many heads the queries have.
-        num_key_value_heads: how many heads keys and values have; divides `num_query_heads`.
-        dropout: share of the attention weights to drop while training.
+        head_dim: the size of a head.
+        num_query_heads: the number of query heads.
+        num_key_value_heads: the number of key and value heads; it must divide `num_query_heads`.
+        dropout: the share of attention weights to drop while training.
         use_bias: whether projections have biases.
-        sliding_window: a query sees keys at less than this distance only; all by default.
+        sliding_window: a query attends only to keys at less than this distance; by default to all.
         flash_attention: accepted for Keras code; a backend chooses its kernels itself.
-        kernel_initializer: of the projections' kernels `(features, heads, size)`, and `(heads, size, features)`.
-        bias_initializer: of their biases.
+        kernel_initializer: initializer of the projections' kernels, `(features, heads, size)` and `(heads, size,
+            features)`.
+        bias_initializer: initializer of their biases.
         kernel_regularizer: penalty on the kernels.
         bias_regularizer: penalty on the biases.
         activity_regularizer: penalty on the projections of query, key and value, and on the output.
-        kernel_constraint: applied to the kernels after each update.
-        bias_constraint: applied to the biases after each update.
-        use_gate: multiply the heads' outputs with `sigmoid` of a projection of the query.
-        seed: an int, for a stream of dropout of its own.
-        **kwargs: as for `Layer`.
+        kernel_constraint: constraint applied to the kernels after each update.
+        bias_constraint: constraint applied to the biases after each update.
+        use_gate: whether to multiply the heads' outputs by `sigmoid` of a projection of the query.
+        seed: an int that gives the dropout a random stream of its own.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
-        ValueError: an argument out of range, or heads that cannot be divided into groups.
+        ValueError: an argument is out of range, or the heads cannot be divided into groups.
 
     Example:
         >>> from polykeras import layers
@@ -98,7 +99,7 @@ class GroupQueryAttention(Heads):
         Args:
             query_shape: `(batch, targets, features)`.
             value_shape: `(batch, sources, features)`.
-            key_shape: as `value_shape`, which it is by default.
+            key_shape: `(batch, sources, features)`; `value_shape` by default.
         """
         shared = (self.num_key_value_heads, self.head_dim)
         queries, sizes = (self.num_query_heads, self.head_dim), (query_shape[-1],)

@@ -1,4 +1,4 @@
-"""Attention in several heads: projections, masks, and the attention itself."""
+"""Multi-head attention: projections, masks, and the attention itself."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from polykeras.layers.core.einsum_dense import EinsumDense
 
 
 def attention_equations(rank: int, axes: Sequence[int]) -> tuple[str, str]:
-    """Return Keras's `einsum`s of keys and queries, which gives the scores, and of weights and values.
+    """Return Keras's einsum equations: of keys and queries (the scores), and of weights and values.
 
     Args:
-        rank: of projected queries `(batch, ..., heads, size)`.
-        axes: those along which attention runs.
+        rank: the rank of projected queries `(batch, ..., heads, size)`.
+        axes: the axes along which attention runs.
     """
     letters = iter(string.ascii_letters)
     queries = [next(letters) for _ in range(rank)]
@@ -35,15 +35,15 @@ def attention_equations(rank: int, axes: Sequence[int]) -> tuple[str, str]:
 
 
 class Heads(Layer):
-    """Base of layers of attention in several heads, which set the attributes below.
+    """Base of multi-head attention layers, which set the attributes below.
 
     Attributes:
-        dropout: share of the attention weights to drop while training.
+        dropout: the share of attention weights to drop while training.
         use_bias: whether projections have biases.
-        use_gate: whether the heads' outputs are multiplied with `sigmoid` of a projection of the query.
-        sliding_window: a query sees keys at less than this distance only; None for all.
-        attention_axes: axes along which attention is computed; None for all but those of batch and features.
-        seed_generator: for dropout.
+        use_gate: whether the heads' outputs are multiplied by `sigmoid` of a projection of the query.
+        sliding_window: a query attends only to keys at less than this distance; None for all.
+        attention_axes: the axes along which attention runs; None for all except the batch and feature axes.
+        seed_generator: the random stream of dropout.
     """
 
     dropout: float
@@ -66,14 +66,14 @@ class Heads(Layer):
         """Make the projections.
 
         Args:
-            shapes: of query, value and key, which may be None.
-            queries: how many heads the queries have, and a head's size.
-            keys: the same of the keys.
-            values: the same of the values.
-            sizes: the axes of the output in place of that of the features.
+            shapes: the shapes of query, value and key; the key's may be None.
+            queries: the number of query heads, and their size.
+            keys: the number of key heads, and their size.
+            values: the number of value heads, and their size.
+            sizes: the output's axes that replace the feature axis.
 
         Raises:
-            ValueError: keys and values differ in more than their features.
+            ValueError: the shapes of keys and values differ in more than their features.
         """
         query_shape, value_shape, key_shape = shapes
         key_shape = value_shape if key_shape is None else key_shape
@@ -91,7 +91,7 @@ class Heads(Layer):
         self.input_spec = InputSpec(ndim=len(query_shape), axes={-1: query_shape[-1]})
 
     def _projection(self, name: str, shape: Any, outer: InputShape, bound: int = 1) -> EinsumDense:
-        """Return the product of the last `bound` axes of inputs with a kernel that has the axes `outer` beside them."""
+        """Return a dense layer that replaces the last `bound` axes of its inputs by the axes `outer`."""
         known_sizes(self, shape, range(-bound, 0))
         free, letters = len(shape) - bound, iter(string.ascii_letters)
         before, inner, after = ("".join(next(letters) for _ in range(n)) for n in (free, bound, len(outer)))
@@ -109,7 +109,7 @@ class Heads(Layer):
         return dense
 
     def _options(self, prefix: str) -> Options:
-        """Return an initializer of one projection's own, and the regularizer and the constraint of all."""
+        """Return a copy of the initializer for one projection, and the shared regularizer and constraint."""
         initializer, regularizer, constraint = (
             getattr(self, f"{prefix}_{kind}") for kind in ("initializer", "regularizer", "constraint")
         )
@@ -133,20 +133,20 @@ class Heads(Layer):
     ) -> Array | tuple[Array, Array]:
         """Return the output `(batch, ..., features)`, or a tuple of it and the attention weights.
 
-        Where masks leave a query no key, its output is the projected mean of all values.
+        If masks leave no key for a query, its output is the projected mean of all values.
 
         Args:
-            query: `(batch, ..., features)`; attention runs along the axes between.
-            value: `(batch, ..., features)`.
-            key: as `value`, which it is by default.
-            query_mask: bool `(batch, queries)`, which queries are there.
-            value_mask: bool `(batch, keys)`, which values are there.
-            key_mask: bool `(batch, keys)`, which keys are there.
-            attention_mask: bool `(batch, queries, keys)`, which query may see which key. For several attention axes it
-                has those of the queries, then those of the keys.
-            return_attention_scores: whether the weights `(batch, heads, queries, keys)` are returned.
-            training: whether dropout is applied.
-            use_causal_mask: no query sees a later key.
+            query: an array `(batch, ..., features)`; attention runs along the axes between.
+            value: an array `(batch, ..., features)`.
+            key: an array `(batch, ..., features)`; `value` by default.
+            query_mask: bool `(batch, queries)`, False for missing queries.
+            value_mask: bool `(batch, keys)`, False for missing values.
+            key_mask: bool `(batch, keys)`, False for missing keys.
+            attention_mask: bool `(batch, queries, keys)`, whether a query may attend to a key. With several attention
+                axes, it has the axes of the queries, then those of the keys.
+            return_attention_scores: whether to return the weights `(batch, heads, queries, keys)` too.
+            training: whether to apply dropout.
+            use_causal_mask: whether queries are kept from later keys.
         """
         key = value if key is None else key
         q, k, v = (
@@ -163,25 +163,25 @@ class Heads(Layer):
         return (output, weights) if return_attention_scores else output
 
     def _repeated(self, x: Array) -> Array:
-        """Return keys or values with a head for each of the queries'."""
+        """Return keys or values repeated for each query head."""
         return x
 
     def _axes(self, rank: int) -> list[int]:
-        """Return the axes of attention for inputs of that rank."""
+        """Return the axes of attention for inputs of this rank."""
         return [axis % rank for axis in self.attention_axes] if self.attention_axes else list(range(1, rank - 1))
 
     @property
     def _dot_product_equation(self) -> str:
-        """Keras's `einsum` of keys and queries that gives the scores, for layers of other libraries."""
+        """Keras's einsum of keys and queries for the scores, which layers of other libraries use."""
         return self._equations()[0]
 
     @property
     def _combine_equation(self) -> str:
-        """Keras's `einsum` of weights and values that gives the heads' outputs."""
+        """Keras's einsum of weights and values for the heads' outputs."""
         return self._equations()[1]
 
     def _equations(self) -> tuple[str, str]:
-        rank = self.input_spec.ndim + 1  # of the projected queries
+        rank = self.input_spec.ndim + 1  # the rank of projected queries
         return attention_equations(rank, self._axes(rank - 1))
 
     def _compute_attention(
@@ -193,16 +193,16 @@ class Heads(Layer):
         training: bool | None = None,
         return_attention_scores: bool = False,
     ) -> tuple[Array, Array]:
-        """Return the heads' outputs, and the attention weights (None where they were not made).
+        """Return the heads' outputs, and the attention weights (None if they were not made).
 
-        Layers of other libraries call it, or put their own in its place: Keras has it under this name.
+        Layers of other libraries call or override this method, which has this name in Keras.
 
         Args:
-            query: projected, `(batch, ..., heads, size)`.
-            key: projected.
-            value: projected.
+            query: projected queries, `(batch, ..., heads, size)`.
+            key: projected keys.
+            value: projected values.
             attention_mask: bool `(batch, queries, keys)`.
-            training: whether dropout is applied.
+            training: whether to apply dropout.
             return_attention_scores: whether the weights are needed.
         """
         mask, dropping = attention_mask, bool(training) and self.dropout > 0
@@ -237,15 +237,15 @@ class Heads(Layer):
         return ops.transpose(output, [order.index(i) for i in range(rank)]), weights
 
     def _folded_mask(self, mask: Array | None, count: int, rank: int) -> Any:
-        """Return a mask with the axes of the scores, `(batch and free axes, heads, queries, keys)`."""
+        """Return a mask in the axes of the scores, `(batch and free axes, heads, queries, keys)`."""
         shape = ops.shape(mask)
         kept, targets, sources = shape[: -2 * count], shape[-2 * count : -count], shape[-count:]
         if len(shape) < 2 * count:
             raise ValueError(
-                f"{self._title()} attends along {count} axes and needs an `attention_mask` of "
-                f"(batch, axes of queries, axes of keys); received masks that make the shape {shape}."
+                f"{self._title()} attends along {count} axes and expects an `attention_mask` of the shape "
+                f"(batch, axes of queries, axes of keys); the masks that were received have the shape {shape}."
             )
-        kept = kept or (1,)  # it is that of all samples
+        kept = kept or (1,)  # one mask for all samples
         return ops.reshape(mask, (*kept, *(1,) * (rank - 2 - len(kept)), math.prod(targets), math.prod(sources)))
 
     def _compute_attention_mask(
@@ -258,7 +258,7 @@ class Heads(Layer):
         attention_mask: Array | None = None,
         use_causal_mask: bool = False,
     ) -> Any:
-        """Return which query may see which key, `(batch, queries, keys)`, or None for all; Keras has this name."""
+        """Return which query may attend to which key, `(batch, queries, keys)`, or None for all (Keras's name)."""
         parts = [] if attention_mask is None else [ops.cast(attention_mask, "bool")]
         if query_mask is not None:
             parts.append(ops.expand_dims(ops.cast(query_mask, "bool"), -1))
@@ -279,5 +279,5 @@ class Heads(Layer):
 
 
 def lowest(scores: Array) -> float:
-    """Return the score of what a mask leaves out: it fits the dtype, and its `exp` is 0 beside any other's."""
+    """Return the score for masked keys: it fits the dtype, and its `exp` is 0 relative to any other score."""
     return -3e4 if ops.dtype(scores) == "float16" else -1e9

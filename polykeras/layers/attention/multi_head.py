@@ -1,4 +1,4 @@
-"""Attention."""
+"""Multi-head attention."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from polykeras.layers.core.einsum_dense import EinsumDense
 
 
 class _AlsoCalled:
-    """Another name of an attribute; an instance may have one of its own by it."""
+    """Another name of an attribute; an instance may override it."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -26,33 +26,34 @@ class _AlsoCalled:
 
 @LAYERS.register()
 class MultiHeadAttention(Heads):
-    """Attention of queries to keys and values, in several heads.
+    """Multi-head attention of queries to keys and values.
 
     Source: Vaswani et al., "Attention Is All You Need", 2017, https://arxiv.org/abs/1706.03762.
 
     Args:
-        num_heads: how many heads.
-        key_dim: size of a head's queries and keys.
-        value_dim: size of a head's values; `key_dim` by default.
-        dropout: share of the attention weights to drop while training.
+        num_heads: the number of heads.
+        key_dim: the size of each head's queries and keys.
+        value_dim: the size of each head's values; `key_dim` by default.
+        dropout: the share of attention weights to drop while training.
         use_bias: whether projections have biases.
-        output_shape: size(s) of the output's last axis or axes; that of the query by default.
-        attention_axes: axes along which attention is computed; all but those of batch and features by default.
-        sliding_window: a query sees keys at less than this distance only; all by default.
+        output_shape: the size(s) of the output's last axis or axes; by default the size of the query's last axis.
+        attention_axes: the axes along which attention runs; by default all except the batch and feature axes.
+        sliding_window: a query attends only to keys at less than this distance; by default to all.
         flash_attention: accepted for Keras code; a backend chooses its kernels itself.
-        kernel_initializer: of the projections' kernels `(features, heads, size)`, and `(heads, value_dim, features)`.
-        bias_initializer: of their biases.
+        kernel_initializer: initializer of the projections' kernels, `(features, heads, size)` and `(heads, value_dim,
+            features)`.
+        bias_initializer: initializer of their biases.
         kernel_regularizer: penalty on the kernels.
         bias_regularizer: penalty on the biases.
         activity_regularizer: penalty on the projections of query, key and value, and on the output.
-        kernel_constraint: applied to the kernels after each update.
-        bias_constraint: applied to the biases after each update.
-        use_gate: multiply the heads' outputs with `sigmoid` of a projection of the query.
-        seed: an int, for a stream of dropout of its own.
-        **kwargs: as for `Layer`.
+        kernel_constraint: constraint applied to the kernels after each update.
+        bias_constraint: constraint applied to the biases after each update.
+        use_gate: whether to multiply the heads' outputs by `sigmoid` of a projection of the query.
+        seed: an int that gives the dropout a random stream of its own.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
-        ValueError: an argument out of range.
+        ValueError: an argument is out of range.
 
     Example:
         >>> from polykeras import layers
@@ -108,7 +109,7 @@ class MultiHeadAttention(Heads):
         Args:
             query_shape: `(batch, *targets, features)`.
             value_shape: `(batch, *sources, features)`.
-            key_shape: as `value_shape`, which it is by default.
+            key_shape: `(batch, *sources, features)`; `value_shape` by default.
         """
         queries, values = (self.num_heads, self.key_dim), (self.num_heads, self.value_dim)
         sizes = self._output_sizes or (query_shape[-1],)
@@ -131,7 +132,7 @@ class MultiHeadAttention(Heads):
 
     @property
     def output_dense(self) -> EinsumDense:
-        """The projection of what the heads give."""
+        """The projection of the heads' outputs."""
         return self._output_dense
 
     def get_config(self) -> dict[str, Any]:
@@ -139,7 +140,7 @@ class MultiHeadAttention(Heads):
         return super().get_config() | {"output_shape": self._output_sizes}
 
 
-# Subclasses in other libraries read Keras's private names.
+# Keras's private names, which subclasses in other libraries read.
 for _name in (
     *("num_heads", "key_dim", "value_dim", "dropout", "use_bias", "use_gate", "attention_axes", "sliding_window"),
     *(f"{prefix}_{kind}" for prefix in ("kernel", "bias") for kind in ("initializer", "regularizer", "constraint")),

@@ -1,4 +1,4 @@
-"""Building a layer: once the shapes of its inputs are known, when it is called or a saved model is loaded."""
+"""Building a layer, when the shapes of its inputs are known: at its first call, or when a model is loaded."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from polykeras.variables import Variable, outside_scopes
 
 
 def _has_shapes(backend: Backend, value: Any) -> bool:
-    """Return whether these are arrays of the backend, or a framework's of another kind, such as sparse ones."""
+    """Return whether these are arrays of the backend or of a framework, such as sparse ones."""
     leaves = nested.flatten(value)
     return all(backend.is_tensor(x) or (hasattr(x, "shape") and hasattr(x, "dtype")) for x in leaves)
 
@@ -30,7 +30,7 @@ def _shape_of(backend: Backend, x: Any) -> tuple[int | None, ...]:
 
 
 class BuildMixin:
-    """What happens around a layer's `build`."""
+    """Builds layers: finds the shapes for `build`, and keeps them for the config."""
 
     name: str
     built: bool
@@ -49,12 +49,12 @@ class BuildMixin:
 
     @property
     def path(self) -> str | None:
-        """The names of the layers around it and its own, as they were when it was built; None before."""
+        """The names of the enclosing layers and its own, joined by `/`, from when it was built; None before that."""
         return self._built_path
 
     def _build(self, backend: Backend, spec: CallSpec, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Build with the shapes of the arguments of a call."""
-        if args:  # before a layer within this one is built, whose message would be of another shape
+        """Build with the shapes of a call's arguments."""
+        if args:  # check this before a sublayer is built and complains of another shape
             assert_input_compatibility(self, args[0], backend)
         given = dict(zip(spec.names, args, strict=False)) | kwargs
         shapes = {
@@ -64,8 +64,8 @@ class BuildMixin:
         }
         if not shapes and self._has_own_build():
             raise ValueError(
-                f"Layer {self.name!r} ({type(self).__name__}) cannot be built: its call received no array. Received "
-                f"{', '.join(f'{name}={value!r}' for name, value in given.items()) or 'nothing'}."
+                f"{self._title()} cannot be built, because its call received no array. Received "
+                f"{', '.join(f'{name}={value!r}' for name, value in given.items()) or 'nothing'}. Call it on an array."
             )
         self._build_shapes = shapes or None
         weights = list(self._own_weights)
@@ -73,30 +73,30 @@ class BuildMixin:
             if shapes:
                 self._build_weights(shapes)
         except Exception:
-            self._own_weights = weights  # the next attempt makes them anew
+            self._own_weights = weights  # the next attempt makes them again
             raise
         self._after_build()
 
     def _build_weights(self, shapes: dict[str, Any]) -> None:
-        """Call `build` with the shapes that it takes, of those of all arguments of a call."""
+        """Call `build` with those shapes of a call's arguments that it takes."""
         with_shapes(self.build, shapes)
 
     def _after_build(self) -> None:
         self.built = True
         self._built_path = "/".join(self._path())
         if self._initial_weights is not None:
-            with outside_inference(), outside_scopes():  # in which calls on shapes assign nothing for good
+            with outside_inference(), outside_scopes():  # inside inference or a scope, assignments would not last
                 self.set_weights(self._initial_weights)
             self._initial_weights = None
 
     def _has_own_build(self) -> bool:
-        """Return whether the class says how its weights are made."""
+        """Return whether the class defines a `build` method."""
         return hasattr(type(self).build, "__wrapped__")
 
     def build_from_config(self, config: dict[str, Any]) -> None:
-        """Build with the shapes that `get_build_config` gave, where they are all that it takes.
+        """Build with the shapes from `get_build_config`, if they are all that the layer needs.
 
-        A layer in a model is built by the model's calls in any case.
+        The layers of a model are also built by the model's calls.
         """
         if not config or self.built:
             return
@@ -107,7 +107,7 @@ class BuildMixin:
             shapes = {name.removesuffix("_shape"): shape for name, shape in config["shapes_dict"].items()}
         else:
             shapes = {spec.first or "inputs": config["input_shape"]}
-        # JSON has made lists of tuples, and layers look whether they are given one shape or a list of them.
+        # JSON turned tuples into lists, and layers distinguish one shape (a tuple) from a list of shapes.
         shapes = {name: map_shapes(tuple, shape) for name, shape in shapes.items()}
         if self._has_own_build():
             self._build_shapes = shapes
@@ -117,7 +117,7 @@ class BuildMixin:
             self._build_by_call(**{name: map_shapes(KerasTensor, s) for name, s in shapes.items()})
 
     def _build_by_call(self, *args: Any, **kwargs: Any) -> None:
-        """Build what the layer consists of by running `call` on shapes. Where that fails, the first data builds it."""
+        """Build the sublayers by running `call` on shapes. If this fails, the first call on data builds them."""
         try:
             self.compute_output_spec(*args, **kwargs)
         except Exception as error:
@@ -125,7 +125,7 @@ class BuildMixin:
                 return
             shapes = ", ".join(str(leaf.shape) for leaf in nested.flatten((args, kwargs)))
             warnings.warn(
-                f"{self._title()} has layers that are not built: its `call`, which would build them, fails on inputs "
+                f"{self._title()} has layers that are not built: its `call`, which would build them, failed for inputs "
                 f"of the shapes {shapes} ({type(error).__name__}: {error}). The first call on data builds them. Pass "
                 "the shapes that `call` takes, or write a method `build` that builds all layers.",
                 stacklevel=2,
@@ -139,17 +139,17 @@ class BuildMixin:
         taken = _shape_parameters(type(self).build)
         if taken:
             return {"shapes_dict": {f"{name}_shape": s for name, s in shapes.items() if f"{name}_shape" in taken}}
-        if len(shapes) == 1 or self._has_own_build():  # which takes the first input's
+        if len(shapes) == 1 or self._has_own_build():  # `build` takes the first input's shape
             return {"input_shape": next(iter(shapes.values()))}
-        return {"call_shapes": shapes}  # which Keras passes over: it would call a `build` that takes one shape with all
+        return {"call_shapes": shapes}  # Keras ignores this key; with a shapes dict it would pass all shapes to `build`
 
 
 def with_shapes(method: Callable[..., Any], shapes: dict[str, Any]) -> Any:
     """Call a layer's `build` or `compute_output_shape` with the shapes that it takes.
 
     Args:
-        method: takes one shape, or several that are called after the arguments, as `query_shape`, or none.
-        shapes: of the arguments of a call, by their names.
+        method: a method that takes one shape, several named after the arguments (such as `query_shape`), or none.
+        shapes: the shapes of a call's arguments, by name.
     """
     names = _shape_parameters(getattr(method, "__func__", method))
     if names is None:
@@ -160,7 +160,7 @@ def with_shapes(method: Callable[..., Any], shapes: dict[str, Any]) -> Any:
 
 @cache
 def _shape_parameters(build: Callable[..., None]) -> tuple[str, ...] | None:
-    """Return the names of the shapes that a `build` takes, or None where it takes the first, whatever its name."""
+    """Return the names of the shapes that `build` takes, or None if it takes one shape under any name."""
     _, *parameters = inspect.signature(build).parameters.values()
     names = tuple(p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD)
     several = len(names) > 1 and all(name.endswith("_shape") for name in names)
@@ -168,18 +168,18 @@ def _shape_parameters(build: Callable[..., None]) -> tuple[str, ...] | None:
 
 
 def completed(build: Callable[..., None]) -> Callable[..., None]:
-    """Return a `build` after which the layer counts as built, whoever calls it."""
+    """Wrap a `build` method so that the layer counts as built afterwards, even if a user calls it."""
 
     @wraps(build)
     def wrapper(self: BuildMixin, *args: Any, **kwargs: Any) -> None:
         outer = self._building
         self._building = True
         try:
-            with within(self.name), outside_inference():  # arrays that it makes are to have values
+            with within(self.name), outside_inference():  # so that arrays made in `build` have values
                 build(self, *args, **kwargs)
         finally:
             self._building = outer
-        if type(self).build is wrapper:  # not one that a subclass's `build` calls
+        if type(self).build is wrapper:  # skipped if a subclass's `build` called this one
             if self._build_shapes is None:
                 _, *given = inspect.signature(build).bind(self, *args, **kwargs).arguments.items()
                 self._build_shapes = {name.removesuffix("_shape"): shape for name, shape in given} or None

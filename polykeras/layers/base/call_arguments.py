@@ -1,4 +1,4 @@
-"""The arguments of a layer's call: what it takes, arrays of the backend, training and masks."""
+"""Arguments of a layer's call: conversion to arrays, `training`, and masks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _POSITIONAL = inspect.Parameter.POSITIONAL_OR_KEYWORD
 
 
 class CallSpec:
-    """What the `call` of a class takes, found out once a class."""
+    """The signature of a class's `call`, inspected once for each class."""
 
     __slots__ = (
         *("_places", "first", "has_mask", "has_training", "mask_arguments", "names", "required", "training_default"),
@@ -26,7 +26,7 @@ class CallSpec:
     def __init__(self, call: Callable[..., Any]) -> None:
         parameters = list(inspect.signature(call).parameters.values())
         if parameters and parameters[0].kind in (inspect.Parameter.POSITIONAL_ONLY, _POSITIONAL):
-            del parameters[0]  # the layer, whatever it is called there
+            del parameters[0]  # `self`, under any name
         self.names = [p.name for p in parameters if p.kind is not p.VAR_KEYWORD]
         self.required = {p.name for p in parameters if p.default is p.empty and p.kind in (_POSITIONAL, p.KEYWORD_ONLY)}
         self._places = {p.name: i for i, p in enumerate(parameters) if p.kind is _POSITIONAL}
@@ -39,19 +39,19 @@ class CallSpec:
         self.mask_arguments = [n for n in self.names if n.endswith("_mask") and n[: -len("_mask")] in self.names]
 
     def take_first(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
-        """Return the positional arguments of a call; the first is taken out of `kwargs` where it was passed by name."""
+        """Return the positional arguments; if the first one was passed by name, move it out of `kwargs`."""
         return args if args or self.first not in kwargs else (kwargs.pop(self.first),)
 
     def _is_positional(self, name: str, args: tuple[Any, ...]) -> bool:
         return name in self._places and self._places[name] < len(args)
 
     def fill_training(self, context: CallContext, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
-        """Return the positional arguments; put `training` among them or into `kwargs`, and tell the layers within.
+        """Return the positional arguments with `training` filled in, and set it for the layers within.
 
         Args:
-            context: of the call.
+            context: the context of the call.
             args: the positional arguments.
-            kwargs: to be completed, where `call` takes `training` and `args` do not hold it.
+            kwargs: the keyword arguments; `training` is added here if `call` takes it and `args` do not contain it.
         """
         if not self.has_training and "training" not in kwargs:
             return args
@@ -71,7 +71,7 @@ class CallSpec:
         return args
 
     def fill_masks(self, context: CallContext, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Add the masks that the arguments carry to the keyword arguments, where `call` takes masks."""
+        """Add the masks of the arguments to `kwargs`, if `call` takes masks."""
         if self.has_mask and kwargs.get("mask") is None and args and not self._is_positional("mask", args):
             found = nested.map_structure(context.mask_of, args[0])
             if any(mask is not None for mask in nested.flatten(found)) or nested.is_nested(args[0]):
@@ -88,24 +88,24 @@ class CallSpec:
 
 @cache
 def call_spec(call: Callable[..., Any]) -> CallSpec:
-    """Return what a `call` method takes."""
+    """Return the signature of a `call` method."""
     return CallSpec(call)
 
 
 def prepare_arguments(
     backend: Backend, context: CallContext, cast_to: str | None, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Return the arguments of a call with variables, NumPy arrays and lists of numbers as arrays of the backend.
+    """Convert the variables, NumPy arrays and lists of numbers in a call's arguments to arrays of the backend.
 
     Args:
-        backend: the current one.
-        context: of the call.
-        cast_to: the dtype of float arrays in the result; None leaves them as they are.
+        backend: the current backend.
+        context: the context of the call.
+        cast_to: the dtype to cast float arrays to, or None to keep theirs.
         args: the positional arguments.
         kwargs: the keyword arguments.
     """
 
-    if len(args) == 1 and not kwargs and backend.is_tensor(args[0]):  # most calls
+    if len(args) == 1 and not kwargs and backend.is_tensor(args[0]):  # the usual call
         return (_cast(args[0], backend, context, cast_to),), kwargs
 
     def prepare(leaf: Any) -> Any:
@@ -122,7 +122,7 @@ def prepare_arguments(
 
 
 def _cast(array: Any, backend: Backend, context: CallContext, cast_to: str | None) -> Any:
-    """Return a float array in the dtype in which the layer computes, with its mask; others as they are."""
+    """Return a float array in the layer's compute dtype, with its mask; leave other arrays as they are."""
     if cast_to is None:
         return array
     dtype = backend.dtype(array)
@@ -132,7 +132,7 @@ def _cast(array: Any, backend: Backend, context: CallContext, cast_to: str | Non
 
 
 def _lists_to_arrays(backend: Backend, arg: Any) -> Any:
-    """Return a nested list of numbers as an array; lists of arrays stay lists."""
+    """Convert a nested list of numbers to an array; keep lists of arrays."""
     if (
         isinstance(arg, (list, tuple))
         and arg

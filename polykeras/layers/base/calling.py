@@ -1,4 +1,4 @@
-"""How a layer is called: its arguments are made ready, it is built, it computes, and its outputs get their masks."""
+"""Calling a layer: prepare the arguments, build the layer, compute the outputs, and set their masks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def begins_symbolic(args: tuple[Any, ...]) -> bool:
-    """Return whether a graph is made within a call, as by a layer whose `build` makes a model. Looks at no more."""
+    """Return whether the first argument is symbolic, because code within a call (a `build`, say) makes a graph."""
     first = args[0] if args else None
     while isinstance(first, (list, tuple, dict)) and first:
         first = next(iter(first.values() if isinstance(first, dict) else first))
@@ -27,7 +27,7 @@ def begins_symbolic(args: tuple[Any, ...]) -> bool:
 
 
 def call_outermost(layer: Layer, *args: Any, **kwargs: Any) -> Any:
-    """Call a layer where no call is being made; arguments and result are those of the layer."""
+    """Call a layer outside of any other layer's call; its arguments and result are those of the layer."""
     layer._forget_losses()
     with CallContext((args, kwargs)) as context:
         outputs = call_within(layer, context, args, kwargs)
@@ -41,13 +41,13 @@ def call_outermost(layer: Layer, *args: Any, **kwargs: Any) -> Any:
 
 
 def call_within(layer: Layer, context: CallContext, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Call a layer as a part of a call that is being made: its own, or that of a layer around it.
+    """Call a layer inside an active call: its own outermost call, or that of a layer that contains it.
 
     Args:
         layer: the layer.
-        context: of the outermost call.
-        args: of this call.
-        kwargs: of this call.
+        context: the context of the outermost call.
+        args: the positional arguments of this call.
+        kwargs: the keyword arguments of this call.
 
     Returns:
         The outputs.
@@ -62,7 +62,7 @@ def call_within(layer: Layer, context: CallContext, args: tuple[Any, ...], kwarg
     if layer._mode is not None:
         context.mode = layer._mode
     args = spec.fill_training(context, args, kwargs)
-    if context.masks or (spec.has_mask and args and type(args[0]) in (list, tuple)):  # then `mask` is a list too
+    if context.masks or (spec.has_mask and args and type(args[0]) in (list, tuple)):  # `mask` is a list too
         spec.fill_masks(context, args, kwargs)
     context.path.append(layer.name)
     try:
@@ -93,23 +93,23 @@ def call_within(layer: Layer, context: CallContext, args: tuple[Any, ...], kwarg
 
 
 def _set_masks(layer: Layer, context: CallContext, args: tuple[Any, ...], given: Any, outputs: Any) -> None:
-    """Give the outputs of a call the masks that its layer makes of those of the inputs, or of a given one."""
+    """Set the masks of a call's outputs, which the layer computes from the masks of its inputs or from `given`."""
     leaves = nested.flatten(outputs)
-    # A mask that `call` gave an output stays.
+    # Keep masks that `call` itself has set on outputs.
     if not layer.supports_masking or not args or all(context.mask_of(leaf) is not None for leaf in leaves):
         return
     previous = nested.map_structure(context.mask_of, args[0]) if given is None else given
     made = layer.compute_mask(args[0], previous)
     if made is None:
         return
-    flat = made if isinstance(made, (list, tuple)) else nested.flatten(made)  # which would drop a None
+    flat = made if isinstance(made, (list, tuple)) else nested.flatten(made)  # `nested.flatten` would drop None
     for leaf, mask in zip(leaves, flat, strict=False):
         if context.mask_of(leaf) is None:
             context.set_mask(leaf, mask)
 
 
 def _note(error: Exception, what: str, backend: Backend, arguments: Any) -> None:
-    """Say in an error where it arose; only once, in the innermost layer."""
+    """Add a note to an error that says where it arose; only the innermost layer adds one."""
     if not any(note.startswith("While calling") for note in getattr(error, "__notes__", ())):
         arrays = [leaf for leaf in nested.flatten(arguments) if backend.is_tensor(leaf)]
         shown = [f"{backend.dtype(x)} {known_shape(backend, x)}" for x in arrays]

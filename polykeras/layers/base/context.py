@@ -1,4 +1,4 @@
-"""What the calls of one model have in common: training or not, masks, losses."""
+"""The state that all calls within one model call share: training, masks, losses."""
 
 from __future__ import annotations
 
@@ -17,18 +17,20 @@ if TYPE_CHECKING:
 
 
 class CallContext:
-    """Lives from the outermost call of a layer to its end: `with CallContext(arguments) as context:`.
+    """The state of a call, from the start of the outermost layer's call to its end.
+
+    Use it as `with CallContext(arguments) as context:`.
 
     Args:
-        arguments: a tree, of which the tensors have their remembered masks.
+        arguments: the arguments of the call, a tree; known masks of its tensors are copied to the context.
 
     Attributes:
-        training: what `training` is in layers that are not told.
-        mode: what it is where nobody was told: what native code said by `train()` or `eval()`, or None.
-        masks: by the id of a tensor, the tensor (kept alive, so that the id stays its own) and its mask; None where
-            one that it had was taken off.
+        training: the value of `training` for layers that are not passed one.
+        mode: the value if no layer was passed one: what native code set by `train()` or `eval()`, or None.
+        masks: maps the id of a tensor to the tensor and its mask. The tensor is kept alive, so that its id stays
+            unique. The mask is None if it was removed.
         lossy: the layers that added losses.
-        path: names of the layers being called, the outermost first.
+        path: the names of the layers being called, outermost first.
     """
 
     __slots__ = ("_token", "lossy", "masks", "mode", "path", "training")
@@ -54,14 +56,14 @@ class CallContext:
         _context.reset(self._token)
 
     def set_mask(self, tensor: Array, mask: Array | None) -> None:
-        """Attach a mask to a tensor, or take it off where `mask` is None."""
+        """Attach a mask to a tensor, or remove its mask if `mask` is None."""
         if mask is None and masks.kept(tensor) is None:
             self.masks.pop(id(tensor), None)
         else:
             self.masks[id(tensor)] = (tensor, mask)
 
     def passes_mask(self, tensor: Array, result: Array) -> Array:
-        """Return `result`, which stands for `tensor` and gets its mask."""
+        """Give `result` the mask of `tensor`, which it replaces, and return it."""
         mask = self.mask_of(tensor)
         if mask is not None:
             self.set_mask(result, mask)
@@ -77,19 +79,19 @@ _context: ContextVar[CallContext | None] = ContextVar("polykeras_call", default=
 
 
 def current_context() -> CallContext | None:
-    """Return the context of the call being made, or None outside any."""
+    """Return the context of the active call, or None outside of calls."""
     return _context.get()
 
 
 @contextmanager
 def within(name: str) -> Iterator[None]:
-    """Put a layer's name before those of the layers that are built meanwhile, in the paths of their weights."""
+    """Put a layer's name into the weight paths of layers that are built in this block."""
     context = _context.get()
     if context is None:
         with CallContext(()) as context:
             context.path.append(name)
             yield
-    elif context.path and context.path[-1] == name:  # it is being called
+    elif context.path and context.path[-1] == name:  # the layer is being called, so its name is already there
         yield
     else:
         context.path.append(name)
@@ -103,8 +105,8 @@ def set_masks(tensors: Sequence[Any], given: Any) -> None:
     """Attach masks to tensors, within a call.
 
     Args:
-        tensors: the inputs of a model, flat.
-        given: one mask, or a tree of them (or None) in the structure of the inputs.
+        tensors: the inputs of a model, as a flat sequence.
+        given: one mask, or a tree of masks or None in the structure of the inputs.
     """
     context = _context.get()
     assert context is not None
@@ -114,7 +116,7 @@ def set_masks(tensors: Sequence[Any], given: Any) -> None:
 
 
 def _flat_masks(given: Any) -> list[Any]:
-    """Return the leaves of a tree of masks; None, which is none of a tree's elsewhere, is one."""
+    """Return the leaves of a tree of masks. Unlike in other trees, None is a leaf."""
     if isinstance(given, Mapping):
         given = [given[key] for key in sorted(given)]
     if isinstance(given, (list, tuple)):
@@ -123,7 +125,7 @@ def _flat_masks(given: Any) -> list[Any]:
 
 
 def get_mask(tensor: Array) -> Array | None:
-    """Return the mask that the layer which made `tensor` gave it, or None."""
+    """Return the mask of `tensor`, set by the layer that made it, or None."""
     context = _context.get()
     if context is not None:
         return context.mask_of(tensor)
@@ -131,12 +133,12 @@ def get_mask(tensor: Array) -> Array | None:
 
 
 def set_mask(tensor: Array, mask: Array | None) -> None:
-    """Give a tensor a mask, or take it off where `mask` is None."""
+    """Attach a mask to a tensor, or remove its mask if `mask` is None."""
     context = _context.get()
     (masks.keep if context is None else context.set_mask)(tensor, mask)
 
 
-# Keras's attribute of arrays. It is looked up as all masks are: no array holds anything.
+# Keras's attribute of arrays. It looks the mask up, like all masks; nothing is stored on the array.
 _attribute = property(get_mask, set_mask, doc="The mask that the layer which made this array gave it, or None.")
 
 

@@ -1,4 +1,4 @@
-"""What a layer expects of its inputs, and the message where it gets something else."""
+"""Requirements of a layer on its inputs, and the errors for inputs that do not meet them."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ class InputSpec:
 
     Args:
         dtype: required dtype, or None.
-        shape: required shape, None for a free size.
+        shape: required shape, with None for sizes that are free.
         ndim: required rank.
         max_ndim: largest rank.
         min_ndim: smallest rank.
         axes: required sizes by axis.
         allow_last_axis_squeeze: whether a last axis of size 1 may be missing or too many.
-        name: of the input; kept for Keras code, says nothing about what fits.
-        optional: whether None may come instead.
+        name: name of the input, kept for Keras code; it is not checked.
+        optional: whether None may be passed instead of an array.
     """
 
     def __init__(
@@ -52,21 +52,21 @@ class InputSpec:
         return f"InputSpec({', '.join(parts)})"
 
     def get_config(self) -> dict[str, Any]:
-        """Return the arguments as plain data, without the name, as in Keras."""
+        """Return the arguments as plain data, without the name, like Keras."""
         names = ("dtype", "shape", "ndim", "max_ndim", "min_ndim", "axes", "optional")
         return {name: getattr(self, name) for name in names}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> InputSpec:
-        """Return the spec of a config."""
+        """Return the spec that a config describes."""
         return cls(**config)
 
     def complaint(self, shape: tuple[int | None, ...], dtype: str) -> str | None:
         """Return what is wrong with an input of this shape and dtype, or None.
 
         Args:
-            shape: None for unknown sizes, which fit every size.
-            dtype: the name of a dtype.
+            shape: the shape of the input; unknown sizes are None, and fit any size.
+            dtype: the name of the input's dtype.
         """
         ndim = len(shape)
         if self.ndim is not None and ndim != self.ndim and not self.allow_last_axis_squeeze:
@@ -90,10 +90,10 @@ class InputSpec:
 
 
 def assert_input_compatibility(layer: Any, inputs: Any, backend: Backend) -> None:
-    """Hold the inputs of a layer against its `input_spec`, if it has one.
+    """Check the inputs of a layer against its `input_spec`, if it has one.
 
     Raises:
-        ValueError: names the layer, the input, what was expected and what received.
+        ValueError: an input does not fit; the message names the layer, the input, what was expected and what received.
     """
     spec = layer.input_spec
     if spec is None:
@@ -116,7 +116,7 @@ def assert_input_compatibility(layer: Any, inputs: Any, backend: Backend) -> Non
 
 
 def _axes_hint(spec: InputSpec, shape: tuple[int | None, ...], names: tuple[str, ...]) -> str:
-    """Return what to do about a shape that has another number of axes than those that the layer names, else nothing."""
+    """Return a hint if the shape has another number of axes than the layer's named axes, else an empty string."""
     if len(names) != spec.ndim or len(shape) == len(names):
         return ""
     how = " `x[None]` adds an axis in front, for a batch of one; `x[..., None]` adds one at the end."

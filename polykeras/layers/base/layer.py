@@ -39,15 +39,15 @@ class Layer(StateMixin, BuildMixin, PolicyMixin, SymbolicMixin, Operation, Nativ
 
     Args:
         activity_regularizer: a penalty on the outputs, added to the losses.
-        trainable: False freezes all weights.
-        dtype: a dtype or a policy, such as `"mixed_bfloat16"`.
+        trainable: whether the weights are trained; False freezes them.
+        dtype: a dtype, or a policy such as `"mixed_bfloat16"`.
         autocast: whether float inputs are cast to the compute dtype.
-        name: by default made from the class's name.
-        **kwargs: `input_shape`, `input_dim`, `batch_input_shape`, `batch_size` as in Keras 2, for the first layer of
-            a `Sequential`.
+        name: the layer's name; by default made from the name of its class.
+        **kwargs: `input_shape`, `input_dim`, `batch_input_shape` and `batch_size`, as in Keras 2, for the first layer
+            of a `Sequential`.
 
     Raises:
-        TypeError: an argument that the class does not know.
+        TypeError: an argument is unknown.
 
     Example:
         >>> from polykeras import layers, ops
@@ -61,15 +61,15 @@ class Layer(StateMixin, BuildMixin, PolicyMixin, SymbolicMixin, Operation, Nativ
     """
 
     _not_in_config = ("autocast",)
-    # Arguments that Keras's class of this name has and this one has not, with their defaults there: None or False.
+    # Arguments of Keras's class of this name that this class lacks, with their defaults in Keras: None or False.
     _lacks: ClassVar[dict[str, Any]] = {}
     _untracked = ("inbound_nodes", "_init_arguments", "_losses", "_lossy", "_build_shapes")
 
-    # Traits, which a class states of itself; a user's class inherits none (`common.traits`). `sample_by_sample`: no
-    # sample of a batch changes what becomes of another one (True, or "not in training"), so that a batch may be filled
-    # up. `pure_call`: a call depends on arrays and variables alone and does nothing else, so that it may be compiled.
+    # Traits: a class states them of itself, and a user's class inherits none (`common.traits`). `sample_by_sample`
+    # (True, or "not in training"): no sample of a batch affects the results of another, so a batch may be filled up.
+    # `pure_call`: a call depends only on arrays and variables and has no other effects, so it may be compiled.
     sample_by_sample: ClassVar[bool | str] = False
-    pure_call: ClassVar[bool] = True  # of the layers of polykeras; of a user's it must be stated
+    pure_call: ClassVar[bool] = True  # true of the layers of polykeras; a user's class must state it
 
     def __init__(
         self,
@@ -98,7 +98,8 @@ class Layer(StateMixin, BuildMixin, PolicyMixin, SymbolicMixin, Operation, Nativ
         self.input_spec: Any = None
         self._trainable = bool(trainable)
         self._own_weights = []
-        # By thread: what was added to the loss, and the layers in which the last outermost call of this one left it.
+        # Per thread: the terms added to the loss, and the layers in which the last outermost call of this layer left
+        # some.
         self._losses, self._lossy = {}, {}
         self._build_shapes = None
 
@@ -109,16 +110,17 @@ class Layer(StateMixin, BuildMixin, PolicyMixin, SymbolicMixin, Operation, Nativ
         if "build" in vars(cls):
             cls.build = completed(cls.build)
         if "compute_mask" in vars(cls) and not is_ours(cls):
-            cls._makes_masks = True  # perhaps
+            cls._makes_masks = True  # a user's `compute_mask` may make a mask without one of the inputs
 
     # ---- to be overridden --------------------------------------------------------------------------------------
 
     def build(self, input_shape: Any) -> None:
-        """Make the weights. Called once, before the first `call`.
+        """Make the weights. It is called once, before the first `call`.
 
         Args:
-            input_shape: the shape of the first argument of `call` (a tree of shapes for a tree of inputs), None for
-                unknown sizes. A `build` with several parameters gets one shape each, as `query_shape` for `query`.
+            input_shape: the shape of the first argument of `call`, with None for unknown sizes; a tree of shapes for a
+                tree of inputs. If `build` has several parameters, each gets the shape of one argument: `query_shape`
+                that of `query`.
         """
         self.built = True
 
@@ -127,16 +129,16 @@ class Layer(StateMixin, BuildMixin, PolicyMixin, SymbolicMixin, Operation, Nativ
         raise NotImplementedError(f"{type(self).__name__} does not implement `call`.")
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
-        """Return the mask of the outputs: that of the inputs, for a layer that supports masking.
+        """Return the mask of the outputs. By default, a layer that supports masking passes on the mask of its inputs.
 
         Args:
-            inputs: what the layer was called with.
-            previous_mask: the masks that came with the inputs, in their structure; None where there is none.
+            inputs: the inputs of the call.
+            previous_mask: the masks of the inputs, in the same structure; None for an input without a mask.
         """
         return previous_mask
 
     def __getstate__(self) -> dict[str, Any]:
-        """Copies, shallow ones too, have losses of their own."""
+        """Give copies, even shallow ones, their own losses."""
         return vars(self) | {"_losses": {}, "_lossy": {}}
 
     # ---- calling -----------------------------------------------------------------------------------------------
@@ -144,21 +146,21 @@ class Layer(StateMixin, BuildMixin, PolicyMixin, SymbolicMixin, Operation, Nativ
     def __getattr__(self, name: str) -> Any:
         if not name.startswith("__") and "_own_weights" not in self.__dict__:
             raise AttributeError(
-                f"{type(self).__name__} has no attribute {name!r}, as its base class was not set up: call "
+                f"{type(self).__name__} has no attribute {name!r}, because its base class is not initialized: call "
                 "`super().__init__()` first in `__init__`."
             )
         for backend, provider in registry.providers().items():
             if name in provider.layer_methods:
-                registry.current()  # may be that one, and not loaded before
+                registry.current()  # loads the backend, if it is the current one
                 if hasattr(type(self), name):
                     return self.__getattribute__(name)
                 raise AttributeError(
-                    f"{self._title()} has `{name}` where the {backend} backend is loaded: choose it with "
+                    f"{self._title()} has `{name}` only with the {backend} backend loaded: choose it with "
                     f"`polykeras.set_backend({backend!r})`."
                 )
-        if name in _SHAPES_IN_GRAPHS and self._inbound_nodes:  # Keras 2's; no properties, as layers may set their own
+        if name in _SHAPES_IN_GRAPHS and self._inbound_nodes:  # no properties: layers may set them
             return nested.map_structure(lambda tensor: tensor.shape, getattr(self, _SHAPES_IN_GRAPHS[name]))
-        return self.__getattribute__(name)  # raises again, with the message of a property where one raised
+        return self.__getattribute__(name)  # raises again, with a property's own message
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the layer on arrays, or on symbolic tensors to make it part of a graph."""
@@ -170,29 +172,33 @@ class Layer(StateMixin, BuildMixin, PolicyMixin, SymbolicMixin, Operation, Nativ
                 self._build_on_shapes(args, kwargs)
                 return self.record(args, kwargs, self.compute_output_spec(*args, **kwargs))
             mask = None if is_ours(type(self)) else self._implied_mask(args, kwargs)
-            told = kwargs | {"mask": mask} if nested.flatten(mask) else kwargs  # which a user's code may count on
+            told = kwargs | {"mask": mask} if nested.flatten(mask) else kwargs  # a user's code may rely on the mask
             return self.record(args, kwargs, self.compute_output_spec(*args, **told))
         return call_outermost(self, *args, **kwargs)
 
     def record(self, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any) -> Any:
-        """Add a call to the graph; what returned nothing cannot be a part of one."""
+        """Add a call to the graph.
+
+        Raises:
+            ValueError: the call returned None.
+        """
         if outputs is None:
             raise ValueError(f"The `call` of {self._title()} returned None. Did it forget to `return` its outputs?")
         return super().record(args, kwargs, outputs)
 
-    # Keras's word for whether a call may be compiled.
+    # Keras's name for whether a call may be compiled.
     supports_jit = True
 
-    # Keras's switch of whether a call makes arrays of NumPy's and of lists.
+    # Keras's switch for converting NumPy arrays and lists in a call's arguments.
     _convert_input_args = True
 
-    # Whether a new layer says that it is built, as in Keras where there is nothing to build.
+    # Whether a new layer counts as built. In Keras, layers without weights do.
     _built_at_init = False
 
-    # Whether `compute_mask` may give a mask where the inputs have none (Masking, Embedding(mask_zero=True)).
+    # Whether `compute_mask` may return a mask for inputs without one (Masking, Embedding(mask_zero=True)).
     _makes_masks = False
 
-    # What the axes of the inputs are, for messages where there is another number of them; () where that is free.
+    # Names of the inputs' axes, for the message if their number is wrong; () if any number fits.
     _input_axes: tuple[str, ...] = ()
 
     def _title(self) -> str:
@@ -219,20 +225,20 @@ class Layer(StateMixin, BuildMixin, PolicyMixin, SymbolicMixin, Operation, Nativ
         return_losses: bool = False,
         **kwargs: Any,
     ) -> tuple[Any, ...]:
-        """Call the layer with given values of its variables, and change none.
+        """Call the layer with the given values of its variables, without changing the variables.
 
         Args:
-            trainable_variables: values for the property of that name.
-            non_trainable_variables: in the same way.
-            *args: of the call.
+            trainable_variables: a value for each of `self.trainable_variables`.
+            non_trainable_variables: a value for each of `self.non_trainable_variables`.
+            *args: positional arguments of the call.
             return_losses: whether to return `losses` too.
-            **kwargs: of the call.
+            **kwargs: keyword arguments of the call.
 
         Returns:
             `(outputs, non_trainable_variables)`, or `(outputs, non_trainable_variables, losses)`.
 
         Raises:
-            ValueError: the layer is not built, or a list has another length.
+            ValueError: the layer is not built, or a list has the wrong length.
         """
         if not self.built:
             raise ValueError(f"{self._title()}: build it, or call it on data once, before `stateless_call`.")
@@ -243,7 +249,7 @@ class Layer(StateMixin, BuildMixin, PolicyMixin, SymbolicMixin, Operation, Nativ
             outputs = self(*args, **kwargs)
             result = outputs, read_state(others, backend)
             losses = self.losses if return_losses else []
-        self._forget_losses()  # they belong to this call, which the framework may trace
+        self._forget_losses()  # they belong to this call, and may be traced values
         return (*result, losses) if return_losses else result
 
     # ---- config ------------------------------------------------------------------------------------------------
@@ -251,7 +257,7 @@ class Layer(StateMixin, BuildMixin, PolicyMixin, SymbolicMixin, Operation, Nativ
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of `__init__` as plain data; see `Configurable`."""
         config = super().get_config()
-        if "dtype" in config:  # else `__init__` does not take it
+        if "dtype" in config:  # `__init__` may not take it
             config["dtype"] = dtype_policies.serialize(self.dtype_policy)
         if not config.get("activity_regularizer"):
             config.pop("activity_regularizer", None)
@@ -259,13 +265,12 @@ class Layer(StateMixin, BuildMixin, PolicyMixin, SymbolicMixin, Operation, Nativ
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
-        """Return a layer made from what `get_config` gave, here or in Keras.
+        """Return the layer that a config describes; `get_config` wrote it, here or in Keras.
 
-        Arguments of Keras that this class does not have are left out where they have Keras's default, which changes
-        nothing.
+        Arguments of Keras that this class lacks are dropped if they have Keras's default, which changes nothing.
 
         Raises:
-            TypeError: another argument that `__init__` does not take.
+            TypeError: the config has another argument that `__init__` does not take.
         """
         known = {p.name for p in init_parameters(cls)}
         lacks = {name for name, default in cls._lacks.items() if name not in known and config.get(name) is default}

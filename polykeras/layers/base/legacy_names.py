@@ -1,4 +1,4 @@
-"""Names of layers' arguments that Keras 1 and 2 had and Keras 3 has not. What they mean: `polykeras.legacy`."""
+"""Names of layers' arguments in Keras 1 and 2 that Keras 3 lacks; `polykeras.legacy` has their meaning."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LEGACY_NAMES = frozenset(_NAMES.split())
 
 
 def takes_legacy_names(init: Callable[..., None]) -> Callable[..., None]:
-    """Return the `__init__` of a layer of ours that takes its arguments under their legacy names too."""
+    """Wrap the `__init__` of a polykeras layer so that it also accepts the legacy names of its arguments."""
 
     @functools.wraps(init)
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
@@ -30,7 +30,7 @@ def takes_legacy_names(init: Callable[..., None]) -> Callable[..., None]:
             told = str(error).partition(f"{init.__qualname__}() ")
             if told[0] or not told[1] or type(self).__init__ is not __init__:
                 raise
-            # Python names the base whose `__init__` it is, as Conv; who called the class knows Conv2D.
+            # Python names the base class that defines `__init__`, such as Conv; the caller used Conv2D.
             raise TypeError(f"{type(self).__name__}() {told[2]}") from None
 
     return __init__

@@ -1,7 +1,7 @@
-"""LoRA: a frozen weight to which the product of two small ones is added, which are trained in its place.
+"""LoRA: a weight is frozen, and the product of two small trained weights is added to it.
 
-Layers know nothing of it. They name the weight that may be adapted, `kernel = AdaptedWeight()`, and read `self.kernel`
-as ever; what they get is the weight, or the sum.
+Layers do not know about it. They declare the weight that may be adapted, `kernel = AdaptedWeight()`, and read
+`self.kernel` as usual. They get the weight itself or, with LoRA, the sum.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from polykeras.variables import Variable
 
 
 class AdaptedWeight:
-    """An attribute of a layer: a variable, and with LoRA the sum of it and the scaled product of two others."""
+    """An attribute of a layer: a weight or, with LoRA, the sum of that weight and the scaled product of two others."""
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
@@ -46,13 +46,13 @@ class AdaptedWeight:
 
 
 class LowRank(Layer):
-    """Base of layers with a weight that LoRA may adapt (Hu et al., 2021, https://arxiv.org/abs/2106.09685).
+    """Base of layers whose weight LoRA may adapt (Hu et al., 2021, https://arxiv.org/abs/2106.09685).
 
     Args:
-        *args: of a base class that stands between this one and `Layer`.
-        lora_rank: adapts the weight once it is made, with that rank.
-        lora_alpha: the product is scaled with `lora_alpha / lora_rank`; `lora_rank` by default.
-        **kwargs: as for `Layer`.
+        *args: positional arguments of the next base class.
+        lora_rank: if given, LoRA with this rank is enabled once the weight is made.
+        lora_alpha: the product is scaled by `lora_alpha / lora_rank`; `lora_rank` by default.
+        **kwargs: further arguments of `Layer`.
     """
 
     _adaptable: ClassVar[str] = "kernel"
@@ -79,16 +79,16 @@ class LowRank(Layer):
         a_initializer: InitializerLike = "he_uniform",
         b_initializer: InitializerLike = "zeros",
     ) -> None:
-        """Freeze the weight, and train two of a low rank whose product is added to it.
+        """Freeze the weight, and train two smaller weights whose product is added to it.
 
         Args:
             rank: the rank of the product.
-            lora_alpha: the product is scaled with `lora_alpha / rank`; `rank` by default.
-            a_initializer: of the first factor, `(..., rank)`.
-            b_initializer: of the second factor, `(rank, width)`.
+            lora_alpha: the product is scaled by `lora_alpha / rank`; `rank` by default.
+            a_initializer: initializer of the first factor, shape `(..., rank)`.
+            b_initializer: initializer of the second factor, shape `(rank, width)`.
 
         Raises:
-            ValueError: the layer is not built, is adapted already, or has a constraint on the weight.
+            ValueError: the layer is not built, LoRA is enabled already, or the weight has a constraint.
 
         Example:
             >>> from polykeras import layers
@@ -109,7 +109,7 @@ class LowRank(Layer):
         weight, (*rows, width) = vars(self)[name], self._adapted_shape()
 
         def factor(which: str, shape: tuple[int, ...], initializer: InitializerLike) -> None:
-            # float32, as small steps of training would be lost in fewer bits.
+            # float32, because fewer bits would lose small training steps.
             made = self.add_weight(
                 shape,
                 initializers.get(initializer),
@@ -141,7 +141,7 @@ class LowRank(Layer):
         return ops.multiply(ops.matmul(*self._factors()), self._scale)
 
     def _read(self, name: str) -> Any:
-        """Return a weight; the one that is adapted plus the product, in the dtype in which the weight is read."""
+        """Return a weight; if LoRA adapts it, the product is added, in the dtype in which the weight is read."""
         weight = vars(self)[name]
         if not self.lora_enabled or name != self._adaptable:
             return weight
@@ -158,7 +158,7 @@ class LowRank(Layer):
         return [v for v in super()._saved_variables() if not any(v is factor for factor in factors)]
 
     def save_own_variables(self, store: MutableMapping[str, Any]) -> None:
-        """Write the variables; with LoRA the sum in place of the weight, and not what it is made of."""
+        """Write the variables; with LoRA, write the sum instead of the weight, and not its factors."""
         super().save_own_variables(store)
         if self.lora_enabled:
             weight = vars(self)[self._adaptable]
@@ -168,14 +168,14 @@ class LowRank(Layer):
             store[str(place)] = total.astype(weight.numpy().dtype)
 
     def load_own_variables(self, store: Mapping[str, Any]) -> None:
-        """Read the variables; with LoRA the product starts at 0 again, as the file's weight has it within."""
+        """Read the variables; with LoRA, the product restarts at 0, because the weight in the file contains it."""
         super().load_own_variables(store)
-        if self.lora_enabled:  # Keras sets both factors to 0, where no gradient leads away from
+        if self.lora_enabled:  # not both to 0, as Keras does: then no gradient could change them
             second = self._factors()[1]
             second.assign(np.zeros(second.shape, "float32"))
 
     def get_config(self) -> dict[str, Any]:
-        """Return the arguments; those of LoRA only where it is used."""
+        """Return the arguments; those of LoRA only if it is used."""
         config = super().get_config()
         if not self.lora_rank:
             config = {name: value for name, value in config.items() if name not in ("lora_rank", "lora_alpha")}

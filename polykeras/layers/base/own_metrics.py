@@ -9,15 +9,15 @@ from polykeras.layers.base.tracking import tracked
 
 
 class Measure:
-    """The base of metrics. They are built on layers, which know their own metrics by this class."""
+    """The base class of metrics, by which layers recognize them. It is defined here because metrics build on layers."""
 
 
 class _OwnMetrics(list[Any]):
-    """Keras's list of a layer's own metrics, to which libraries append: what they do the layer keeps.
+    """Keras's list of a layer's own metrics; libraries append to it, and the layer keeps what they append.
 
     Args:
-        layer: keeps what is appended, among its attributes.
-        metrics: those that it has.
+        layer: the layer, which keeps appended metrics among its attributes.
+        metrics: the metrics of the layer.
     """
 
     def __init__(self, layer: Any, metrics: Iterable[Any]) -> None:
@@ -40,12 +40,12 @@ class _OwnMetrics(list[Any]):
 
 
 def own_metrics(layer: Any) -> list[Any]:
-    """Return the metrics that a layer holds: those set as attributes, and those that code appended to this list."""
+    """Return the metrics that a layer holds: those set as attributes, and those appended to this list."""
     return _OwnMetrics(layer, tracked(layer, Measure))
 
 
 def _replace(layer: Any, metrics: Iterable[Any] | None) -> None:
-    """Keep these metrics in place of those that were appended; those set as attributes stay."""
+    """Replace the appended metrics by these; metrics set as attributes stay."""
     layer._listed_metrics = []
     attributes = {id(metric) for metric in own_metrics(layer)}
     layer._listed_metrics = [metric for metric in metrics or () if id(metric) not in attributes]

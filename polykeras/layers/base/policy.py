@@ -1,4 +1,4 @@
-"""What the dtype policy of a layer says: its dtypes, and whether it is quantized."""
+"""Members of a layer that follow from its dtype policy: its dtypes, and its quantization."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class PolicyMixin:
-    """What follows from a layer's dtype policy."""
+    """The dtypes and the quantization of a layer, and a `quantize` that raises for most layers."""
 
     dtype_policy: Any
     _own_weights: list[Variable]
@@ -21,7 +21,7 @@ class PolicyMixin:
     _title: Callable[[], str]
 
     def _own_policy(self) -> DTypePolicy:
-        """The policy of this layer, where there is a map of them."""
+        """The policy of this layer, looked up by its path if `dtype_policy` is a map."""
         policy = self.dtype_policy
         if not isinstance(policy, DTypePolicyMap):
             return policy
@@ -46,7 +46,7 @@ class PolicyMixin:
 
     @property
     def quantization_mode(self) -> str | None:
-        """How the layer is quantized: `"int8"`, `"int4"`, `"float8"` or None."""
+        """The quantization of the layer: `"int8"`, `"int4"`, `"float8"` or None."""
         return self._own_policy().quantization_mode
 
     def quantize(
@@ -65,4 +65,4 @@ class PolicyMixin:
         Raises:
             NotImplementedError: always.
         """
-        raise NotImplementedError(f"{self._title()}: layers of its class are not quantized.")
+        raise NotImplementedError(f"{self._title()}: layers of its class cannot be quantized.")

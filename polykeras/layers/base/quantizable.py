@@ -1,6 +1,6 @@
-"""Where layers meet quantization: what all layers say of it, and the base of those that can be quantized.
+"""The base of layers that can be quantized.
 
-Such a layer names its product, `self._product(ops.matmul, inputs)`, and what becomes of a bias, `self._shift(x)`.
+Such a layer computes its product by `self._product(ops.matmul, inputs)`, and adds its bias by `self._shift(x)`.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
 
 
 class Quantizable(LowRank):
-    """Base of layers whose weights may become whole numbers, or which may compute with 8-bit floats.
+    """Base of layers that can store weights as whole numbers, or compute with 8-bit floats.
 
     Args:
-        *args: of a base class that stands between this one and `Layer`.
-        quantization_config: what `quantize` was given, for a layer whose dtype policy is a quantized one.
-        **kwargs: as for `LowRank`.
+        *args: positional arguments of the next base class.
+        quantization_config: a description of the quantization, used if the dtype policy is a quantized one.
+        **kwargs: further arguments of `LowRank`.
 
     Attributes:
-        quantization_config: see above.
-        inputs_quantizer: turns inputs into whole numbers; only where there is one.
+        quantization_config: the description that was passed, or that `quantize` was called with.
+        inputs_quantizer: the quantizer of the inputs; it exists only if inputs are quantized.
     """
 
     _modes: ClassVar[tuple[str, ...]] = dtype_policies.QUANTIZATION_MODES
-    # Modes in which inputs become whole numbers where only a dtype policy is given.
+    # Modes that also quantize the inputs if only a dtype policy is given.
     _default_activation_quantizers: ClassVar[tuple[str, ...]] = ("int8",)
     _quantized: Any = None
 
@@ -45,25 +45,25 @@ class Quantizable(LowRank):
         self.quantization_config = quantization_config
 
     def _layouts(self) -> list[Layout]:
-        """Return how the weights are seen; the one that LoRA adapts first."""
+        """Return the layouts of the weights, beginning with the weight that LoRA adapts."""
         raise NotImplementedError
 
     # ---- what a layer computes ---------------------------------------------------------------------------------
 
     def _product(self, function: Callable[[Any, Any], Any], inputs: Array, name: str = "kernel") -> Array:
-        """Return `function(inputs, weight)`, linear in both, as it is computed with the layer's quantization."""
+        """Return `function(inputs, weight)`, which is linear in both, computed with the layer's quantization."""
         if self._quantized is None:
             return function(inputs, getattr(self, name))
         return self._quantized.product(function, inputs, name)
 
     def _rows(self, indices: Array, name: str) -> Array:
-        """Return rows of a table."""
+        """Return the rows of a table at `indices`."""
         if self._quantized is None:
             return ops.take(getattr(self, name), indices, axis=0)
         return self._quantized.rows(indices, name)
 
     def _shift(self, x: Array) -> Array:
-        """Return `x` with the bias added, where there is one."""
+        """Return `x` with the bias added, if there is one."""
         bias: Any = self.bias  # type: ignore[attr-defined]
         if bias is None:
             return x
@@ -78,7 +78,7 @@ class Quantizable(LowRank):
 
     @property
     def dtype_policy(self) -> Any:
-        """The policy, or the map of policies; setting a quantized one quantizes a layer that is built."""
+        """The dtype policy, or a map of policies; setting a quantized policy quantizes a built layer."""
         return self._dtype_policy
 
     @dtype_policy.setter
@@ -106,9 +106,9 @@ class Quantizable(LowRank):
 
         if mode not in self._modes:
             raise NotImplementedError(
-                f"{self._title()}: there is no mode {mode!r} for such layers, just {', '.join(map(repr, self._modes))}."
+                f"{self._title()}: its class has no mode {mode!r}; it has {', '.join(map(repr, self._modes))}."
             )
-        with outside_inference():  # arrays that it makes are to have values
+        with outside_inference():  # so that arrays made in it have values
             self._quantized = (Float8 if mode == "float8" else WholeNumbers)(self, self._layouts(), mode, config)
 
     def quantize(
@@ -117,17 +117,17 @@ class Quantizable(LowRank):
         type_check: bool = True,
         config: QuantizationConfig | Mapping[str, Any] | None = None,
     ) -> None:
-        """Keep the weights as whole numbers, or compute with 8-bit floats in training.
+        """Store the weights as whole numbers, or compute with 8-bit floats in training.
 
         Args:
-            mode: `"int8"`: weights and inputs of 8 bits; `"int4"`: weights of 4 bits, with a scale for each block of
-                128; `"float8"`: products of 8-bit floats, for training.
-            type_check: whether a user's subclass is refused, whose `call` may do something else with the weights.
+            mode: `"int8"` stores weights and inputs in 8 bits; `"int4"` stores weights in 4 bits, with a scale for each
+                block of 128; `"float8"` computes products of 8-bit floats, for training.
+            type_check: whether to refuse a user's subclass, whose `call` may use the weights in another way.
             config: a description, such as `quantizers.Int4QuantizationConfig(block_size=64)`.
 
         Raises:
-            ValueError: the layer is not built, or quantized already; or see `quantizers.QuantizationConfig`.
-            NotImplementedError: GPTQ or AWQ, a user's subclass, or a mode that this layer has not got.
+            ValueError: the layer is not built, or is quantized already; see also `quantizers.QuantizationConfig`.
+            NotImplementedError: the mode is GPTQ or AWQ, the class is a user's subclass, or the layer lacks the mode.
 
         Example:
             >>> from polykeras import layers
@@ -146,12 +146,12 @@ class Quantizable(LowRank):
             raise ValueError(f"{self._title()} is quantized already: its dtype policy is {self._own_policy().name!r}.")
         if type_check and not is_ours(type(self)):
             raise NotImplementedError(
-                f"{self._title()}: its class is not polykeras's, and may do something else with its weights. Pass "
-                "`type_check=False` to quantize it as the class that it is made from."
+                f"{self._title()}: its class is not part of polykeras, and may use its weights in another way. Pass "
+                "`type_check=False` to quantize it like its base class."
             )
         source = self._own_policy()
         if config.mode == "int8" and source.compute_dtype == "float16":
-            dtype_policies.QuantizedDTypePolicy("int8", source.name)  # which says why not
+            dtype_policies.QuantizedDTypePolicy("int8", source.name)  # raises, and says why
         self._set_quantized(config.mode, config)
         self.quantization_config = config
         if source.quantization_mode is None:
@@ -161,17 +161,17 @@ class Quantizable(LowRank):
     def quantized_build(
         self, input_shape: Any, mode: str, config: QuantizationConfig | Mapping[str, Any] | None = None
     ) -> None:
-        """Quantize the layer's weights, as `quantize`; the shape is known from them.
+        """Quantize the layer's weights, like `quantize`.
 
         Args:
-            input_shape: not used.
+            input_shape: not used; the weights have their shapes already.
             mode: see `quantize`.
             config: see `quantize`.
         """
         self.quantize(mode, False, config)
 
     def quantized_call(self, *args: Any, **kwargs: Any) -> Any:
-        """Return what `call` does, which is that of the quantized layer; arguments as for `call`."""
+        """Return the result of `call`, which computes with the quantized weights; arguments as for `call`."""
         return self.call(*args, **kwargs)
 
     def _drop_weight(self, name: str) -> None:
@@ -191,7 +191,7 @@ class Quantizable(LowRank):
         return [vars(self)[name] for name in self._quantized.names()]
 
     def save_own_variables(self, store: MutableMapping[str, Any]) -> None:
-        """Write the variables; with LoRA the weight is quantized anew, with the product in it."""
+        """Write the variables; with LoRA, the product is added to the weight, which is then quantized again."""
         if self._quantized is None or self._quantized.keeps_floats or not self.lora_enabled:
             super().save_own_variables(store)
             return
@@ -200,7 +200,7 @@ class Quantizable(LowRank):
             store[str(place)] = ops.convert_to_numpy(merged[name]) if name in merged else vars(self)[name].numpy()
 
     def get_config(self) -> dict[str, Any]:
-        """Return the arguments; the description of a quantization only where there is one."""
+        """Return the arguments; the description of a quantization only if there is one."""
         config = super().get_config()
         if config.get("quantization_config") is None:
             config.pop("quantization_config", None)

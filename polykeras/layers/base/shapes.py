@@ -1,4 +1,4 @@
-"""Shapes as layers are given them: trees of them, and the spellings of Keras 2."""
+"""Helpers for shapes that are passed to layers: trees of shapes, and the arguments of Keras 2."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def take_input_shape(kwargs: dict[str, Any]) -> tuple[int | None, ...] | None:
-    """Take Keras 2's ways to give an input's shape out of `kwargs`, and return it with the batch axis."""
+    """Remove Keras 2's arguments for an input's shape from `kwargs`, and return the shape with its batch axis."""
     batch_shape = kwargs.pop("batch_input_shape", None)
     batch_size = kwargs.pop("batch_size", None)
     shape = kwargs.pop("input_shape", None)
@@ -27,7 +27,7 @@ def _is_shape(value: Any) -> bool:
 
 
 def map_shapes(fn: Callable[[Any], Any], shapes: Any) -> Any:
-    """Return a tree of shapes with `fn` applied to each shape."""
+    """Map `fn` over the shapes in a tree."""
     if _is_shape(shapes):
         return fn(tuple(shapes))
     if isinstance(shapes, dict):

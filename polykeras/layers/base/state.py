@@ -1,4 +1,4 @@
-"""The weights, variables, sublayers and losses of a layer: found by looking at its attributes."""
+"""The weights, variables, sublayers and losses of a layer, found among its attributes."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
 
 
 class StateMixin(Checkpointable):
-    """What a layer holds: making weights, finding those of sublayers too, saving them, and the terms of the loss."""
+    """The state of a layer: makes weights, finds and saves those of sublayers too, and collects losses."""
 
     _untracked: ClassVar[tuple[str, ...]] = ()
     _tracker: ClassVar[Tracker] = Tracker()
-    _alone_in_files: ClassVar[bool] = True  # as in Keras, whose `load_model` gives whatever layer was saved
+    _alone_in_files: ClassVar[bool] = True  # Keras's `load_model` returns any layer that was saved, not only models
 
     name: str
     built: bool
@@ -51,7 +51,7 @@ class StateMixin(Checkpointable):
             if type(value) not in PLAIN:
                 value = wrap_native(value)
             if type(value) not in PLAIN or type(old) not in PLAIN or name == "_trainable":
-                version_counter.bump()  # a part may have been exchanged
+                version_counter.bump()  # a sublayer may have been replaced
                 note_set(self, name)
             elif value != old:
                 version_counter.bump_settings()
@@ -62,8 +62,8 @@ class StateMixin(Checkpointable):
                 raise
             owner = next(cls for cls in type(self).__mro__ if name in vars(cls))
             raise AttributeError(
-                f"{type(self).__name__}: the attribute `{name}` cannot be set: it is a property of {owner.__name__}, "
-                f"which computes it. Give yours another name, such as `own_{name}`, or the property a setter."
+                f"{type(self).__name__}: cannot set the attribute `{name}`: it is a property of {owner.__name__}, "
+                f"which computes it. Use another name, such as `own_{name}`, or give the property a setter."
             ) from error
 
     def __delattr__(self, name: str) -> None:
@@ -107,17 +107,17 @@ class StateMixin(Checkpointable):
         """Make a variable of this layer, and return it.
 
         Args:
-            shape: ints; `()` by default.
-            initializer: a name, an initializer, or a function `(shape, dtype)`; `"glorot_uniform"` for floats and
-                `"zeros"` otherwise where None.
-            dtype: by default the policy's variable dtype.
-            trainable: whether an optimizer changes it.
-            autocast: whether it is read in the compute dtype.
-            regularizer: a penalty, added to the losses.
-            constraint: applied after each update.
-            aggregation: how replicas would combine it; kept for Keras code, one process has one replica.
-            overwrite_with_gradient: the optimizer stores the gradient itself as the new value.
-            name: for summaries and files.
+            shape: a sequence of ints; `()` by default.
+            initializer: a name, an initializer, or a function `(shape, dtype)`; by default `"glorot_uniform"` for
+                floats and `"zeros"` for other dtypes.
+            dtype: the dtype; by default the policy's variable dtype.
+            trainable: whether an optimizer changes the variable.
+            autocast: whether the variable is read in the compute dtype.
+            regularizer: a penalty that is added to the losses.
+            constraint: a function that is applied after each update.
+            aggregation: how replicas would be combined; kept for Keras code, because one process has one replica.
+            overwrite_with_gradient: whether the optimizer stores the gradient itself as the new value.
+            name: the name in summaries and files.
         """
         dtype = dtypes.standardize_dtype(dtype) if dtype is not None else self.variable_dtype
         if initializer is None:
@@ -133,20 +133,20 @@ class StateMixin(Checkpointable):
         return variable
 
     def add_variable(self, *args: Any, **kwargs: Any) -> Variable:
-        """Return a new variable of this layer: the legacy name of `add_weight`; arguments as for that."""
+        """Return a new variable of this layer. Legacy name of `add_weight`; arguments as for that method."""
         return self.add_weight(*args, **kwargs)
 
     def add_metric(self, value: ArrayLike, name: str | None = None, aggregation: str | None = "mean") -> None:
-        """Keep the mean of what is computed in `call`, for the logs, as in Keras 2.
+        """Add the mean of a value computed in `call` to the logs, as in Keras 2.
 
         Args:
-            value: an array, of which the mean is taken too.
+            value: an array; the mean of its elements is taken too.
             name: its name in the logs.
-            aggregation: `"mean"`, or None, which is the same.
+            aggregation: `"mean"` or None, which mean the same.
 
         Raises:
-            NotImplementedError: it is a symbolic tensor.
-            ValueError: there is no name, or another aggregation.
+            NotImplementedError: the value is a symbolic tensor.
+            ValueError: the name is missing, or the aggregation is another one.
         """
         import_module("polykeras.legacy.layer_metrics").add_metric(self, value, name, aggregation)
 
@@ -164,12 +164,12 @@ class StateMixin(Checkpointable):
 
     @property
     def weights(self) -> list[Variable]:
-        """All weights: of each layer its trainable ones, then its others; sublayers after it. No seeds, no metrics."""
+        """All weights, layer by layer, sublayers last: trainable ones, then others. No seeds, no metrics."""
         return unique(variable for layer in self._flatten_layers() for variable in layer._trainable_first())
 
     @property
     def variables(self) -> list[Variable]:
-        """Of each layer its weights, then the states of its seed generators; sublayers after it."""
+        """All variables, layer by layer, sublayers last: the weights, then the states of seed generators."""
         found: list[Variable] = []
         for layer in self._flatten_layers():
             found += [*layer._trainable_first(), *(seed.state for seed in tracked(layer, SeedGenerator))]
@@ -177,7 +177,7 @@ class StateMixin(Checkpointable):
 
     @property
     def trainable_weights(self) -> list[Variable]:
-        """The weights that an optimizer changes: none of a layer that is frozen, or within one."""
+        """The weights that an optimizer changes; frozen layers, and layers within them, have none."""
         return unique(self._trainable_weights(set()))
 
     def _trainable_weights(self, seen: set[int]) -> list[Variable]:
@@ -206,12 +206,12 @@ class StateMixin(Checkpointable):
 
     @property
     def metrics(self) -> list[Any]:
-        """The metrics that this layer and layers within it keep as attributes."""
+        """The metrics that this layer and the layers within it keep as attributes."""
         found = [metric for layer in self._flatten_layers() for metric in own_metrics(layer)]
         return unique(found)
 
     _metrics = OWN_METRICS
-    _listed_metrics: Sequence[Any] = ()  # what code appended to it
+    _listed_metrics: Sequence[Any] = ()  # metrics that code appended to `_metrics`
 
     @property
     def metrics_variables(self) -> list[Variable]:
@@ -220,7 +220,7 @@ class StateMixin(Checkpointable):
 
     @property
     def trainable(self) -> bool:
-        """Whether an optimizer may change the weights; setting it sets it for all sublayers too."""
+        """Whether an optimizer may change the weights; setting it also sets it for all sublayers."""
         return self._trainable
 
     @trainable.setter
@@ -233,7 +233,7 @@ class StateMixin(Checkpointable):
         """Return the number of scalars in the weights.
 
         Raises:
-            ValueError: the layer was not built.
+            ValueError: the layer is not built.
         """
         if not self.built:
             raise ValueError(
@@ -247,10 +247,10 @@ class StateMixin(Checkpointable):
         return [v.numpy() for v in self.weights]
 
     def set_weights(self, weights: Sequence[Any]) -> None:
-        """Set the values of `weights`; nothing is changed where one of them does not fit.
+        """Set the values of `weights`. If one of them does not fit, nothing is changed.
 
         Raises:
-            ValueError: another number of arrays, or another shape.
+            ValueError: the number of arrays is wrong, or a shape is.
         """
         own = self.weights
         if len(weights) != len(own):
@@ -263,7 +263,7 @@ class StateMixin(Checkpointable):
     @classmethod
     @cache
     def _unwalked(cls) -> frozenset[str]:
-        # What each layer has, and so no part of one of its own. The class of all layers is made once, for its names.
+        # Attributes that every layer has, which hold no sublayers. One plain layer is made once, to list their names.
         base: Any = next(c for c in reversed(cls.__mro__) if issubclass(c, StateMixin) and hasattr(c, "call"))
         return frozenset((*vars(base(name="names")), *base._class_names()))
 
@@ -277,16 +277,16 @@ class StateMixin(Checkpointable):
     # ---- losses ------------------------------------------------------------------------------------------------
 
     def add_loss(self, loss: Any) -> None:
-        """Add scalar term(s), computed in `call`, to what training minimises."""
+        """Add one or more scalar terms, computed in `call`, to the loss of training."""
         context, thread, terms = current_context(), get_ident(), nested.flatten(loss)
         if context is not None and self not in context.lossy:
             context.lossy.append(self)
-            self._losses[thread] = []  # without those of an earlier call
+            self._losses[thread] = []  # drops the terms of an earlier call
         self._losses.setdefault(thread, []).extend(terms)
         note_losses(terms)
 
     def _added_losses(self) -> list[Any]:
-        """Return what the last call in this thread added; another one may call the same layer meanwhile."""
+        """Return the terms that the last call in this thread added; other threads may call the same layer meanwhile."""
         return self._losses.get(get_ident(), [])
 
     def _forget_losses(self) -> None:
@@ -296,6 +296,6 @@ class StateMixin(Checkpointable):
 
     @property
     def losses(self) -> list[Any]:
-        """The scalar terms of the last call's `add_loss`, and the penalties of weight regularizers."""
+        """The scalar terms that the last call added by `add_loss`, and the penalties of weight regularizers."""
         terms = [term for layer in self._flatten_layers() for term in layer._added_losses()]
         return terms + [v.regularizer(v.value) for v in self.trainable_weights if v.regularizer is not None]

@@ -1,4 +1,4 @@
-"""What a layer gives for symbolic tensors: by what its class writes down, or by running `call` on shapes."""
+"""A layer's outputs for symbolic tensors, from the shapes its class states or from running `call` on shapes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from polykeras.layers.base.shapes import map_shapes
 
 
 class SymbolicMixin:
-    """Shape inference of a layer, and the masks that belong to its calls in a graph."""
+    """Shape inference for a layer, and the masks of its calls in a graph."""
 
     built: bool
     compute_dtype: Any
@@ -28,15 +28,15 @@ class SymbolicMixin:
     _held_layers: Callable[[], list[Any]]
     _title: Callable[[], str]
 
-    # Whether a call takes its arguments as they were passed, whatever their dtype: that of a model.
+    # Whether a call takes its arguments in any dtype without casting them, as models do.
     _takes_arguments_as_passed: ClassVar[bool] = False
 
     def compute_output_shape(self, *args: Any, **kwargs: Any) -> Any:
-        """Return the shape of the outputs for inputs of the given shape(s), by running `call` on shapes alone.
+        """Return the shape of the outputs for the given input shape(s), by running `call` on shapes alone.
 
         Args:
             *args: a shape for each argument of `call`.
-            **kwargs: the same by name, as `query_shape` for `query`; `input_shape` is the first one, whatever its name.
+            **kwargs: shapes by name, such as `query_shape` for `query`; `input_shape` always means the first argument.
         """
 
         def as_tensor(shape: Any) -> Any:
@@ -50,7 +50,8 @@ class SymbolicMixin:
 
         args = tuple(map_shapes(as_tensor, arg) for arg in args)
         kwargs = {argument(name): map_shapes(as_tensor, shape) for name, shape in kwargs.items()}
-        # A class that overrides this method may call it: then what it writes must not be asked again.
+        # A class that overrides this method may call it: do not ask `compute_output_spec`, which asks the override
+        # again.
         ours = type(self).compute_output_spec is SymbolicMixin.compute_output_spec
         outputs = self._inferred_outputs(args, kwargs) if ours else self.compute_output_spec(*args, **kwargs)
         return nested.map_structure(lambda x: x.shape, outputs)
@@ -58,7 +59,7 @@ class SymbolicMixin:
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         """Return the symbolic outputs for symbolic inputs, without recording a call.
 
-        What the class writes in `compute_output_shape` is believed; else `call` runs on shapes alone.
+        If the class overrides `compute_output_shape`, its answer is used; otherwise `call` runs on shapes alone.
 
         Args:
             *args: symbolic tensors, in the structure in which `call` takes arrays.
@@ -71,27 +72,27 @@ class SymbolicMixin:
         try:
             return self._inferred_outputs(args, kwargs)
         except Exception as error:
-            # Native code of a framework cannot take symbolic arrays. Its author may have written the shapes down.
+            # A framework's native code cannot take symbolic arrays. The class may state its output shapes instead.
             if not cannot_run_on_shapes(error):
                 raise
             if not written:
                 error.add_note(
-                    f"{self._title()} calls code of a framework itself, which failed on arrays without values (backend "
-                    f"{registry.backend()!r}), by which the shapes of its outputs are inferred. If it is right on "
-                    "data, write the method `compute_output_shape(input_shape)`, use `polykeras.ops` instead, or leave "
-                    "`Input` out: the model is then built by its first data."
+                    f"{self._title()} calls native code of a framework (backend {registry.backend()!r}), which failed "
+                    "on arrays without values. polykeras runs `call` on them to find the shapes of the outputs. If the "
+                    "code works on data, write the method `compute_output_shape(input_shape)`, use `polykeras.ops` "
+                    "instead, or leave out `Input`: the first data then builds the model."
                 )
                 raise
         return self._written_outputs(args, kwargs)
 
     def _inferred_outputs(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Return symbolic tensors of the shapes that `call` gives when it runs on shapes alone."""
+        """Return symbolic tensors with the shapes that `call` returns on shapes alone."""
         outputs = infer_outputs(partial(call_outermost, self), args, kwargs)  # type: ignore[arg-type]  # it is a layer
-        self._forget_losses()  # which have no values
+        self._forget_losses()  # they have no values
         return outputs
 
     def _written_outputs(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Return symbolic tensors of the shapes that `compute_output_shape` gives."""
+        """Return symbolic tensors with the shapes that `compute_output_shape` returns."""
         given = dict(zip(call_spec(type(self).call).names, args, strict=False)) | kwargs
         shapes = {
             name: nested.map_structure(lambda x: x.shape, value)
@@ -102,7 +103,7 @@ class SymbolicMixin:
         return map_shapes(lambda shape: KerasTensor(shape, self.compute_dtype), found)
 
     def _can_build_alone(self) -> bool:
-        """Return whether the layer is built, or can be without running `call`."""
+        """Return whether the layer is built, or can be built without running `call`."""
         return self.built or self._has_own_build() or all(layer.built for layer in self._held_layers())
 
     def _build_on_shapes(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -120,8 +121,8 @@ class SymbolicMixin:
     def implied_tensors(self, node: Node) -> list[KerasTensor]:
         """Return the masks that Keras would pass in a call of the graph.
 
-        It does where `call` takes a mask, and where the only argument comes in as it was passed: it has the dtype in
-        which the layer computes, or the layer is a model.
+        Keras passes them if `call` takes a mask, and if the only argument is used as it was passed: it has the layer's
+        compute dtype, or the layer is a model.
         """
         x = node.args[0] if node.args else None
         as_passed = not node.kwargs and isinstance(x, KerasTensor) and x.dtype == self.compute_dtype
@@ -131,7 +132,7 @@ class SymbolicMixin:
         return [mask for mask in found if isinstance(mask, KerasTensor)]
 
     def _implied_mask(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Return the masks that the only argument of a call carries, in its structure."""
+        """Return the masks of the only argument of a call, in its structure."""
         if len(args) != 1 or not call_spec(type(self).call).has_mask or kwargs.get("mask") is not None:
             return None
         try:
@@ -139,4 +140,4 @@ class SymbolicMixin:
         except Exception as error:
             if not cannot_run_on_shapes(error):
                 raise
-            return None  # native code in a user's `compute_mask`, which Keras could not run either
+            return None  # a user's `compute_mask` has native code, which Keras could not run either

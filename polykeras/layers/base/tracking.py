@@ -1,4 +1,4 @@
-"""Finding what an object holds: variables, layers and seed generators, in the order of its attributes."""
+"""Finds what an object holds: variables, layers and seed generators, in the order of its attributes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _leaves(value: Any) -> Iterator[Any]:
 
 
 class Tracker:
-    """Keras's `layer._tracker`, which libraries ask to track what they put into a dict later. Here all is found."""
+    """Keras's `layer._tracker`, by which libraries track values that they add later. Here nothing needs it."""
 
     @staticmethod
     def track(value: T) -> T:
@@ -31,13 +31,13 @@ class Tracker:
 
 
 def tracked(obj: Any, kinds: type | tuple[type, ...]) -> Iterator[Any]:
-    """Return the objects of some kinds among the attributes of `obj` and in lists, tuples and dicts among them.
+    """Yield the objects of the given classes among the attributes of `obj`, including lists, tuples and dicts.
 
-    It looks each time: what was appended to a list or taken from it later counts.
+    The attributes are searched at each call, so later changes to a list count.
 
     Args:
         obj: an object with a `__dict__`.
-        kinds: classes to look for.
+        kinds: the classes to look for.
     """
     seen: set[int] = set()
     hidden = getattr(obj, "_untracked", ())

@@ -1,4 +1,4 @@
-"""What layers share when they make weights."""
+"""Helpers for layers that make weights."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Options = tuple[Any, Any, Any]
 
 
 def as_arguments(**options: Options) -> dict[str, Any]:
-    """Return options as keyword arguments: `kernel=(a, b, c)` gives `kernel_initializer=a` and so on, as in Keras."""
+    """Return options as Keras's keyword arguments: `kernel=(a, b, c)` becomes `kernel_initializer=a`, and so on."""
     return {
         f"{prefix}_{kind}": value
         for prefix, values in options.items()
@@ -29,12 +29,12 @@ def as_arguments(**options: Options) -> dict[str, Any]:
 
 
 def keep_options(layer: Layer, given: Mapping[str, Any], *prefixes: str) -> None:
-    """Keep what the user wants of weights as attributes, where `make_weight` and `get_config` find it.
+    """Store a user's options for weights as attributes, where `make_weight` and `get_config` look for them.
 
     Args:
-        layer: whose weights they are.
-        given: the arguments of its constructor by name, as `locals()` has them there.
-        *prefixes: `"kernel"` keeps `kernel_initializer`, `kernel_regularizer` and `kernel_constraint`.
+        layer: the layer that has the weights.
+        given: the arguments of its constructor by name, from `locals()`.
+        *prefixes: `"kernel"` stores `kernel_initializer`, `kernel_regularizer` and `kernel_constraint`.
     """
     for prefix in prefixes:
         for kind, get in _KINDS.items():
@@ -42,14 +42,14 @@ def keep_options(layer: Layer, given: Mapping[str, Any], *prefixes: str) -> None
 
 
 def make_weight(layer: Layer, name: str, shape: Sequence[int], prefix: str | None = None, **kwargs: Any) -> Variable:
-    """Return a new weight of `layer`, made as `keep_options` was told.
+    """Add a weight to `layer` with the options that `keep_options` stored, and return it.
 
     Args:
-        layer: to which the weight is added.
-        name: of the weight.
-        shape: of the weight.
-        prefix: of the options; by default the name, or `"recurrent"` for a `"recurrent_kernel"`.
-        **kwargs: of `Layer.add_weight`; an `initializer` replaces the one that was kept.
+        layer: the layer that gets the weight.
+        name: the name of the weight.
+        shape: the shape of the weight.
+        prefix: the prefix of the options; by default the name, or `"recurrent"` for a `"recurrent_kernel"`.
+        **kwargs: arguments of `Layer.add_weight`; an `initializer` replaces the stored one.
     """
     prefix = prefix or name.removesuffix("_kernel")
     options = {option: getattr(layer, f"{prefix}_{option}") for option in _KINDS}
@@ -57,12 +57,12 @@ def make_weight(layer: Layer, name: str, shape: Sequence[int], prefix: str | Non
 
 
 def known_sizes(layer: Layer, input_shape: Sequence[int | None], axes: Sequence[int]) -> tuple[int, ...]:
-    """Return the sizes of some axes of the inputs, on which the weights of `layer` depend.
+    """Return the sizes of those axes of the inputs on which the weights of `layer` depend.
 
     Args:
-        layer: for messages.
-        input_shape: with None for unknown sizes.
-        axes: which sizes.
+        layer: the layer, for messages.
+        input_shape: the shape of the inputs, with None for unknown sizes.
+        axes: the axes.
 
     Raises:
         ValueError: an axis does not exist, or its size is not known.

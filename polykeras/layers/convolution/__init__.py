@@ -1,4 +1,4 @@
-"""Convolutions."""
+"""Convolution layers."""
 
 from polykeras.layers.convolution.conv import Conv1D, Conv2D, Conv3D, Convolution1D, Convolution2D, Convolution3D
 from polykeras.layers.convolution.depthwise import (

@@ -1,4 +1,4 @@
-"""What layers that move a window over spatial axes have in common."""
+"""Code shared by layers that move a window over spatial axes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def standardize_padding(value: Any, allowed: Sequence[str], owner: Layer) -> str
     """Return a padding in lower case.
 
     Raises:
-        ValueError: it is not among those allowed.
+        ValueError: the padding is not allowed.
     """
     lowered = value.lower() if isinstance(value, str) else value
     if lowered not in allowed:
@@ -28,11 +28,11 @@ def standardize_padding(value: Any, allowed: Sequence[str], owner: Layer) -> str
 
 
 class Spatial(Layer):
-    """A layer over `rank` spatial axes: inputs `(batch, *space, channels)`, or channels first.
+    """Base of layers over `rank` spatial axes, for inputs `(batch, *space, channels)`, or channels first.
 
     Args:
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        **kwargs: as for `Layer`.
+        **kwargs: further arguments of `Layer`.
 
     Attributes:
         rank: the number of spatial axes.
@@ -73,24 +73,24 @@ def keep_window(
     paddings: Sequence[str] = ("valid", "same"),
     strided_dilation: bool = False,
 ) -> dict[str, Any]:
-    """Keep the arguments that describe how a window moves as attributes, where `get_config` finds them.
+    """Store the arguments that describe a moving window as attributes, where `get_config` finds them.
 
     Args:
-        layer: whose window it is.
+        layer: the layer.
         rank: the number of spatial axes.
         kernel_size: see `Conv2D`.
         strides: see `Conv2D`.
         padding: see `Conv2D`.
         data_format: see `Conv2D`.
         dilation_rate: see `Conv2D`.
-        paddings: those that the layer knows.
+        paddings: the paddings that the layer supports.
         strided_dilation: whether strides and dilation may both exceed 1.
 
     Returns:
-        All but the size of the window: what `ops.conv` takes beside inputs and kernel.
+        All arguments except the size of the window, as `ops.conv` takes them.
 
     Raises:
-        ValueError: an argument out of range; strides and dilation that both exceed 1, where they may not.
+        ValueError: an argument is out of range, or strides and dilation both exceed 1 and may not.
     """
     layer.kernel_size = int_tuple(kernel_size, rank, "kernel_size", layer)
     window = {
@@ -110,12 +110,12 @@ def keep_window(
 
 
 def beside_channels(bias: Array, rank: int, data_format: str) -> Array:
-    """Return a bias `(filters,)` in the form in which it is added to `(..., *space, filters)`, or filters first."""
+    """Return a bias `(filters,)`, reshaped to be added to `(..., *space, filters)`, or filters first."""
     return ops.reshape(bias, (-1, *(1,) * rank)) if data_format == "channels_first" else bias
 
 
 class BaseConv(Spatial):
-    """What convolutions have in common.
+    """Base of all convolutions.
 
     Args:
         kernel_size: see `Conv2D`.
@@ -125,10 +125,10 @@ class BaseConv(Spatial):
         dilation_rate: see `Conv2D`.
         activation: see `Conv2D`.
         use_bias: see `Conv2D`.
-        **kwargs: as for `Layer`.
+        **kwargs: further arguments of `Layer`.
 
     Attributes:
-        paddings: those that the layer knows.
+        paddings: the paddings that the layer supports.
         strided_dilation: whether strides and dilation may both exceed 1.
     """
 
@@ -162,7 +162,7 @@ class BaseConv(Spatial):
         self.use_bias = use_bias
 
     def _channels(self, input_shape: Any) -> int:
-        """Return the number of channels, which later inputs must have as well."""
+        """Return the number of channels, and require it of later inputs."""
         (channels,) = known_sizes(self, input_shape, [self._channel_axis])
         self.input_spec = InputSpec(ndim=self.rank + 2, axes={self._channel_axis: channels})
         return channels

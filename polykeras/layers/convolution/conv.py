@@ -16,10 +16,10 @@ from polykeras.layers.convolution.base import BaseConv
 
 
 class Conv(LowRank, BaseConv):
-    """A convolution with a kernel over space and channels; arguments as for `Conv2D`.
+    """Base of convolutions with a kernel over space and channels; arguments as for `Conv2D`.
 
     Raises:
-        ValueError: an argument out of range; filters or channels that groups do not divide.
+        ValueError: an argument is out of range, or `groups` does not divide the filters or channels.
     """
 
     kernel = AdaptedWeight()
@@ -73,7 +73,7 @@ class Conv(LowRank, BaseConv):
         self._make_bias(self.filters)
 
     def convolution_op(self, inputs: Array, kernel: Array) -> Array:
-        """Return the convolution alone. A subclass that gives its kernel another form overrides this.
+        """Return the convolution without bias and activation. A subclass may override it to change the kernel.
 
         Args:
             inputs: `(batch, *space, channels)`, or channels first by `data_format`.
@@ -91,26 +91,26 @@ class Conv1D(Conv):
     """A convolution along time: `(batch, time, channels)` to `(batch, time', filters)`.
 
     Args:
-        filters: channels of the output.
-        kernel_size: width of the window.
-        strides: distance of neighbouring windows.
+        filters: the number of output channels.
+        kernel_size: the width of the window.
+        strides: the distance between neighbouring windows.
         padding: `"valid"`, `"same"` (as many outputs as inputs / strides), or `"causal"` (no output sees later inputs).
         data_format: `"channels_last"`, or `"channels_first"` for `(batch, channels, time)`.
-        dilation_rate: distance of the elements of a window.
-        groups: channels and filters are split into this many independent parts.
+        dilation_rate: the distance between neighbouring elements of a window.
+        groups: the number of independent parts that channels and filters are split into.
         activation: a name or a function; none by default.
         use_bias: whether there is a bias.
-        kernel_initializer: of the kernel `(kernel_size, channels / groups, filters)`.
-        bias_initializer: of the bias `(filters,)`.
+        kernel_initializer: initializer of the kernel `(kernel_size, channels / groups, filters)`.
+        bias_initializer: initializer of the bias `(filters,)`.
         kernel_regularizer: penalty on the kernel.
         bias_regularizer: penalty on the bias.
         activity_regularizer: penalty on the output.
-        kernel_constraint: applied to the kernel after each update.
-        bias_constraint: applied to the bias after each update.
-        **kwargs: as for `Layer`.
+        kernel_constraint: constraint applied to the kernel after each update.
+        bias_constraint: constraint applied to the bias after each update.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
-        ValueError: an argument out of range; filters or channels that groups do not divide.
+        ValueError: an argument is out of range, or `groups` does not divide the filters or channels.
     """
 
     sample_by_sample = True
@@ -123,26 +123,26 @@ class Conv2D(Conv):
     """A convolution of images: `(batch, height, width, channels)` to `(batch, height', width', filters)`.
 
     Args:
-        filters: channels of the output.
+        filters: the number of output channels.
         kernel_size: height and width of the window, or one number for both.
-        strides: distances of neighbouring windows.
+        strides: the distances between neighbouring windows.
         padding: `"valid"`, or `"same"` (as many outputs as inputs / strides).
         data_format: `"channels_last"`, or `"channels_first"` for `(batch, channels, height, width)`.
-        dilation_rate: distances of the elements of a window.
-        groups: channels and filters are split into this many independent parts.
+        dilation_rate: the distances between neighbouring elements of a window.
+        groups: the number of independent parts that channels and filters are split into.
         activation: a name or a function; none by default.
         use_bias: whether there is a bias.
-        kernel_initializer: of the kernel `(*kernel_size, channels / groups, filters)`.
-        bias_initializer: of the bias `(filters,)`.
+        kernel_initializer: initializer of the kernel `(*kernel_size, channels / groups, filters)`.
+        bias_initializer: initializer of the bias `(filters,)`.
         kernel_regularizer: penalty on the kernel.
         bias_regularizer: penalty on the bias.
         activity_regularizer: penalty on the output.
-        kernel_constraint: applied to the kernel after each update.
-        bias_constraint: applied to the bias after each update.
-        **kwargs: as for `Layer`.
+        kernel_constraint: constraint applied to the kernel after each update.
+        bias_constraint: constraint applied to the bias after each update.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
-        ValueError: an argument out of range; filters or channels that groups do not divide.
+        ValueError: an argument is out of range, or `groups` does not divide the filters or channels.
     """
 
     sample_by_sample = True
@@ -151,13 +151,13 @@ class Conv2D(Conv):
 
 @LAYERS.register("Convolution3D")
 class Conv3D(Conv):
-    """A convolution of volumes: `(batch, *space, channels)` to `(batch, *space', filters)`, space of three axes.
+    """A convolution of volumes with three spatial axes: `(batch, *space, channels)` to `(batch, *space', filters)`.
 
-    Arguments as for `Conv2D`, with three numbers where that has two; `"channels_first"` is for
-    `(batch, channels, *space)`.
+    The arguments are those of `Conv2D`, with three numbers instead of two; `"channels_first"` means `(batch, channels,
+    *space)`.
 
     Raises:
-        ValueError: as `Conv2D`.
+        ValueError: an argument is out of range, or `groups` does not divide the filters or channels.
     """
 
     sample_by_sample = True

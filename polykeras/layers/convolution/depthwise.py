@@ -1,4 +1,4 @@
-"""Convolutions that filter each channel by itself."""
+"""Convolutions that filter each channel separately."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from polykeras.layers.convolution.base import BaseConv
 
 
 class DepthwiseConv(BaseConv):
-    """A convolution that filters each channel by itself; arguments as for `DepthwiseConv2D`."""
+    """Base of convolutions that filter each channel separately; arguments as for `DepthwiseConv2D`."""
 
     strided_dilation = True
 
@@ -61,16 +61,16 @@ class DepthwiseConv(BaseConv):
         self._make_bias(channels * self.depth_multiplier)
 
     def call(self, inputs: Array) -> Array:
-        """Return the filtered channels, those of one channel side by side."""
+        """Return the filtered channels; the outputs of one channel are adjacent."""
         return self._finish(ops.depthwise_conv(inputs, self.kernel, **self._window))
 
 
 @LAYERS.register()
 class DepthwiseConv1D(DepthwiseConv):
-    """A convolution along time that filters each channel by itself.
+    """A convolution along time that filters each channel separately.
 
-    From `(batch, time, channels)` to `(batch, time', channels * depth_multiplier)`. Arguments as for `DepthwiseConv2D`,
-    with one number where that has two; `"channels_first"` is for `(batch, channels, time)`.
+    It maps `(batch, time, channels)` to `(batch, time', channels * depth_multiplier)`. The arguments are those of
+    `DepthwiseConv2D`, with one number instead of two; `"channels_first"` means `(batch, channels, time)`.
     """
 
     sample_by_sample = True
@@ -79,30 +79,30 @@ class DepthwiseConv1D(DepthwiseConv):
 
 @LAYERS.register()
 class DepthwiseConv2D(DepthwiseConv):
-    """A convolution of images that filters each channel by itself.
+    """A convolution of images that filters each channel separately.
 
-    From `(batch, height, width, channels)` to `(batch, height', width', channels * depth_multiplier)`.
+    It maps `(batch, height, width, channels)` to `(batch, height', width', channels * depth_multiplier)`.
 
     Args:
         kernel_size: height and width of the window, or one number for both.
-        strides: distances of neighbouring windows.
+        strides: the distances between neighbouring windows.
         padding: `"valid"`, or `"same"` (as many outputs as inputs / strides).
-        depth_multiplier: filters a channel.
+        depth_multiplier: the number of filters for each channel.
         data_format: `"channels_last"`, or `"channels_first"` for `(batch, channels, height, width)`.
-        dilation_rate: distances of the elements of a window.
+        dilation_rate: the distances between neighbouring elements of a window.
         activation: a name or a function; none by default.
         use_bias: whether there is a bias.
-        depthwise_initializer: of the kernel `(*kernel_size, channels, depth_multiplier)`.
-        bias_initializer: of the bias.
+        depthwise_initializer: initializer of the kernel `(*kernel_size, channels, depth_multiplier)`.
+        bias_initializer: initializer of the bias.
         depthwise_regularizer: penalty on the kernel.
         bias_regularizer: penalty on the bias.
         activity_regularizer: penalty on the output.
-        depthwise_constraint: applied to the kernel after each update.
-        bias_constraint: applied to the bias after each update.
-        **kwargs: as for `Layer`.
+        depthwise_constraint: constraint applied to the kernel after each update.
+        bias_constraint: constraint applied to the bias after each update.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
-        ValueError: an argument out of range.
+        ValueError: an argument is out of range.
     """
 
     sample_by_sample = True
@@ -110,7 +110,7 @@ class DepthwiseConv2D(DepthwiseConv):
 
 
 class SeparableConv(BaseConv):
-    """A convolution of each channel by itself, then a mixture of the channels; arguments as for `SeparableConv2D`."""
+    """Base of convolutions that filter each channel, then mix channels; arguments as for `SeparableConv2D`."""
 
     strided_dilation = True
 
@@ -170,10 +170,10 @@ class SeparableConv(BaseConv):
 
 @LAYERS.register("SeparableConvolution1D")
 class SeparableConv1D(SeparableConv):
-    """A convolution along time in two steps: each channel by itself, then a mixture of the channels.
+    """A convolution along time that filters each channel separately, then mixes the channels.
 
-    From `(batch, time, channels)` to `(batch, time', filters)`. Arguments as for `SeparableConv2D`, with one number
-    where that has two; `"channels_first"` is for `(batch, channels, time)`.
+    It maps `(batch, time, channels)` to `(batch, time', filters)`. The arguments are those of `SeparableConv2D`, with
+    one number instead of two; `"channels_first"` means `(batch, channels, time)`.
     """
 
     sample_by_sample = True
@@ -182,34 +182,34 @@ class SeparableConv1D(SeparableConv):
 
 @LAYERS.register("SeparableConvolution2D")
 class SeparableConv2D(SeparableConv):
-    """A convolution of images in two steps: each channel by itself, then a mixture of the channels.
+    """A convolution of images that filters each channel separately, then mixes the channels.
 
-    From `(batch, height, width, channels)` to `(batch, height', width', filters)`.
+    It maps `(batch, height, width, channels)` to `(batch, height', width', filters)`.
 
     Args:
-        filters: channels of the output.
+        filters: the number of output channels.
         kernel_size: height and width of the window, or one number for both.
-        strides: distances of neighbouring windows.
+        strides: the distances between neighbouring windows.
         padding: `"valid"`, or `"same"` (as many outputs as inputs / strides).
         data_format: `"channels_last"`, or `"channels_first"` for `(batch, channels, height, width)`.
-        dilation_rate: distances of the elements of a window.
-        depth_multiplier: filters a channel in the first step.
+        dilation_rate: the distances between neighbouring elements of a window.
+        depth_multiplier: the number of filters for each channel in the first step.
         activation: a name or a function; none by default.
         use_bias: whether there is a bias.
-        depthwise_initializer: of the first step's kernel `(*kernel_size, channels, depth_multiplier)`.
-        pointwise_initializer: of the second step's kernel `(1, 1, channels * depth_multiplier, filters)`.
-        bias_initializer: of the bias `(filters,)`.
+        depthwise_initializer: initializer of the first step's kernel `(*kernel_size, channels, depth_multiplier)`.
+        pointwise_initializer: initializer of the second step's kernel `(1, 1, channels * depth_multiplier, filters)`.
+        bias_initializer: initializer of the bias `(filters,)`.
         depthwise_regularizer: penalty on the first step's kernel.
         pointwise_regularizer: penalty on the second step's kernel.
         bias_regularizer: penalty on the bias.
         activity_regularizer: penalty on the output.
-        depthwise_constraint: applied to the first step's kernel after each update.
-        pointwise_constraint: applied to the second step's kernel after each update.
-        bias_constraint: applied to the bias after each update.
-        **kwargs: as for `Layer`.
+        depthwise_constraint: constraint applied to the first step's kernel after each update.
+        pointwise_constraint: constraint applied to the second step's kernel after each update.
+        bias_constraint: constraint applied to the bias after each update.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
-        ValueError: an argument out of range.
+        ValueError: an argument is out of range.
     """
 
     sample_by_sample = True

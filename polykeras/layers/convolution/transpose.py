@@ -1,4 +1,4 @@
-"""Transposed convolutions: from something of the shape of a convolution's outputs to the shape of its inputs."""
+"""Transposed convolutions, which map the shape of a convolution's outputs to the shape of its inputs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from polykeras.layers.convolution.base import BaseConv
 
 
 class ConvTranspose(BaseConv):
-    """The gradient of a convolution in its inputs, as a layer; arguments as for `Conv2DTranspose`."""
+    """The gradient of a convolution with respect to its inputs; arguments as for `Conv2DTranspose`."""
 
     def __init__(
         self,
@@ -78,8 +78,8 @@ class ConvTranspose(BaseConv):
 class Conv1DTranspose(ConvTranspose):
     """A transposed convolution along time: `(batch, time, channels)` to `(batch, time', filters)`.
 
-    Arguments as for `Conv2DTranspose`, with one number where that has two; `"channels_first"` is for
-    `(batch, channels, time)`.
+    The arguments are those of `Conv2DTranspose`, with one number instead of two; `"channels_first"` means `(batch,
+    channels, time)`.
     """
 
     sample_by_sample = True
@@ -90,33 +90,34 @@ class Conv1DTranspose(ConvTranspose):
 class Conv2DTranspose(ConvTranspose):
     """A transposed convolution of images: `(batch, height, width, channels)` to `(batch, height', width', filters)`.
 
-    It is the gradient of `Conv2D` in its inputs, and so leads from the shape of that layer's outputs to the one of its
-    inputs. Source: Zeiler et al., "Deconvolutional networks", CVPR 2010, https://doi.org/10.1109/CVPR.2010.5539957.
+    It is the gradient of `Conv2D` with respect to its inputs, and so maps the shape of that layer's outputs to the
+    shape of its inputs. Source: Zeiler et al., "Deconvolutional networks", CVPR 2010,
+    https://doi.org/10.1109/CVPR.2010.5539957.
 
     Args:
-        filters: channels of the output.
+        filters: the number of output channels.
         kernel_size: height and width of the window, or one number for both.
-        strides: how many times larger the output is, nearly.
-        padding: `"same"` gives `size * stride` places along an axis, `"valid"` gives
-            `(size - 1) * stride + max(kernel_size, stride)`; `kernel_size` with its dilation.
-        output_padding: places to add at the end of each axis, less than its stride. The output then has
-            `(size - 1) * stride + kernel_size + output_padding` places (`"valid"`), or
-            `(size - 1) * stride + kernel_size % 2 + output_padding` (`"same"`).
+        strides: the factors by which the output is larger than the input, approximately.
+        padding: with `"same"`, the output has `size * stride` places along an axis; with `"valid"`, it has `(size - 1)
+            * stride + max(kernel_size, stride)`, where `kernel_size` includes the dilation.
+        output_padding: the number of places to add at the end of each axis, less than its stride. The output then has
+            `(size - 1) * stride + kernel_size + output_padding` places (`"valid"`), or `(size - 1) * stride +
+            kernel_size % 2 + output_padding` (`"same"`).
         data_format: `"channels_last"`, or `"channels_first"` for `(batch, channels, height, width)`.
-        dilation_rate: distances of the elements of a window.
+        dilation_rate: the distances between neighbouring elements of a window.
         activation: a name or a function; none by default.
         use_bias: whether there is a bias.
-        kernel_initializer: of the kernel `(*kernel_size, filters, channels)`.
-        bias_initializer: of the bias `(filters,)`.
+        kernel_initializer: initializer of the kernel `(*kernel_size, filters, channels)`.
+        bias_initializer: initializer of the bias `(filters,)`.
         kernel_regularizer: penalty on the kernel.
         bias_regularizer: penalty on the bias.
         activity_regularizer: penalty on the output.
-        kernel_constraint: applied to the kernel after each update.
-        bias_constraint: applied to the bias after each update.
-        **kwargs: as for `Layer`.
+        kernel_constraint: constraint applied to the kernel after each update.
+        bias_constraint: constraint applied to the bias after each update.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
-        ValueError: an argument out of range.
+        ValueError: an argument is out of range.
 
     Example:
         >>> from polykeras import layers
@@ -132,8 +133,8 @@ class Conv2DTranspose(ConvTranspose):
 class Conv3DTranspose(ConvTranspose):
     """A transposed convolution of volumes: `(batch, *space, channels)` to `(batch, *space', filters)`.
 
-    Arguments as for `Conv2DTranspose`, with three numbers where that has two, and `data_format` before
-    `output_padding` as in Keras; `"channels_first"` is for `(batch, channels, *space)`.
+    The arguments are those of `Conv2DTranspose`, with three numbers instead of two. As in Keras, `data_format` comes
+    before `output_padding`. `"channels_first"` means `(batch, channels, *space)`.
     """
 
     sample_by_sample = True

@@ -1,4 +1,4 @@
-"""Dense, embeddings, inputs, activations, functions as layers."""
+"""Dense, embedding, input and activation layers, and functions as layers."""
 
 from polykeras.layers.core.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
 from polykeras.layers.core.dense import Dense

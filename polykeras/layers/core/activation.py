@@ -30,11 +30,11 @@ def _not_negative(value: Any, name: str, owner: Layer) -> float:
 
 @LAYERS.register()
 class Activation(_Elementwise):
-    """An activation function.
+    """Applies an activation function.
 
     Args:
-        activation: a name or a function.
-        **kwargs: as for `Layer`.
+        activation: the name of an activation, or a function.
+        **kwargs: further arguments of `Layer`.
     """
 
     sample_by_sample = True
@@ -44,22 +44,22 @@ class Activation(_Elementwise):
         self.activation = activations.get(activation)
 
     def call(self, inputs: Array) -> Array:
-        """Return the function's values."""
+        """Return the activation of the inputs."""
         return inputs if self.activation is None else self.activation(inputs)
 
 
 @LAYERS.register()
 class ReLU(_Elementwise):
-    """`max(x, 0)`, with a slope below a threshold and a ceiling.
+    """`max(x, 0)`, with an optional upper bound, threshold, and slope below the threshold.
 
     Args:
-        max_value: a ceiling, or None.
+        max_value: the upper bound, or None.
         negative_slope: the slope below the threshold.
         threshold: below it the function is `negative_slope * (x - threshold)`.
-        **kwargs: as for `Layer`.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
-        ValueError: one of them is negative.
+        ValueError: an argument is negative.
     """
 
     sample_by_sample = True
@@ -73,7 +73,7 @@ class ReLU(_Elementwise):
         self.threshold = _not_negative(threshold, "threshold", self)
 
     def call(self, inputs: Array) -> Array:
-        """Return the function's values."""
+        """Return the activation of the inputs."""
         return activations.relu(
             inputs, negative_slope=self.negative_slope, max_value=self.max_value, threshold=self.threshold
         )
@@ -81,11 +81,11 @@ class ReLU(_Elementwise):
 
 @LAYERS.register()
 class LeakyReLU(_Elementwise):
-    """`x` above 0, `negative_slope * x` below.
+    """`x` above 0, and `negative_slope * x` below.
 
     Args:
         negative_slope: the slope below 0; Keras 2 calls it `alpha`.
-        **kwargs: as for `Layer`.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
         ValueError: the slope is negative.
@@ -99,23 +99,23 @@ class LeakyReLU(_Elementwise):
         self.negative_slope = _not_negative(negative_slope, "negative_slope", self)
 
     def call(self, inputs: Array) -> Array:
-        """Return the function's values."""
+        """Return the activation of the inputs."""
         return ops.leaky_relu(inputs, self.negative_slope)
 
 
 @LAYERS.register()
 class PReLU(_Elementwise):
-    """`x` above 0, `alpha * x` below, with learned slopes (He et al., 2015, https://arxiv.org/abs/1502.01852).
+    """`x` above 0, and `alpha * x` below, with learned slopes (He et al., 2015, https://arxiv.org/abs/1502.01852).
 
     Args:
-        alpha_initializer: of the slopes.
+        alpha_initializer: initializer of the slopes.
         alpha_regularizer: penalty on the slopes.
-        alpha_constraint: applied to the slopes after each update.
-        shared_axes: axes along which one slope is shared, counted from 1 without the batch axis: `[1, 2]` for images.
-        **kwargs: as for `Layer`.
+        alpha_constraint: constraint applied to the slopes after each update.
+        shared_axes: axes along which a slope is shared, counted from 1 without the batch axis: `[1, 2]` for images.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
-        ValueError: the size of an axis that is not shared is not known.
+        ValueError: the size of an axis that is not shared is unknown.
     """
 
     sample_by_sample = True
@@ -133,24 +133,24 @@ class PReLU(_Elementwise):
         self.shared_axes = [shared_axes] if isinstance(shared_axes, int) else shared_axes and list(shared_axes)
 
     def build(self, input_shape: InputShape) -> None:
-        """Make the slopes, one an element of a sample unless axes share them."""
+        """Make the slopes: one for each element of a sample, except along shared axes."""
         own = [i for i in range(1, len(input_shape)) if i not in (self.shared_axes or ())]
         sizes = dict(zip(own, known_sizes(self, input_shape, own), strict=True))
         self.alpha = make_weight(self, "alpha", [sizes.get(i, 1) for i in range(1, len(input_shape))])
         self.input_spec = InputSpec(ndim=len(input_shape), axes=sizes)
 
     def call(self, inputs: Array) -> Array:
-        """Return the function's values."""
+        """Return the activation of the inputs."""
         return ops.subtract(ops.relu(inputs), ops.multiply(self.alpha, ops.relu(ops.negative(inputs))))
 
 
 @LAYERS.register()
 class ELU(_Elementwise):
-    """`x` above 0, `alpha * (exp(x) - 1)` below.
+    """`x` above 0, and `alpha * (exp(x) - 1)` below.
 
     Args:
-        alpha: the (negative) limit below.
-        **kwargs: as for `Layer`.
+        alpha: the limit for large negative inputs is `-alpha`.
+        **kwargs: further arguments of `Layer`.
     """
 
     sample_by_sample = True
@@ -160,7 +160,7 @@ class ELU(_Elementwise):
         self.alpha = float(alpha)
 
     def call(self, inputs: Array) -> Array:
-        """Return the function's values."""
+        """Return the activation of the inputs."""
         return ops.elu(inputs, self.alpha)
 
 
@@ -169,8 +169,8 @@ class Softmax(_Elementwise):
     """`exp(x) / sum(exp(x))`; masked elements get 0.
 
     Args:
-        axis: of the sum, or several axes.
-        **kwargs: as for `Layer`.
+        axis: the axis of the sum, or several axes.
+        **kwargs: further arguments of `Layer`.
     """
 
     sample_by_sample = True
@@ -180,14 +180,14 @@ class Softmax(_Elementwise):
         self.axis = axis
 
     def call(self, inputs: Array, mask: Array | None = None) -> Array:
-        """Return the function's values.
+        """Return the softmax of the inputs.
 
         Args:
-            inputs: an array.
-            mask: bool, broadcasts to the inputs; False leaves an element out.
+            inputs: floats of any shape.
+            mask: a bool array that broadcasts to the inputs; elements where it is False get 0.
         """
         if mask is not None:
             mask = ops.cast(mask, "bool")
             inputs = ops.where(mask, inputs, -3e4 if ops.dtype(inputs) == "float16" else -1e9)
         outputs = activations.softmax(inputs, axis=self.axis if isinstance(self.axis, int) else tuple(self.axis))
-        return outputs if mask is None else ops.where(mask, outputs, 0)  # all 0 where everything is left out
+        return outputs if mask is None else ops.where(mask, outputs, 0)  # all elements are 0 if the mask leaves none

@@ -26,22 +26,22 @@ class Dense(Quantizable):
 
     Args:
         units: the width of the output.
-        activation: a name or a function; none by default.
+        activation: the name of an activation, or a function; none by default.
         use_bias: whether there is a bias.
-        kernel_initializer: of the kernel, `(input width, units)`.
-        bias_initializer: of the bias, `(units,)`.
+        kernel_initializer: initializer of the kernel, `(input width, units)`.
+        bias_initializer: initializer of the bias, `(units,)`.
         kernel_regularizer: penalty on the kernel.
         bias_regularizer: penalty on the bias.
         activity_regularizer: penalty on the output.
-        kernel_constraint: applied to the kernel after each update.
-        bias_constraint: applied to the bias after each update.
-        lora_rank: see `enable_lora`.
-        lora_alpha: see `enable_lora`.
-        quantization_config: see `quantize`.
-        **kwargs: as for `Layer`.
+        kernel_constraint: constraint applied to the kernel after each update.
+        bias_constraint: constraint applied to the bias after each update.
+        lora_rank: the rank for LoRA, if it should be used; see `enable_lora`.
+        lora_alpha: the scale for LoRA; see `enable_lora`.
+        quantization_config: how to quantize, if the dtype policy is a quantized one; see `quantize`.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
-        ValueError: `units` is no positive int.
+        ValueError: `units` is not a positive int.
 
     Example:
         >>> from polykeras import layers
@@ -96,7 +96,7 @@ class Dense(Quantizable):
 
         Args:
             inputs: floats; the last axis has the width with which the layer was built.
-            training: only for layers around this one.
+            training: not used; wrappers may pass it.
         """
         x = self._shift(self._product(ops.matmul, inputs))
         return x if self.activation is None else self.activation(x)

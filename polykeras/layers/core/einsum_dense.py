@@ -1,4 +1,4 @@
-"""The product of inputs and a kernel along any axes."""
+"""A dense layer whose product is an einsum over any axes."""
 
 from __future__ import annotations
 
@@ -27,25 +27,25 @@ class EinsumDense(Quantizable):
     """`activation(einsum(equation, inputs, kernel) + bias)`.
 
     Args:
-        equation: of the product in Einstein's notation, such as `"abc,cd->abd"`. Inputs and outputs may both begin with
-            `...`, or both end with it. The first axis of inputs and outputs is that of the batch.
-        output_shape: sizes of the output's axes without the batch, and without those that `...` stands for; None for
-            an axis that has the size of the input's. An int for one axis.
-        activation: a name or a function; none by default.
-        bias_axes: letters of the output's axes that the bias has; None for no bias.
-        kernel_initializer: of the kernel, whose axes the equation names.
-        bias_initializer: of the bias.
+        equation: the product in Einstein notation, such as `"abc,cd->abd"`. Inputs and outputs may both begin with
+            `...`, or both end with it. The first axis of inputs and outputs is the batch axis.
+        output_shape: sizes of the output's axes, without the batch axis and those that `...` stands for; None for an
+            axis of the same size as in the inputs. An int stands for a single axis.
+        activation: the name of an activation, or a function; none by default.
+        bias_axes: letters of the output's axes along which the bias varies; None for no bias.
+        kernel_initializer: initializer of the kernel, whose axes the equation names.
+        bias_initializer: initializer of the bias.
         kernel_regularizer: penalty on the kernel.
         bias_regularizer: penalty on the bias.
-        kernel_constraint: applied to the kernel after each update.
-        bias_constraint: applied to the bias after each update.
-        lora_rank: see `enable_lora`.
-        lora_alpha: see `enable_lora`.
-        quantization_config: see `quantize`.
-        **kwargs: as for `Layer`.
+        kernel_constraint: constraint applied to the kernel after each update.
+        bias_constraint: constraint applied to the bias after each update.
+        lora_rank: the rank for LoRA, if it should be used; see `enable_lora`.
+        lora_alpha: the scale for LoRA; see `enable_lora`.
+        quantization_config: how to quantize, if the dtype policy is a quantized one; see `quantize`.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
-        ValueError: the equation is of another form, or does not suit the shapes.
+        ValueError: the equation has another form, or does not fit the shapes.
 
     Example:
         >>> from polykeras import layers
@@ -91,7 +91,7 @@ class EinsumDense(Quantizable):
             raise ValueError(f"{self._title()}: {error}") from None
         initializer = self.kernel_initializer
         if isinstance(initializer, initializers.VarianceScaling) and initializer.input_axes is None:
-            initializer = copy.copy(initializer)  # which counts the inputs and outputs of a unit by these axes
+            initializer = copy.copy(initializer)  # it counts a unit's inputs and outputs by these axes
             initializer.input_axes, initializer.output_axes = axes.summed, axes.kept
         self.kernel = make_weight(self, "kernel", axes.kernel, initializer=initializer)
         self.bias = make_weight(self, "bias", axes.bias) if axes.bias is not None else None
@@ -103,13 +103,13 @@ class EinsumDense(Quantizable):
 
         Args:
             inputs: an array with the axes that the equation names.
-            training: changes nothing.
+            training: not used.
         """
         x = self._shift(self._product(self._multiplied, inputs))
         return x if self.activation is None else self.activation(x)
 
     def _multiplied(self, inputs: Array, kernel: Array) -> Array:
-        if self._trailing:  # a plain product, for which frameworks need no equation
+        if self._trailing:  # a plain product, which needs no equation
             return ops.tensordot(inputs, kernel, axes=self._trailing)
         return ops.einsum(self.equation, inputs, kernel)
 
@@ -123,10 +123,10 @@ class EinsumDense(Quantizable):
 
 @dataclass(frozen=True)
 class _Axes:
-    """What an equation says of the weights: their shapes, and over which axes of the kernel a unit sums.
+    """What an equation says about the weights: their shapes, and the axes of the kernel that are summed.
 
-    `trailing` is how many axes are summed where these are the last ones of the inputs and the first ones of the kernel,
-    and all others stay in their order; else 0.
+    `trailing` is the number of summed axes if they are the last ones of the inputs and the first ones of the kernel,
+    and all other axes stay in order. Otherwise it is 0.
     """
 
     kernel: tuple[int, ...]
@@ -152,8 +152,8 @@ def _analyse(
     outputs = ends[1]
     hidden = len(shape) - len(inputs)
     if hidden < 0 or (hidden and not before and not behind):
-        raise ValueError(f"the equation {equation!r} has other axes than the inputs; received the shape {shape}.")
-    # The sizes of the output's axes that have letters.
+        raise ValueError(f"the equation {equation!r} does not fit the axes of the inputs; received the shape {shape}.")
+    # The sizes of those axes of the output that have letters.
     named = partial if before and hidden else (shape[0], *partial)
     if len(named) != len(outputs):
         raise ValueError(
@@ -189,7 +189,7 @@ def _analyse(
 
 
 def _check(equation: str, letters: str, sizes: dict[str, int | None], among: str, what: str, shape: Any) -> None:
-    """Raise `ValueError` where a letter of a weight stands for no size that is known."""
+    """Raise `ValueError` if the size of a letter in a weight is not known."""
     for letter in letters:
         if letter not in among or sizes.get(letter) is None:
             raise ValueError(

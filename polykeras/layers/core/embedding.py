@@ -1,4 +1,4 @@
-"""Layers for class numbers, words and missing steps."""
+"""Embedding and Masking: layers for class numbers, words and missing steps."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @LAYERS.register()
 class Embedding(Quantizable):
-    """A learned vector for each of a number of classes or words.
+    """Maps each class number or word to a learned vector.
 
     An index outside the table is an error where its value is known: in a call on arrays; in `fit`, `evaluate` and
     `predict` of a `Sequential` or functional model whose input goes straight to this layer; and always on NumPy. Other
@@ -33,20 +33,20 @@ class Embedding(Quantizable):
     the end gives nan on JAX, zeros on TensorFlow with a GPU, and an error of the framework elsewhere.
 
     Args:
-        input_dim: how many there are; inputs are whole numbers from 0 to `input_dim - 1`.
-        output_dim: size of a vector.
-        embeddings_initializer: of the table `(input_dim, output_dim)`.
+        input_dim: the number of vectors; inputs are whole numbers from 0 to `input_dim - 1`.
+        output_dim: the size of a vector.
+        embeddings_initializer: initializer of the table `(input_dim, output_dim)`.
         embeddings_regularizer: penalty on the table.
-        embeddings_constraint: applied to the table after each update.
-        mask_zero: whether 0 means "nothing here", which later layers are told by a mask.
-        weights: an array to begin with, or a list of one.
-        lora_rank: see `enable_lora`.
-        lora_alpha: see `enable_lora`.
-        quantization_config: see `quantize`.
-        **kwargs: as for `Layer`; Keras 2's `input_length` is the length of a sequence.
+        embeddings_constraint: constraint applied to the table after each update.
+        mask_zero: whether 0 means a missing element, which a mask tells later layers.
+        weights: an array with the initial table, or a list that holds it.
+        lora_rank: the rank for LoRA, if it should be used; see `enable_lora`.
+        lora_alpha: the scale for LoRA; see `enable_lora`.
+        quantization_config: how to quantize, if the dtype policy is a quantized one; see `quantize`.
+        **kwargs: further arguments of `Layer`; Keras 2's `input_length` is the length of a sequence.
 
     Raises:
-        ValueError: `input_dim` or `output_dim` is no positive int; or, in a call, an index is outside the table.
+        ValueError: `input_dim` or `output_dim` is not a positive int; or, in a call, an index is outside the table.
 
     Example:
         >>> from polykeras import layers
@@ -120,12 +120,12 @@ class Embedding(Quantizable):
         if not inside.all():
             raise ValueError(
                 f"{self._title()}: expected whole numbers from 0 to {self.input_dim - 1} (input_dim={self.input_dim}); "
-                f"received the index {indices[~inside][0]} at {np.argwhere(~inside)[0].tolist()}. Make `input_dim` "
-                "larger, or mend the data."
+                f"received the index {indices[~inside][0]} at {np.argwhere(~inside)[0].tolist()}. Increase "
+                "`input_dim`, or correct the data."
             )
 
     def compute_mask(self, inputs: Array, mask: Array | None = None) -> Array | None:
-        """Return where the inputs are not 0, as bool of their shape, with `mask_zero`; None otherwise.
+        """Return a bool mask that is True where the inputs are not 0, if `mask_zero` is set; otherwise None.
 
         Args:
             inputs: integers of any shape.
@@ -136,11 +136,11 @@ class Embedding(Quantizable):
 
 @LAYERS.register()
 class Masking(Layer):
-    """Tells later layers to skip the times at which all features have one value.
+    """Masks the time steps at which all features have a given value, so that later layers skip them.
 
     Args:
-        mask_value: that value.
-        **kwargs: as for `Layer`.
+        mask_value: the value that marks a time step to skip.
+        **kwargs: further arguments of `Layer`.
     """
 
     _built_at_init = True
@@ -153,14 +153,14 @@ class Masking(Layer):
         self.supports_masking = True
 
     def call(self, inputs: Array) -> Array:
-        """Return the inputs `(batch, time, features)`, zeros at the times to skip."""
+        """Return the inputs `(batch, time, features)`, with zeros at masked steps."""
         return ops.where(ops.any(ops.not_equal(inputs, self.mask_value), axis=-1, keepdims=True), inputs, 0)
 
     def compute_mask(self, inputs: Array, mask: Array | None = None) -> Array | None:
-        """Return where any feature differs from the value, `(batch, time)`.
+        """Return a bool mask `(batch, time)` that is True where any feature differs from the value.
 
         Args:
             inputs: shape `(batch, time, features)`.
-            mask: not used: the layer makes a new one.
+            mask: not used, because the layer makes a new mask.
         """
         return ops.any(ops.not_equal(inputs, self.mask_value), axis=-1)

@@ -1,4 +1,4 @@
-"""A layer that does nothing."""
+"""A layer that returns its inputs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Identity(Layer):
     """Returns its inputs.
 
     Args:
-        **kwargs: as for `Layer`.
+        **kwargs: further arguments of `Layer`.
     """
 
     _built_at_init = True

@@ -1,4 +1,4 @@
-"""Where a functional graph begins."""
+"""The input layer, where a functional graph begins."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from polykeras.layers.base.layer import LAYERS, Layer
 
 @LAYERS.register()
 class InputLayer(Layer):
-    """The layer behind `Input`: it holds the symbolic tensor and passes its input through.
+    """The layer behind `Input`: it holds the symbolic tensor, and returns its input.
 
     Args:
-        shape: of one sample, without the batch axis; None for unknown sizes.
-        batch_size: a fixed batch size, or None.
-        dtype: of the input; the default float dtype where None.
-        sparse: sparse inputs are not supported; kept for Keras code, must be false.
-        ragged: as `sparse`.
-        batch_shape: instead of `shape` and `batch_size`.
-        input_tensor: a symbolic tensor to use, instead of a new one.
-        optional: whether None may be passed.
-        name: of the layer and its input.
-        **legacy_names: `input_shape` and `batch_input_shape`, in place of `shape` and `batch_shape`.
+        shape: the shape of one sample, without the batch axis; None for unknown sizes.
+        batch_size: the batch size if it is fixed, or None.
+        dtype: the dtype of the input; by default the configured float dtype.
+        sparse: must be False, because sparse inputs are not supported; kept for Keras code.
+        ragged: must be False, like `sparse`.
+        batch_shape: the shape with the batch axis, instead of `shape` and `batch_size`.
+        input_tensor: a symbolic tensor to use instead of a new one.
+        optional: whether None may be passed as the input.
+        name: the name of the layer and its input.
+        **legacy_names: `input_shape` and `batch_input_shape`, legacy names of `shape` and `batch_shape`.
 
     Raises:
-        ValueError: sizes that are no ints, or not exactly one of `shape` and `batch_shape`; `sparse` or `ragged` is
+        ValueError: sizes are not ints; both or neither of `shape` and `batch_shape` are given; `sparse` or `ragged` is
             set.
     """
 
@@ -49,7 +49,7 @@ class InputLayer(Layer):
         name: str | None = None,
         **legacy_names: Any,
     ) -> None:
-        shape = legacy_names.pop("input_shape", shape)  # as Keras 2 called them
+        shape = legacy_names.pop("input_shape", shape)  # Keras 2's name
         batch_shape = legacy_names.pop("batch_input_shape", batch_shape)
         super().__init__(name=name, **legacy_names)
         if sparse or ragged:
@@ -58,7 +58,7 @@ class InputLayer(Layer):
             batch_shape, dtype = input_tensor.shape, input_tensor.dtype
         if (shape is None) == (batch_shape is None):
             raise ValueError(
-                "Input needs `shape` (of one sample) or `batch_shape`, one of them; received "
+                "Input needs either `shape` (of one sample) or `batch_shape`; received "
                 f"shape={shape}, batch_shape={batch_shape}."
             )
         if shape is not None:
@@ -85,11 +85,11 @@ class InputLayer(Layer):
     sparse = ragged = False
 
     def call(self, inputs: Any) -> Any:
-        """Return the inputs as they are."""
+        """Return the inputs unchanged."""
         return inputs
 
     def get_config(self) -> dict[str, Any]:
-        """Return shape, dtype and name."""
+        """Return the shape, dtype and name."""
         return {
             "batch_shape": self.batch_shape,
             "dtype": self._given_dtype,
@@ -111,9 +111,9 @@ def Input(
     tensor: KerasTensor | None = None,
     optional: bool = False,
 ) -> KerasTensor:
-    """Return a symbolic tensor to begin a functional model with.
+    """Return a symbolic tensor, the start of a functional model.
 
-    Arguments as for `InputLayer`.
+    The arguments are those of `InputLayer`.
 
     Example:
         >>> from polykeras import layers

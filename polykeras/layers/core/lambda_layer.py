@@ -11,18 +11,18 @@ from polykeras.layers.base.layer import LAYERS, Layer
 
 @LAYERS.register()
 class Lambda(Layer):
-    """A function as a layer.
+    """Wraps a function as a layer.
 
-    For anything with weights write a `Layer` instead. A config can name a function that is registered with
-    `polykeras.saving.register_keras_serializable` or passed in `custom_objects`. A `lambda` is written as its compiled
-    code, which is not run unless the reader of the file says `safe_mode=False`; other versions of Python cannot.
+    If the function needs weights, write a `Layer` instead. A config stores the function by its name if it is registered
+    with `polykeras.saving.register_keras_serializable` or passed in `custom_objects`. It stores a `lambda` as compiled
+    code, which runs only if the reader of the file passes `safe_mode=False`, and only on the same version of Python.
 
     Args:
-        function: takes the inputs, and `mask` or `training` where it has arguments of these names.
+        function: a function of the inputs; `mask` and `training` are passed if it has arguments of these names.
         output_shape: accepted for Keras code; shapes are found by running the function.
-        mask: the mask of the outputs, or a function of inputs and mask that gives it.
+        mask: the mask of the outputs, or a function that computes it from inputs and mask.
         arguments: further keyword arguments of the function.
-        **kwargs: as for `Layer`.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
         ValueError: `function` cannot be called.
@@ -34,7 +34,7 @@ class Lambda(Layer):
     """
 
     _not_in_config = (*Layer._not_in_config, "output_shape")
-    pure_call = False  # its function is the user's
+    pure_call = False  # the function is a user's
 
     def __init__(
         self,
@@ -54,21 +54,21 @@ class Lambda(Layer):
         self._takes = _argument_names(function) & {"mask", "training"}
 
     def call(self, inputs: Any, mask: Any = None, training: bool | None = None) -> Any:
-        """Return what the function gives.
+        """Return the function's result.
 
         Args:
             inputs: the first argument of the function.
-            mask: that of the inputs, for a function that takes a `mask`.
-            training: for a function that takes it.
+            mask: the mask of the inputs, passed to a function that takes `mask`.
+            training: passed to a function that takes it.
         """
         extra = {name: value for name, value in (("mask", mask), ("training", training)) if name in self._takes}
         return self.function(inputs, **self.arguments, **extra)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        """Return the mask that was given, or what the function for it gives.
+        """Return the mask that was given, or the result of the function that was given for it.
 
         Args:
-            inputs: what the layer was called with.
+            inputs: the inputs of the call.
             mask: the mask of the inputs, or None.
         """
         return self.mask(inputs, mask) if callable(self.mask) else self.mask
@@ -77,5 +77,5 @@ class Lambda(Layer):
 def _argument_names(function: Callable[..., Any]) -> set[str]:
     try:
         return set(inspect.signature(function).parameters)
-    except (TypeError, ValueError):  # built-in functions may hide theirs
+    except (TypeError, ValueError):  # the signature of a built-in function may be unknown
         return set()

@@ -1,4 +1,4 @@
-"""An embedding that also leads back, from vectors to scores of words."""
+"""An embedding that can also map vectors back to scores of words."""
 
 from __future__ import annotations
 
@@ -15,25 +15,26 @@ from polykeras.layers.quantized.layout import Layout, of_matrix
 
 @LAYERS.register()
 class ReversibleEmbedding(Embedding):
-    """An `Embedding` that is also called on vectors, with `reverse=True`: it then gives a score for each word.
+    """An `Embedding` that can also be called on vectors, with `reverse=True`, and then returns a score for each word.
 
     Source: Press and Wolf, "Using the Output Embedding to Improve Language Models", 2017,
     https://arxiv.org/abs/1608.05859.
 
     Args:
-        input_dim: how many words there are.
-        output_dim: size of a vector.
-        tie_weights: whether the way back uses the same table; else it has a kernel of its own.
-        embeddings_initializer: of the table `(input_dim, output_dim)`, and of the kernel `(output_dim, input_dim)`.
+        input_dim: the number of words.
+        output_dim: the size of a vector.
+        tie_weights: whether the reverse direction uses the same table; if not, it has a kernel of its own.
+        embeddings_initializer: initializer of the table `(input_dim, output_dim)`, and of the reverse kernel
+            `(output_dim, input_dim)`.
         embeddings_regularizer: penalty on the table.
-        embeddings_constraint: applied to the table after each update.
-        mask_zero: whether 0 means "nothing here", which later layers are told by a mask.
-        reverse_dtype: in which the way back is computed; that of its arguments by default.
-        logit_soft_cap: scores are bent by `cap * tanh(scores / cap)` to stay within it; not by default.
-        **kwargs: as for `Embedding`.
+        embeddings_constraint: constraint applied to the table after each update.
+        mask_zero: whether 0 means a missing element, which a mask tells later layers.
+        reverse_dtype: the dtype of the reverse computation; by default that of its arguments.
+        logit_soft_cap: if given, scores are limited smoothly to this size, by `cap * tanh(scores / cap)`.
+        **kwargs: further arguments of `Embedding`.
 
     Raises:
-        ValueError: as `Embedding`.
+        ValueError: an argument is invalid; see `Embedding`.
 
     Example:
         >>> from polykeras import layers
@@ -72,18 +73,18 @@ class ReversibleEmbedding(Embedding):
         self.logit_soft_cap = logit_soft_cap
 
     def build(self, input_shape: InputShape | None = None) -> None:
-        """Make the table, and the kernel of the way back where it has one."""
+        """Make the table, and the reverse kernel if there is one."""
         super().build(input_shape)
         if not self.tie_weights:
             shape = (self.output_dim, self.input_dim)
             self.reverse_embeddings = self.add_weight(shape, self.embeddings_initializer, name="reverse_embeddings")
 
     def call(self, inputs: Array, reverse: bool = False) -> Array:
-        """Return vectors or scores.
+        """Return vectors for indices, or scores for vectors.
 
         Args:
-            inputs: integers `(...)`, or vectors `(..., output_dim)` on the way back.
-            reverse: whether to go back.
+            inputs: integers `(...)`, or vectors `(..., output_dim)` if `reverse`.
+            reverse: whether to map vectors to scores.
 
         Returns:
             Vectors `(..., output_dim)`, or scores `(..., input_dim)`.
@@ -108,5 +109,5 @@ class ReversibleEmbedding(Embedding):
         return super()._layouts() + ([] if self.tie_weights else more)
 
     def compute_mask(self, inputs: Array, mask: Array | None = None) -> Array | None:
-        """Return None: `call` gives vectors their mask, and scores have none."""
+        """Return None, because `call` sets the mask of vectors, and scores have none."""
         return None

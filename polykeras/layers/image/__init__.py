@@ -1,4 +1,4 @@
-"""Layers over images: their size, place of pixels, colours, and mixtures."""
+"""Layers that change images: their size, the positions of pixels, colours, and mixtures."""
 
 from polykeras.layers.image.color import (
     RandomBrightness,

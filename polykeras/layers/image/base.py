@@ -1,4 +1,4 @@
-"""What layers over images have in common: layouts, single images, labels, masks and boxes that come along."""
+"""The base of image layers: data formats, single images, and the labels, masks and boxes that belong to images."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from polykeras.ops.image.layout import as_batch, as_images
 from polykeras.seeds import SeedGenerator
 
 Transformation = Mapping[str, Any]
-"""What was drawn for a batch, and its `"size"`, `(height, width)`."""
+"""The random numbers for a batch, and its `"size"`, `(height, width)`."""
 
 
 class ImageLayer(Layer):
-    """A layer over images `(batch, height, width, channels)`, single images, or channels first.
+    """Base of layers that change images `(batch, height, width, channels)`, single images, or channels first.
 
-    It takes images, or a dict of `"images"` and what belongs to them: `"labels"`, `"bounding_boxes"` (a dict of
-    `"boxes"` and `"labels"`), `"segmentation_masks"`. Subclasses write `_transform`, over a batch with channels last.
+    The input is an array of images, or a dict with `"images"` and any of `"labels"`, `"bounding_boxes"` (a dict of
+    `"boxes"` and `"labels"`) and `"segmentation_masks"`. Subclasses define `_transform` for a batch with channels last.
 
     Args:
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        bounding_box_format: of the bounding boxes, see `utils.bounding_boxes.convert_format`.
-        factor: None: layers that have a factor take their own.
-        **kwargs: as for `Layer`.
+        bounding_box_format: the format of the bounding boxes, see `utils.bounding_boxes.convert_format`.
+        factor: must be None; layers that have a factor define their own.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
-        ValueError: a `factor` for a layer that has none.
+        ValueError: a `factor` is given to a layer that has none.
 
     Attributes:
-        height_axis: of images in this data format, counted from the end; so are `width_axis` and `channel_axis`.
-        only_training: whether images stay as they are outside training.
+        height_axis: the axis of the height in this data format, from the end; also `width_axis` and `channel_axis`.
+        only_training: whether the layer changes nothing outside of training.
         keeps_dtype: whether integers stay integers; otherwise the result has the compute dtype.
     """
 
@@ -58,32 +58,32 @@ class ImageLayer(Layer):
         self.bounding_box_format = bounding_box_format
         first = self.data_format == "channels_first"
         self.height_axis, self.width_axis, self.channel_axis = (-2, -1, -3) if first else (-3, -2, -1)
-        self.built = True  # there are no weights, and boxes may come as lists, which have no shape
+        self.built = True  # there are no weights; and boxes may be lists, which have no shape
 
     # ---- for subclasses ------------------------------------------------------------------------------------------
 
     def _draw(self, shape: tuple[int, ...], seed: int | SeedGenerator | None) -> dict[str, Any]:
-        """Return what is random for a batch of the shape `(batch, height, width, channels)`."""
+        """Return the random numbers for a batch of the shape `(batch, height, width, channels)`."""
         return {}
 
     def _transform(self, images: Array, transformation: Transformation) -> Array:
-        """Return the images, `(batch, height, width, channels)` of the compute dtype, changed."""
+        """Return the changed images; they have the shape `(batch, height, width, channels)` and the compute dtype."""
         raise NotImplementedError
 
     def _transform_labels(self, labels: Array, /, transformation: Transformation) -> Array:
-        """Return the labels, changed: the same, where images keep their meaning."""
+        """Return the changed labels; by default, labels stay the same."""
         return labels
 
     def _transform_masks(self, masks: Array, /, transformation: Transformation) -> Array:
-        """Return the masks, `(batch, height, width, channels)`, changed: the same, where pixels stay in their place."""
+        """Return the changed masks, `(batch, height, width, channels)`; by default, masks stay the same."""
         return masks
 
     def _transform_boxes(self, corners: Array, transformation: Transformation) -> Array:
-        """Return the boxes, `(batch, n, 4)` in format `"xyxy"`, changed."""
+        """Return the changed boxes, `(batch, n, 4)` in the format `"xyxy"`."""
         return corners
 
     def _output_size(self, size: tuple[int, int]) -> tuple[int, int]:
-        """Return height and width of the changed images."""
+        """Return the height and width of the changed images."""
         return size
 
     _moves_pixels: ClassVar[bool] = False
@@ -93,12 +93,12 @@ class ImageLayer(Layer):
     def get_random_transformation(
         self, data: ArrayLike | Mapping[str, Any], training: bool | None = True, seed: int | SeedGenerator | None = None
     ) -> Transformation | None:
-        """Return what is drawn for a batch: the same for images, masks and boxes.
+        """Return the random numbers for a batch, which are shared by images, masks and boxes.
 
         Args:
-            data: images, or a dict that holds them.
-            training: None is returned where it is False, unless the layer works outside training too.
-            seed: a seed, or a `SeedGenerator`; that of the layer by default.
+            data: images, or a dict that contains them.
+            training: if False, the result is None, unless the layer also works outside of training.
+            seed: a seed, or a `SeedGenerator`; the layer's own by default.
         """
         if self.only_training and not training:
             return None
@@ -111,13 +111,13 @@ class ImageLayer(Layer):
         return {**self._draw(batch, generator), "size": batch[1:3]}
 
     def transform_images(self, images: ArrayLike, transformation: Any = None, training: bool | None = True) -> Array:
-        """Return images, changed where it is `training`, in the dtype in which the layer computes.
+        """Return images in the layer's dtype, changed if `training`.
 
         Args:
-            images: shape `(batch, height, width, channels)`, or one image; channels first by `data_format`.
-            transformation: what `get_random_transformation` gave for the batch; None changes nothing, unless the layer
-                draws nothing.
-            training: whether to change them at all; layers that also work outside of training do not ask.
+            images: an array `(batch, height, width, channels)`, or one image; channels first by `data_format`.
+            transformation: the result of `get_random_transformation` for the batch; None changes nothing, unless the
+                layer uses no random numbers.
+            training: whether to change them; ignored by layers that also work outside of training.
         """
         images = as_images(images, type(self).__name__)
         if not self.keeps_dtype:
@@ -128,26 +128,26 @@ class ImageLayer(Layer):
         return back(ops.cast(self._transform(batch, transformation), ops.dtype(images)))
 
     def transform_labels(self, labels: ArrayLike, transformation: Any = None, training: bool | None = True) -> Array:
-        """Return the labels of a batch, changed where it is `training`.
+        """Return the labels of a batch, changed if `training`.
 
         Args:
             labels: an array with a row for each image.
-            transformation: what `get_random_transformation` gave for the batch; None changes nothing, unless the layer
-                draws nothing.
-            training: whether to change them at all; layers that also work outside of training do not ask.
+            transformation: the result of `get_random_transformation` for the batch; None changes nothing, unless the
+                layer uses no random numbers.
+            training: whether to change them; ignored by layers that also work outside of training.
         """
         return self._transform_labels(labels, transformation) if self._applies(transformation, training) else labels
 
     def transform_segmentation_masks(
         self, segmentation_masks: ArrayLike, transformation: Any = None, training: bool | None = True
     ) -> Array:
-        """Return masks, changed as the images are, without mixing classes.
+        """Return segmentation masks, changed like the images, but without mixing classes.
 
         Args:
             segmentation_masks: class numbers, in the layout of the images.
-            transformation: what `get_random_transformation` gave for the batch; None changes nothing, unless the layer
-                draws nothing.
-            training: whether to change them at all; layers that also work outside of training do not ask.
+            transformation: the result of `get_random_transformation` for the batch; None changes nothing, unless the
+                layer uses no random numbers.
+            training: whether to change them; ignored by layers that also work outside of training.
         """
         if not self._applies(transformation, training):
             return segmentation_masks
@@ -158,13 +158,13 @@ class ImageLayer(Layer):
     def transform_bounding_boxes(
         self, bounding_boxes: Mapping[str, Any], transformation: Any, training: bool | None = True
     ) -> Mapping[str, Any]:
-        """Return the bounding boxes of a batch, changed as the images are, and cut off where the image ends.
+        """Return the bounding boxes of a batch, changed like the images, and clipped to the image.
 
         Args:
             bounding_boxes: a dict of `"boxes"`, `(batch, n, 4)` in the layer's format, and `"labels"`, `(batch, n)`.
-            transformation: what `get_random_transformation` gave for the batch; None changes nothing, unless the layer
-                draws nothing.
-            training: whether to change them at all; layers that also work outside of training do not ask.
+            transformation: the result of `get_random_transformation` for the batch; None changes nothing, unless the
+                layer uses no random numbers.
+            training: whether to change them; ignored by layers that also work outside of training.
         """
         if not self._moves_pixels or not self._applies(transformation, training):
             return bounding_boxes
@@ -177,51 +177,51 @@ class ImageLayer(Layer):
         return boxes.convert_format(cut, "xyxy", form, height, width)  # type: ignore[arg-type]
 
     def transform_single_image(self, image: ArrayLike, transformation: Any, training: bool | None = True) -> Array:
-        """Return one image, changed as `transform_images` does it.
+        """Return one image, changed as by `transform_images`.
 
         Args:
-            image: shape `(height, width, channels)`, or channels first by `data_format`.
-            transformation: as for the batch.
-            training: whether to change it at all; layers that also work outside of training do not ask.
+            image: an array `(height, width, channels)`, or channels first by `data_format`.
+            transformation: as in the method for batches.
+            training: whether to change it; ignored by layers that also work outside of training.
         """
         return _unbatched(self.transform_images(_batched(image), transformation, training))
 
     def transform_single_label(self, label: ArrayLike, transformation: Any, training: bool | None = True) -> Array:
-        """Return the label of one image, changed as `transform_labels` does it.
+        """Return the label of one image, changed as by `transform_labels`.
 
         Args:
-            label: that of one image.
-            transformation: as for the batch.
-            training: whether to change it at all; layers that also work outside of training do not ask.
+            label: the label.
+            transformation: as in the method for batches.
+            training: whether to change it; ignored by layers that also work outside of training.
         """
         return _unbatched(self.transform_labels(_batched(label), transformation, training))
 
     def transform_single_segmentation_mask(
         self, segmentation_mask: ArrayLike, transformation: Any, training: bool | None = True
     ) -> Array:
-        """Return the mask of one image, changed as `transform_segmentation_masks` does it.
+        """Return the mask of one image, changed as by `transform_segmentation_masks`.
 
         Args:
             segmentation_mask: class numbers, in the layout of the image.
-            transformation: as for the batch.
-            training: whether to change it at all; layers that also work outside of training do not ask.
+            transformation: as in the method for batches.
+            training: whether to change it; ignored by layers that also work outside of training.
         """
         return _unbatched(self.transform_segmentation_masks(_batched(segmentation_mask), transformation, training))
 
     def transform_single_bounding_box(
         self, bounding_box: Mapping[str, Any], transformation: Any, training: bool | None = True
     ) -> Mapping[str, Any]:
-        """Return the boxes of one image, `(n, 4)` with labels `(n,)`, changed as `transform_bounding_boxes` does it.
+        """Return the boxes of one image, `(n, 4)` with labels `(n,)`, changed as by `transform_bounding_boxes`.
 
         Args:
             bounding_box: a dict of `"boxes"` and `"labels"`.
-            transformation: as for the batch.
-            training: whether to change it at all; layers that also work outside of training do not ask.
+            transformation: as in the method for batches.
+            training: whether to change them; ignored by layers that also work outside of training.
         """
         return _unbatched(self.transform_bounding_boxes(_batched(bounding_box), transformation, training))
 
     def get_config(self) -> dict[str, Any]:
-        """Return the arguments; a factor only of layers that have one."""
+        """Return the arguments; a factor only for layers that have one."""
         made = super().get_config()
         if made.get("factor", 0) is None:
             del made["factor"]
@@ -231,15 +231,15 @@ class ImageLayer(Layer):
         return not self.only_training or (bool(training) and transformation is not None)
 
     def call(self, data: ArrayLike | Mapping[str, Any], training: bool | None = True) -> Any:
-        """Return the images, changed; for a dict a new one, with all that belongs to them.
+        """Return the changed images or, for a dict, a new dict with everything changed accordingly.
 
         Args:
             data: images, a batch or one; or a dict of `"images"` and any of `"labels"`, `"bounding_boxes"` and
                 `"segmentation_masks"`.
-            training: whether to change them at all; layers that also work outside of training do not ask.
+            training: whether to change them; ignored by layers that also work outside of training.
 
         Raises:
-            ValueError: bounding boxes, but no `bounding_box_format`.
+            ValueError: there are bounding boxes, but no `bounding_box_format` was given.
         """
         transformation = self.get_random_transformation(data, training=training)
         if not isinstance(data, Mapping):
@@ -254,7 +254,7 @@ class ImageLayer(Layer):
         if "bounding_boxes" in data:
             if self.bounding_box_format is None:
                 raise ValueError(
-                    f"{self._title()} was given bounding boxes: say in which format they are, as by "
+                    f"{self._title()} received bounding boxes, but does not know their format. Pass it: "
                     f"{type(self).__name__}(..., bounding_box_format='xyxy')."
                 )
             given = batched(boxes.dense(data["bounding_boxes"]))
@@ -279,12 +279,12 @@ def _unbatched(value: Any) -> Any:
 
 
 class RandomImageLayer(ImageLayer):
-    """A layer over images that draws random numbers while training, the same ones on every backend.
+    """Base of image layers that draw random numbers while training, the same ones on every backend.
 
     Args:
-        seed: an int, for a stream of its own.
+        seed: an int that gives the layer a random stream of its own.
         data_format: see `ImageLayer`.
-        **kwargs: as for `ImageLayer`.
+        **kwargs: further arguments of `ImageLayer`.
     """
 
     only_training = True

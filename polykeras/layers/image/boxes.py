@@ -1,4 +1,4 @@
-"""Bounding boxes: their formats, and how they move with images."""
+"""Bounding boxes: their formats, and how they change with images."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FORMATS = (
     *("xyxy", "yxyx", "xywh", "center_xywh", "center_yxhw"),
     *("rel_xyxy", "rel_yxyx", "rel_xywh", "rel_center_xywh"),
 )
-"""Corners; a corner and sizes; the centre and sizes. With `rel_` as parts of the image's height and width."""
+"""Two corners; a corner and sizes; or the centre and sizes. `rel_` means fractions of the image's height and width."""
 
 
 def _parts(boxes: Array) -> list[Array]:
@@ -60,23 +60,23 @@ def convert_format(
     width: ArrayLike | None = None,
     dtype: str = "float32",
 ) -> Array:
-    """Return bounding boxes in another format.
+    """Convert bounding boxes to another format.
 
     Args:
-        boxes: an array `(..., 4)`, or a dict that holds one under `"boxes"`.
-        source: their format. `"xyxy"`: left, top, right, bottom. `"yxyx"`: top, left, bottom, right. `"xywh"`: left,
-            top, width, height. `"center_xywh"` and `"center_yxhw"`: the centre and the sizes. `"rel_xyxy"`,
-            `"rel_yxyx"`, `"rel_xywh"`, `"rel_center_xywh"`: the same as parts of the image's width and height.
+        boxes: an array `(..., 4)`, or a dict that contains one as `"boxes"`.
+        source: the format of `boxes`. `"xyxy"`: left, top, right, bottom. `"yxyx"`: top, left, bottom, right. `"xywh"`:
+            left, top, width, height. `"center_xywh"` and `"center_yxhw"`: the centre and the sizes. `"rel_xyxy"`,
+            `"rel_yxyx"`, `"rel_xywh"`, `"rel_center_xywh"`: the same as fractions of the image's width and height.
         target: the format of the result.
-        height: of the image, where one of the formats is relative and the other is not.
-        width: of the image.
-        dtype: of the result.
+        height: the height of the image, needed if exactly one of the formats is relative.
+        width: the width of the image, like `height`.
+        dtype: the dtype of the result.
 
     Returns:
-        The boxes; a new dict for a dict.
+        The boxes, or a new dict if `boxes` is a dict.
 
     Raises:
-        ValueError: an unknown format, another last axis, or no size of the image.
+        ValueError: a format is unknown, the last axis has another size than 4, or the image's size is missing.
     """
     if isinstance(boxes, Mapping):
         return {**boxes, "boxes": convert_format(boxes["boxes"], source, target, height, width, dtype)}
@@ -103,16 +103,16 @@ def clip_to_image_size(
     width: ArrayLike | None = None,
     bounding_box_format: str = "xyxy",
 ) -> dict[str, Any]:
-    """Return bounding boxes of which nothing lies outside the image; the labels of those without area become -1.
+    """Return bounding boxes clipped to the image; boxes without area get the label -1.
 
     Args:
-        bounding_boxes: a dict of `"boxes"`, `(..., 4)`, and perhaps `"labels"`, `(...)`.
-        height: of the image.
-        width: of the image.
-        bounding_box_format: `"xyxy"` or `"rel_xyxy"`, which needs no size.
+        bounding_boxes: a dict of `"boxes"`, `(..., 4)`, and optionally `"labels"`, `(...)`.
+        height: the height of the image.
+        width: the width of the image.
+        bounding_box_format: `"xyxy"`, or `"rel_xyxy"`, for which no size is needed.
 
     Raises:
-        ValueError: another format, or no size for `"xyxy"`.
+        ValueError: the format is another one, or a size for `"xyxy"` is missing.
     """
     if bounding_box_format not in ("xyxy", "rel_xyxy"):
         raise ValueError(f"clip_to_image_size: expected 'xyxy' or 'rel_xyxy'; received {bounding_box_format!r}.")
@@ -140,15 +140,15 @@ def crop(
     width: ArrayLike,
     bounding_box_format: str = "xyxy",
 ) -> Array:
-    """Return boxes within a part of the image.
+    """Return the parts of boxes that lie within a section of the image, relative to that section.
 
     Args:
-        boxes: `(..., 4)`.
-        top: where the part begins.
-        left: where it begins.
-        height: its size.
-        width: its size.
-        bounding_box_format: of `boxes`, not relative.
+        boxes: an array `(..., 4)`.
+        top: the first row of the section.
+        left: the first column of the section.
+        height: the height of the section.
+        width: the width of the section.
+        bounding_box_format: the format of `boxes`, which must not be relative.
     """
     corners = convert_format(boxes, bounding_box_format, "xyxy")
     moved = zip(_parts(corners), (left, top) * 2, (width, height) * 2, strict=True)
@@ -164,15 +164,15 @@ def pad(
     width: ArrayLike | None = None,
     bounding_box_format: str = "xyxy",
 ) -> Array:
-    """Return boxes in an image to which rows above and columns at the left were added.
+    """Return boxes shifted for an image that is padded at the top and at the left.
 
     Args:
-        boxes: `(..., 4)`.
-        top: how many rows.
-        left: how many columns.
-        height: of the image, for relative formats.
-        width: of the image.
-        bounding_box_format: of `boxes`.
+        boxes: an array `(..., 4)`.
+        top: the number of rows that are added.
+        left: the number of columns that are added.
+        height: the height of the image, for relative formats.
+        width: the width of the image, for relative formats.
+        bounding_box_format: the format of `boxes`.
     """
     corners = convert_format(boxes, bounding_box_format, "xyxy", height, width)
     moved = ops.concatenate([part + by for part, by in zip(_parts(corners), (left, top) * 2, strict=True)], axis=-1)
@@ -180,11 +180,11 @@ def pad(
 
 
 def under(boxes: Array, matrix: Array) -> Array:
-    """Return the boxes that hold what some boxes hold, after a projective transform of the image.
+    """Return the smallest boxes that contain the given boxes after a projective transformation of the image.
 
     Args:
-        boxes: `(batch, n, 4)`, in format `"xyxy"`.
-        matrix: `(batch, 3, 3)`: where the corner `(x, y, 1)` comes to lie.
+        boxes: an array `(batch, n, 4)`, in the format `"xyxy"`.
+        matrix: matrices `(batch, 3, 3)` that map a corner `(x, y, 1)`.
     """
     left, top, right, bottom = ops.unstack(boxes, axis=-1)
     xs, ys = ops.stack([left, right, right, left], axis=-1), ops.stack([top, top, bottom, bottom], axis=-1)
@@ -198,10 +198,10 @@ def under(boxes: Array, matrix: Array) -> Array:
 def dense(bounding_boxes: Any) -> dict[str, Any]:
     """Return bounding boxes as arrays: boxes `(..., 4)` as float32, and labels.
 
-    Lists of as many boxes an image as there are become arrays by boxes of zeros with the label -1.
+    If images have lists of different lengths, shorter ones are filled with boxes of zeros and the label -1.
 
     Raises:
-        ValueError: they are no dict of `"boxes"` and `"labels"`, or the two do not fit.
+        ValueError: `bounding_boxes` is not a dict of `"boxes"` and `"labels"`, or the two do not match.
     """
     if not isinstance(bounding_boxes, Mapping) or not {"boxes", "labels"} <= set(bounding_boxes):
         raise ValueError(f"Bounding boxes: expected a dict with 'boxes' and 'labels'; received {bounding_boxes!r}.")

@@ -1,4 +1,4 @@
-"""Layers that change brightness and colours at random."""
+"""Layers that randomly change brightness and colours."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from polykeras.layers.image.factors import factor_range, per_image, rescaled, va
 from polykeras.seeds import SeedGenerator
 
 LAST: dict[str, Any] = {"data_format": "channels_last"}
-"""Within these layers, channels are last."""
+"""Inside these layers, channels are last."""
 
 
 @LAYERS.register()
@@ -21,13 +21,13 @@ class RandomBrightness(RandomImageLayer):
     """Makes each image brighter or darker while training.
 
     Args:
-        factor: the range of what is added, as a part of the range of values: a pair, or one number `f` for -f to f.
-        value_range: of the images' values, which those of the result are cut to.
-        seed: an int, for a stream of its own.
-        **kwargs: as for `Layer`, and `data_format`.
+        factor: the range of the number to add, as a fraction of the value range: a pair, or one number `f` for -f to f.
+        value_range: the range of the images' values; the result is clipped to it.
+        seed: an int that gives the layer a random stream of its own.
+        **kwargs: further arguments of `Layer`, and `data_format`.
 
     Raises:
-        ValueError: an argument out of range.
+        ValueError: an argument is out of range.
     """
 
     sample_by_sample = True
@@ -53,17 +53,17 @@ class RandomBrightness(RandomImageLayer):
 
 @LAYERS.register()
 class RandomContrast(RandomImageLayer):
-    """Moves the values of each channel away from, or towards, their mean in the image while training.
+    """Moves the values of each channel away from or towards their mean in the image, while training.
 
     Args:
-        factor: the range of the change of contrast: a pair for `1 - first` to `1 + second`, or one number `f` for 1 to
-            `1 + f`; from 0 to 1.
-        value_range: of the images' values, which those of the result are cut to.
-        seed: an int, for a stream of its own.
-        **kwargs: as for `Layer`, and `data_format`.
+        factor: the range of the contrast's factor: a pair for `1 - first` to `1 + second`, or one number `f` for 1 to
+            `1 + f`; between 0 and 1.
+        value_range: the range of the images' values; the result is clipped to it.
+        seed: an int that gives the layer a random stream of its own.
+        **kwargs: further arguments of `Layer`, and `data_format`.
 
     Raises:
-        ValueError: an argument out of range.
+        ValueError: an argument is out of range.
     """
 
     sample_by_sample = True
@@ -91,18 +91,18 @@ class RandomContrast(RandomImageLayer):
 
 @LAYERS.register()
 class RandomHue(RandomImageLayer):
-    """Turns the hue of each image while training.
+    """Rotates the hue of each image while training.
 
     Args:
-        factor: the range of how far, in half turns of the circle of colours and to a random side: a pair, or one number
-            `f` for 0 to f; from 0 to 1.
-        value_range: of the images' values.
+        factor: the range of the rotation in half turns of the colour circle, in a random direction: a pair, or one
+            number `f` for 0 to f; between 0 and 1.
+        value_range: the range of the images' values.
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        seed: an int, for a stream of its own.
-        **kwargs: as for `Layer`.
+        seed: an int that gives the layer a random stream of its own.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
-        ValueError: an argument out of range.
+        ValueError: an argument is out of range.
     """
 
     sample_by_sample = True
@@ -132,18 +132,18 @@ class RandomHue(RandomImageLayer):
 
 @LAYERS.register()
 class RandomSaturation(RandomImageLayer):
-    """Makes the colours of each image stronger or weaker while training.
+    """Increases or decreases the saturation of each image while training.
 
     Args:
-        factor: the range of `f`, where the saturation is multiplied by `f / (1 - f)`: 0.5 changes nothing, 0 gives grey
-            images. A pair, or one number for `-f` to `f`; what is negative counts as 0.
-        value_range: of the images' values.
+        factor: the range of `f` in the factor `f / (1 - f)` of the saturation: 0.5 changes nothing, and 0 gives grey
+            images. A pair, or one number for `-f` to `f`; negative numbers count as 0.
+        value_range: the range of the images' values.
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        seed: an int, for a stream of its own.
-        **kwargs: as for `Layer`.
+        seed: an int that gives the layer a random stream of its own.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
-        ValueError: an argument out of range.
+        ValueError: an argument is out of range.
     """
 
     sample_by_sample = True
@@ -173,17 +173,18 @@ class RandomSaturation(RandomImageLayer):
 
 @LAYERS.register()
 class RandomColorDegeneration(RandomImageLayer):
-    """Mixes each image with its grey form while training.
+    """Mixes each image with its greyscale version while training.
 
     Args:
-        factor: the range of the grey part: a pair, or one number `f` for -f to f. 0 changes nothing, 1 is all grey.
-        value_range: of the images' values, which those of the result are cut to.
+        factor: the range of the grey share: a pair, or one number `f` for -f to f. 0 changes nothing, and 1 is all
+            grey.
+        value_range: the range of the images' values; the result is clipped to it.
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        seed: an int, for a stream of its own.
-        **kwargs: as for `Layer`.
+        seed: an int that gives the layer a random stream of its own.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
-        ValueError: an argument out of range.
+        ValueError: an argument is out of range.
     """
 
     sample_by_sample = True
@@ -211,16 +212,16 @@ class RandomColorDegeneration(RandomImageLayer):
 
 @LAYERS.register()
 class RandomGrayscale(RandomImageLayer):
-    """Makes some images grey, with as many channels as before, while training.
+    """Turns some images grey while training, and keeps their number of channels.
 
     Args:
-        factor: the probability, from 0 to 1.
+        factor: the probability for an image, from 0 to 1.
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        seed: an int, for a stream of its own.
-        **kwargs: as for `Layer`.
+        seed: an int that gives the layer a random stream of its own.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
-        ValueError: an argument out of range.
+        ValueError: an argument is out of range.
     """
 
     sample_by_sample = True
@@ -242,20 +243,20 @@ class RandomGrayscale(RandomImageLayer):
 
 @LAYERS.register()
 class RandomColorJitter(RandomImageLayer):
-    """Changes brightness, contrast, saturation and hue of each image, one after the other, while training.
+    """Changes brightness, contrast, saturation and hue of each image, one after another, while training.
 
     Args:
-        value_range: of the images' values.
-        brightness_factor: as for `RandomBrightness`; None leaves it, as for the others.
-        contrast_factor: as for `RandomContrast`.
-        saturation_factor: as for `RandomSaturation`.
-        hue_factor: as for `RandomHue`.
-        seed: an int, for a stream of its own.
+        value_range: the range of the images' values.
+        brightness_factor: see `RandomBrightness`; None skips this change.
+        contrast_factor: see `RandomContrast`; None skips this change.
+        saturation_factor: see `RandomSaturation`; None skips this change.
+        hue_factor: see `RandomHue`; None skips this change.
+        seed: an int that gives the layer a random stream of its own.
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        **kwargs: as for `Layer`.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
-        ValueError: an argument out of range.
+        ValueError: an argument is out of range.
     """
 
     sample_by_sample = True

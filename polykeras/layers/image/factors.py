@@ -1,4 +1,4 @@
-"""Factors and ranges of values of layers over images: read from arguments, drawn, and applied."""
+"""Factors and value ranges of image layers: checked, drawn and applied."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ def factor_range(
     """Return the range of a random factor from a pair, or from one number `f`, which means -f to f.
 
     Args:
-        value: what the user passed.
-        name: of the argument.
+        value: the user's argument.
+        name: the name of the argument.
         owner: the layer, for the message.
-        low: the least that is allowed.
-        high: the most.
-        at_least: where the range of a single number is cut off; `low` by default.
+        low: the smallest allowed number.
+        high: the largest allowed number.
+        at_least: the lower limit for the range of a single number; `low` by default.
 
     Raises:
-        ValueError: it is something else, or out of bounds.
+        ValueError: the argument has another form, or is out of bounds.
     """
     numbers = value if isinstance(value, (list, tuple)) else (value,)
     good = all(isinstance(v, (int, float)) and low <= v <= high for v in numbers)
@@ -44,7 +44,7 @@ def value_pair(value: Any, owner: Layer) -> list[float]:
     """Return the range of pixel values, sorted.
 
     Raises:
-        ValueError: it is no pair of numbers.
+        ValueError: it is not a pair of numbers.
     """
     if not isinstance(value, (list, tuple)) or len(value) != 2:
         raise ValueError(f"{type(owner).__name__}: `value_range` must be a pair of numbers; received {value!r}.")
@@ -52,19 +52,19 @@ def value_pair(value: Any, owner: Layer) -> list[float]:
 
 
 def rescaled(images: Array, source: Sequence[float], target: Sequence[float]) -> Array:
-    """Return images whose values lie in another range."""
+    """Map the values of images from one range to another."""
     if tuple(source) == tuple(target):
         return images
     return (images - source[0]) / (source[1] - source[0]) * (target[1] - target[0]) + target[0]
 
 
 def per_image(numbers: Array, images: Array) -> Array:
-    """Return one number an image in a form that broadcasts to the images, in their dtype."""
+    """Return one number for each image in a shape that broadcasts to the images, in their dtype."""
     numbers = ops.reshape(numbers, (-1, 1, 1, 1))
     return numbers if ops.dtype(numbers) == "bool" else ops.cast(numbers, ops.dtype(images))
 
 
 def chosen(batch: int, factor: tuple[float, float], seed: int | SeedGenerator | None) -> Array:
-    """Return which images are changed, `(batch,)`: each with a probability that is drawn from a range."""
+    """Return which images to change, bool `(batch,)`; the probability of each is drawn from a range."""
     probability = random.uniform((batch,), *factor, seed=seed)
     return random.uniform((batch,), seed=seed) < probability

@@ -1,4 +1,4 @@
-"""Layers that look at neighbouring pixels: sharper, blurred, distorted; and one that wipes a part out."""
+"""Layers that sharpen, blur, distort or partly erase images."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from polykeras.seeds import SeedGenerator
 
 @LAYERS.register()
 class RandomSharpness(RandomImageLayer):
-    """Mixes each image with a smoother form of it, or goes the other way, while training.
+    """Sharpens or smooths each image while training.
 
     Args:
-        factor: the range of `f`, from 0 to 1: 0.5 changes nothing, 0 is the smoother form, 1 as much sharper. A pair,
-            or one number for 0 to f.
-        value_range: of the images' values, which those of the result are cut to.
+        factor: the range of `f`, between 0 and 1: 0.5 changes nothing, 0 is a smoothed image, and 1 is equally much
+            sharper. A pair, or one number for 0 to f.
+        value_range: the range of the images' values; the result is clipped to it.
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        seed: an int, for a stream of its own.
-        **kwargs: as for `Layer`.
+        seed: an int that gives the layer a random stream of its own.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
-        ValueError: an argument out of range.
+        ValueError: an argument is out of range.
     """
 
     sample_by_sample = True
@@ -59,20 +59,20 @@ class RandomSharpness(RandomImageLayer):
 
 @LAYERS.register()
 class RandomGaussianBlur(RandomImageLayer):
-    """Blurs some images by a Gaussian of random width while training.
+    """Blurs some images with a Gaussian of random width while training.
 
     Args:
         factor: the range of the probability: a pair, or one number `f` for 0 to f.
-        kernel_size: how many columns and rows take part: one odd number, or two.
-        sigma: the range of the standard deviations along both axes, in pixels, from 0 to 1: a pair, or one number for 0
-            to it. They are drawn once for a batch.
-        value_range: of the images' values, which those of the result are cut to.
+        kernel_size: the number of columns and rows of the kernel: one odd number, or two.
+        sigma: the range of the standard deviations along both axes, in pixels, between 0 and 1: a pair, or one number
+            for 0 to that number. They are drawn once for each batch.
+        value_range: the range of the images' values; the result is clipped to it.
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        seed: an int, for a stream of its own.
-        **kwargs: as for `Layer`.
+        seed: an int that gives the layer a random stream of its own.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
-        ValueError: an argument out of range.
+        ValueError: an argument is out of range.
     """
 
     sample_by_sample = True
@@ -110,25 +110,26 @@ class RandomGaussianBlur(RandomImageLayer):
 
 @LAYERS.register()
 class RandomElasticTransform(Mapped):
-    """Moves the pixels of some images by smooth random fields, as if printed on rubber, while training.
+    """Distorts some images with smooth random displacement fields while training.
 
     Args:
         factor: the range of the probability: a pair, or one number `f` for 0 to f.
-        scale: the range of the strength, from 0 to 1: a pair, or one number for 0 to it. It is drawn once for a batch.
+        scale: the range of the strength, between 0 and 1: a pair, or one number for 0 to that number. It is drawn once
+            for each batch.
         interpolation: `"bilinear"` or `"nearest"`.
-        fill_mode: what lies beyond the border, see `ops.image.map_coordinates`.
-        fill_value: for `"constant"`.
-        value_range: of the images' values, which those of the result are cut to.
-        seed: an int, for a stream of its own.
+        fill_mode: how to fill places beyond the border, see `ops.image.map_coordinates`.
+        fill_value: the value for the `fill_mode` `"constant"`.
+        value_range: the range of the images' values; the result is clipped to it.
+        seed: an int that gives the layer a random stream of its own.
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        **kwargs: as for `Layer`.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
-        ValueError: an argument out of range.
+        ValueError: an argument is out of range.
     """
 
     sample_by_sample = True
-    _moves_pixels = False  # boxes stay, as in Keras: there is no map of the plane
+    _moves_pixels = False  # boxes stay, as in Keras, because the field is no map of the plane
     _fill_modes: ClassVar[tuple[str, ...]] = ("constant", "nearest", "wrap", "mirror", "reflect")
 
     def __init__(
@@ -169,12 +170,12 @@ class RandomElasticTransform(Mapped):
 def rectangles(
     shape: tuple[int, ...], heights: Array, widths: Array, seed: int | SeedGenerator | None
 ) -> tuple[Array, Array]:
-    """Return a rectangle at a random place in each image, bool `(batch, height, width, 1)`, and what part it covers.
+    """Return a mask of a random rectangle in each image, bool `(batch, height, width, 1)`, and its share of the area.
 
     Args:
-        shape: `(batch, height, width, channels)`.
-        heights: of the rectangles, `(batch,)`, as parts of the images'.
-        widths: the same across.
+        shape: the shape `(batch, height, width, channels)`.
+        heights: the heights of the rectangles, `(batch,)`, as fractions of the images' heights.
+        widths: the widths of the rectangles, as fractions of the images' widths.
         seed: a seed, or a `SeedGenerator`.
     """
     batch, height, width, _ = shape
@@ -191,22 +192,22 @@ def rectangles(
 
 @LAYERS.register()
 class RandomErasing(RandomImageLayer):
-    """Wipes a random rectangle of some images out while training.
+    """Erases a random rectangle in some images while training.
 
     Source: Zhong et al., "Random erasing data augmentation", 2017, https://arxiv.org/abs/1708.04896.
 
     Args:
         factor: the range of the probability: a pair, or one number `f` for 0 to f.
-        scale: the range of the part that is wiped out: a pair, or one number for 0 to it. The sides are the square
-            roots of two draws.
-        fill_value: what stands there then: a number, three for the channels, or None for noise.
-        value_range: of the images' values, which the fill value is cut to.
-        seed: an int, for a stream of its own.
+        scale: the range of the share of the area to erase: a pair, or one number for 0 to that number. The sides are
+            the square roots of two draws.
+        fill_value: the value of erased pixels: a number, three numbers for the channels, or None for noise.
+        value_range: the range of the images' values; the fill value is clipped to it.
+        seed: an int that gives the layer a random stream of its own.
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        **kwargs: as for `Layer`.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
-        ValueError: an argument out of range.
+        ValueError: an argument is out of range.
     """
 
     sample_by_sample = True

@@ -1,4 +1,4 @@
-"""Mirrored images."""
+"""A layer that mirrors images."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from polykeras.seeds import SeedGenerator
 
 @LAYERS.register()
 class RandomFlip(RandomImageLayer):
-    """Mirrors each image, or not, by chance, while training.
+    """Mirrors each image with a probability of one half while training.
 
     Args:
         mode: `"horizontal"`, `"vertical"` or `"horizontal_and_vertical"`, which is both at once.
-        seed: an int, for a stream of its own.
+        seed: an int that gives the layer a random stream of its own.
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        **kwargs: as for `Layer`, and `bounding_box_format`.
+        **kwargs: further arguments of `Layer`, and `bounding_box_format`.
 
     Raises:
-        ValueError: an unknown mode.
+        ValueError: the mode is unknown.
     """
 
     sample_by_sample = True

@@ -1,4 +1,4 @@
-"""Layers that move pixels by maps of the plane."""
+"""Layers that move pixels by affine maps of the plane."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from polykeras.seeds import SeedGenerator
 
 
 class Mapped(RandomImageLayer):
-    """Images under a random map of the plane.
+    """Base of layers that move pixels by a random map of the plane.
 
     Args:
-        fill_mode: what lies beyond the border.
-        interpolation: between pixels.
-        fill_value: for `"constant"`.
-        **kwargs: as for `RandomImageLayer`.
+        fill_mode: how to fill places beyond the border.
+        interpolation: the interpolation between pixels.
+        fill_value: the value for the `fill_mode` `"constant"`.
+        **kwargs: further arguments of `RandomImageLayer`.
     """
 
     _moves_pixels = True
@@ -36,7 +36,7 @@ class Mapped(RandomImageLayer):
         self.fill_value = fill_value
 
     def _maps(self, transformation: Transformation) -> Array:
-        """Return the map of each image, `(batch, 8)`, as `ops.image.affine_transform` takes it."""
+        """Return a map for each image, `(batch, 8)`, in the form of `ops.image.affine_transform`."""
         raise NotImplementedError
 
     def _move(self, images: Array, transformation: Transformation, interpolation: str) -> Array:
@@ -54,33 +54,33 @@ class Mapped(RandomImageLayer):
     def _transform_boxes(self, corners: Array, transformation: Transformation) -> Array:
         maps = self._maps(transformation)
         whole = ops.concatenate([maps, ops.ones_like(maps[:, :1])], axis=1)
-        forward = ops.inv(ops.reshape(whole, (-1, 3, 3)))  # a map leads from the result to the image
+        forward = ops.inv(ops.reshape(whole, (-1, 3, 3)))  # a map takes a place in the result to one in the image
         return boxes.under(corners, ops.cast(forward, ops.dtype(corners)))
 
 
 def _affine(a0: Any, a1: Any, a2: Any, b0: Any, b1: Any, b2: Any) -> Array:
-    """Return affine maps `(batch, 8)` of numbers and arrays `(batch,)`."""
+    """Return affine maps `(batch, 8)`, made of numbers and arrays `(batch,)`."""
     like = next(x for x in (a0, a1, a2) if not isinstance(x, float))
     return ops.stack([x + ops.zeros_like(like) for x in (a0, a1, a2, b0, b1, b2, 0.0, 0.0)], axis=1)
 
 
 @LAYERS.register()
 class RandomRotation(Mapped):
-    """Turns each image about its middle by a random angle while training.
+    """Rotates each image around its centre by a random angle while training.
 
     Args:
         factor: the range of angles, in turns of 360 degrees: a pair, or one number `f` for -f to f. Positive angles
             turn counter-clockwise.
-        fill_mode: what lies beyond the border: `"reflect"`, `"wrap"`, `"constant"` or `"nearest"`; see
+        fill_mode: how to fill places beyond the border: `"reflect"`, `"wrap"`, `"constant"` or `"nearest"`; see
             `ops.image.map_coordinates`.
         interpolation: `"bilinear"` or `"nearest"`.
-        seed: an int, for a stream of its own.
-        fill_value: for `"constant"`.
+        seed: an int that gives the layer a random stream of its own.
+        fill_value: the value for the `fill_mode` `"constant"`.
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        **kwargs: as for `Layer`, and `bounding_box_format`.
+        **kwargs: further arguments of `Layer`, and `bounding_box_format`.
 
     Raises:
-        ValueError: an argument out of range.
+        ValueError: an argument is out of range.
     """
 
     sample_by_sample = True
@@ -111,21 +111,21 @@ class RandomRotation(Mapped):
 
 @LAYERS.register()
 class RandomZoom(Mapped):
-    """Enlarges or shrinks each image about its middle while training.
+    """Enlarges or shrinks each image around its centre while training.
 
     Args:
-        height_factor: the range, a pair or one number `f` for -f to f: 0.2 shows 20 % more of the image, -0.2 enlarges
-            it.
-        width_factor: the same for the width; None keeps the aspect ratio.
+        height_factor: the range, a pair or one number `f` for -f to f: 0.2 shows 20 % more of the image, and -0.2
+            enlarges it.
+        width_factor: the range for the width; None keeps the aspect ratio.
         fill_mode: see `RandomRotation`.
         interpolation: `"bilinear"` or `"nearest"`.
-        seed: an int, for a stream of its own.
-        fill_value: for `"constant"`.
+        seed: an int that gives the layer a random stream of its own.
+        fill_value: the value for the `fill_mode` `"constant"`.
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        **kwargs: as for `Layer`, and `bounding_box_format`.
+        **kwargs: further arguments of `Layer`, and `bounding_box_format`.
 
     Raises:
-        ValueError: an argument out of range.
+        ValueError: an argument is out of range.
     """
 
     sample_by_sample = True
@@ -162,20 +162,20 @@ class RandomZoom(Mapped):
 
 @LAYERS.register()
 class RandomTranslation(Mapped):
-    """Moves each image down and to the right by random parts of its size while training.
+    """Shifts each image down and to the right by random fractions of its size while training.
 
     Args:
-        height_factor: the range, a pair or one number `f` for -f to f; negative ones move up.
-        width_factor: the same to the right.
+        height_factor: the range of the shift down, a pair or one number `f` for -f to f; negative numbers shift up.
+        width_factor: the range of the shift to the right, in the same form.
         fill_mode: see `RandomRotation`.
         interpolation: `"bilinear"` or `"nearest"`.
-        seed: an int, for a stream of its own.
-        fill_value: for `"constant"`.
+        seed: an int that gives the layer a random stream of its own.
+        fill_value: the value for the `fill_mode` `"constant"`.
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        **kwargs: as for `Layer`, and `bounding_box_format`.
+        **kwargs: further arguments of `Layer`, and `bounding_box_format`.
 
     Raises:
-        ValueError: an argument out of range.
+        ValueError: an argument is out of range.
     """
 
     sample_by_sample = True
@@ -209,20 +209,20 @@ class RandomTranslation(Mapped):
 
 @LAYERS.register()
 class RandomShear(Mapped):
-    """Slants each image by random amounts, in a random direction, while training.
+    """Shears each image by random amounts, in a random direction, while training.
 
     Args:
-        x_factor: the range of how far pixels move to the side for each row, a pair or one number `f` for -f to f.
-        y_factor: the same down for each column.
+        x_factor: the range of the horizontal shift for each row, a pair or one number `f` for -f to f.
+        y_factor: the range of the vertical shift for each column, in the same form.
         interpolation: `"bilinear"` or `"nearest"`.
         fill_mode: see `RandomRotation`.
-        fill_value: for `"constant"`.
+        fill_value: the value for the `fill_mode` `"constant"`.
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        seed: an int, for a stream of its own.
-        **kwargs: as for `Layer`, and `bounding_box_format`.
+        seed: an int that gives the layer a random stream of its own.
+        **kwargs: further arguments of `Layer`, and `bounding_box_format`.
 
     Raises:
-        ValueError: an argument out of range.
+        ValueError: an argument is out of range.
     """
 
     sample_by_sample = True
@@ -253,6 +253,6 @@ class RandomShear(Mapped):
         return _affine(1.0, right, 0.0, down, 1.0, 0.0)
 
     def get_config(self) -> dict[str, Any]:
-        """Return the arguments; a range -f to f as the one number f, as Keras refuses negative ones."""
+        """Return the arguments; a range from -f to f as the number f, because Keras refuses negative ones."""
         ranges = {"x_factor": self.x_factor, "y_factor": self.y_factor}
         return super().get_config() | {k: v[1] if v[0] == -v[1] else list(v) for k, v in ranges.items()}

@@ -1,4 +1,4 @@
-"""Layers that mix the images of a batch with each other, and one that brings boxes to one number."""
+"""Layers that mix the images of a batch, and one that sets the number of bounding boxes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _order(batch: int, seed: int | SeedGenerator | None) -> Array:
 
 
 def _mixed(values: Array, others: Array, weight: Array) -> Array:
-    """Return means of values and others, of which the first have a weight an image."""
+    """Return means of `values` and `others`; `weight` has the weight of the first for each image."""
     weight = ops.reshape(weight, (-1, *[1] * (len(ops.shape(values)) - 1)))
     weight = ops.cast(weight, ops.dtype(values)) if ops.dtype(values).startswith(("float", "bfloat")) else weight
     return ops.add(ops.multiply(values, weight), ops.multiply(others, 1.0 - weight))
@@ -29,15 +29,15 @@ def _mixed(values: Array, others: Array, weight: Array) -> Array:
 
 @LAYERS.register()
 class MixUp(RandomImageLayer):
-    """Takes means of each image and another one of the batch, and of their labels, while training.
+    """Averages each image with another one of the batch, and their labels too, while training.
 
     Source: Zhang et al., "mixup: Beyond empirical risk minimization", 2017, https://arxiv.org/abs/1710.09412.
 
     Args:
-        alpha: the weights are drawn from the beta distribution of `(alpha, alpha)`.
+        alpha: the weights are drawn from the beta distribution with the parameters `(alpha, alpha)`.
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        seed: an int, for a stream of its own.
-        **kwargs: as for `Layer`, and `bounding_box_format`.
+        seed: an int that gives the layer a random stream of its own.
+        **kwargs: further arguments of `Layer`, and `bounding_box_format`.
     """
 
     _moves_pixels = True
@@ -75,21 +75,21 @@ class MixUp(RandomImageLayer):
 
 @LAYERS.register()
 class CutMix(RandomImageLayer):
-    """Puts a rectangle of another image of the batch into each, and mixes their labels by its size, while training.
+    """Replaces a rectangle in each image by that of another image of the batch, and mixes their labels, while training.
 
-    Single images stay as they are.
+    Single images do not change.
 
     Source: Yun et al., "CutMix", 2019, https://arxiv.org/abs/1905.04899.
 
     Args:
-        factor: the range of `alpha`, where the size is drawn from the beta distribution of `(alpha, alpha)`: a pair, or
-            one number `f` for 0 to f.
-        seed: an int, for a stream of its own.
+        factor: the range of `alpha`; the size is drawn from the beta distribution with the parameters `(alpha, alpha)`.
+            A pair, or one number `f` for 0 to f.
+        seed: an int that gives the layer a random stream of its own.
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        **kwargs: as for `Layer`.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
-        ValueError: an argument out of range.
+        ValueError: an argument is out of range.
     """
 
     def __init__(
@@ -105,7 +105,7 @@ class CutMix(RandomImageLayer):
     def get_random_transformation(
         self, data: ArrayLike | Mapping[str, Any], training: bool | None = True, seed: int | SeedGenerator | None = None
     ) -> Transformation | None:
-        """Return what is drawn for a batch, None for a single image; see `ImageLayer`."""
+        """Return the random numbers for a batch, or None for a single image; see `ImageLayer`."""
         single = len(ops.shape(data["images"] if isinstance(data, Mapping) else data)) == 3
         return None if single else super().get_random_transformation(data, training, seed)
 
@@ -128,25 +128,25 @@ class CutMix(RandomImageLayer):
     def transform_bounding_boxes(
         self, bounding_boxes: Mapping[str, Any], transformation: Any, training: bool | None = True
     ) -> Mapping[str, Any]:
-        """Refuse: what remains of a box is not known.
+        """Raise, because it is unknown what remains of a box.
 
         Raises:
             NotImplementedError: always.
         """
-        raise NotImplementedError("CutMix cannot say what becomes of bounding boxes; use MixUp, or leave them out.")
+        raise NotImplementedError("CutMix does not support bounding boxes; use MixUp, or leave them out.")
 
 
 @LAYERS.register()
 class MaxNumBoundingBoxes(ImageLayer):
-    """Brings the bounding boxes of all images to one number: what is too much is left out, what lacks is filled.
+    """Sets the number of bounding boxes of all images: additional ones are dropped, and missing ones are filled in.
 
     Args:
-        max_number: how many.
-        fill_value: stands in boxes, and labels, that were added.
-        **kwargs: as for `Layer`, and `bounding_box_format`.
+        max_number: the number of boxes.
+        fill_value: the value in boxes and labels that are filled in.
+        **kwargs: further arguments of `Layer`, and `bounding_box_format`.
 
     Raises:
-        ValueError: `max_number` is no positive int.
+        ValueError: `max_number` is not a positive int.
     """
 
     sample_by_sample = True
@@ -170,7 +170,7 @@ class MaxNumBoundingBoxes(ImageLayer):
     def transform_bounding_boxes(
         self, bounding_boxes: Mapping[str, Any], transformation: Any, training: bool | None = True
     ) -> Mapping[str, Any]:
-        """Return as many boxes and labels as were asked for."""
+        """Return the required number of boxes and labels."""
 
         def brought(values: Array) -> Array:
             shape = ops.shape(values)

@@ -1,4 +1,4 @@
-"""Images seen from elsewhere."""
+"""A layer that changes the perspective of images."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from polykeras.seeds import SeedGenerator
 
 @LAYERS.register()
 class RandomPerspective(Mapped):
-    """Shows images from elsewhere, some of them, while training: each corner is moved by a random amount.
+    """Changes the perspective of some images while training, by moving each corner by a random amount.
 
     Args:
-        factor: the range of the probability with which an image is changed: a pair, or one number `f` for 0 to f.
-        scale: how far corners move, as a part of their coordinates, from 0 to 1: half of it in each direction.
+        factor: the range of the probability that an image is changed: a pair, or one number `f` for 0 to f.
+        scale: how far corners may move, as a fraction of their coordinates, from 0 to 1: half of it in each direction.
         interpolation: `"bilinear"` or `"nearest"`.
-        fill_value: what lies beyond the border.
-        seed: an int, for a stream of its own.
+        fill_value: the value of places beyond the border.
+        seed: an int that gives the layer a random stream of its own.
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        **kwargs: as for `Layer`, and `bounding_box_format`.
+        **kwargs: further arguments of `Layer`, and `bounding_box_format`.
 
     Raises:
-        ValueError: an argument out of range.
+        ValueError: an argument is out of range.
     """
 
     sample_by_sample = True
@@ -57,7 +57,7 @@ class RandomPerspective(Mapped):
         right, bottom = width - 1.0, height - 1.0
         corners = [[[0.0, 0.0], [right, 0.0], [0.0, bottom], [right, bottom]]]
         start = ops.convert_to_tensor(corners, ops.dtype(moved)) + ops.zeros_like(moved)
-        # An image that stays has its corners where they were.
+        # An image that does not change has the same corners before and after.
         end = start + start * ops.where(ops.reshape(applies, (-1, 1, 1)), moved, 0.0)
         return {"start_points": start, "end_points": end, "apply_perspective": applies}
 

@@ -1,4 +1,4 @@
-"""Layers that choose among others: RandAugment and AugMix."""
+"""Layers that apply randomly chosen other layers: RandAugment and AugMix."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from polykeras.seeds import SeedGenerator
 
 
 class _Policy(RandomImageLayer):
-    """A choice among changes of images, of one strength.
+    """Base of layers that choose among several changes of one strength.
 
     Args:
-        value_range: of the images' values.
+        value_range: the range of the images' values.
         factor: the range of the strength.
-        interpolation: of those that move pixels.
-        **kwargs: as for `RandomImageLayer`.
+        interpolation: the interpolation of those changes that move pixels.
+        **kwargs: further arguments of `RandomImageLayer`.
     """
 
     _names: ClassVar[Sequence[str]] = ()
@@ -39,7 +39,7 @@ class _Policy(RandomImageLayer):
         self.interpolation = interpolation
 
     def _made(self, names: Sequence[str]) -> list[ImageLayer]:
-        """Return the layers of some names."""
+        """Return the layers with the given names."""
         f = self.factor
         own: dict[str, Any] = {"dtype": self.dtype_policy, "seed": self.seed, **LAST}
         moving = {"interpolation": self.interpolation, **own}
@@ -64,7 +64,7 @@ class _Policy(RandomImageLayer):
     def _changes(
         layers: Sequence[ImageLayer], drawn: Sequence[Transformation], masks: bool
     ) -> list[Callable[[Array], Array]]:
-        """Return what each layer makes of a batch of images, or of masks."""
+        """Return functions that apply each layer to a batch of images, or of masks."""
 
         def change(layer: ImageLayer, transformation: Transformation) -> Callable[[Array], Array]:
             function = layer._transform_masks if masks else layer._transform
@@ -80,21 +80,21 @@ _TONES = ("random_posterization", "solarization", "auto_contrast", "equalization
 
 @LAYERS.register()
 class RandAugment(_Policy):
-    """Changes the images of a batch in some ways that are chosen by chance, all in the same ones, while training.
+    """Applies some randomly chosen changes, the same ones to all images of a batch, while training.
 
     Source: Cubuk et al., "RandAugment", 2019, https://arxiv.org/abs/1909.13719.
 
     Args:
-        value_range: of the images' values.
-        num_ops: how many changes follow each other.
+        value_range: the range of the images' values.
+        num_ops: the number of changes, applied one after another.
         factor: the range of their strength: a pair, or one number `f` for 0 to f.
         interpolation: `"bilinear"` or `"nearest"`.
-        seed: an int, for a stream of its own.
+        seed: an int that gives the layer a random stream of its own.
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        **kwargs: as for `Layer`, and `bounding_box_format`.
+        **kwargs: further arguments of `Layer`, and `bounding_box_format`.
 
     Raises:
-        ValueError: an argument out of range.
+        ValueError: an argument is out of range.
     """
 
     _names = (*_GEOMETRY, *_COLORS, *_TONES)
@@ -143,24 +143,25 @@ class RandAugment(_Policy):
 
 @LAYERS.register()
 class AugMix(_Policy):
-    """Mixes each image with a mean of some chains of changes, which are chosen by chance, while training.
+    """Mixes each image with the mean of several chains of randomly chosen changes, while training.
 
     Source: Hendrycks et al., "AugMix", 2019, https://arxiv.org/abs/1912.02781.
 
     Args:
-        value_range: of the images' values.
-        num_chains: how many chains.
-        chain_depth: how many changes a chain has at most: one of the choices is none.
+        value_range: the range of the images' values.
+        num_chains: the number of chains.
+        chain_depth: the largest number of changes in a chain; one of the choices is to change nothing.
         factor: the range of their strength: a pair, or one number `f` for 0 to f.
-        alpha: of the Dirichlet distribution of the chains' weights, and of the beta distribution of the image's own.
+        alpha: the parameter of the Dirichlet distribution of the chains' weights, and of the beta distribution of the
+            image's own weight.
         all_ops: whether brightness, contrast, colour and sharpness are among the changes.
         interpolation: `"bilinear"` or `"nearest"`.
-        seed: an int, for a stream of its own.
+        seed: an int that gives the layer a random stream of its own.
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        **kwargs: as for `Layer`.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
-        ValueError: an argument out of range.
+        ValueError: an argument is out of range.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Layers that give images another size."""
+"""Layers that resize or crop images."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from polykeras.seeds import SeedGenerator
 
 
 def _scaled_boxes(corners: Array, start: tuple[float, float], scale: tuple[float, float]) -> Array:
-    """Return boxes of a part of an image, scaled; boxes of no size, -1 or 0 everywhere, become zeros."""
+    """Return boxes of a section of an image, scaled; boxes that are all -1 or all 0 become zeros."""
     nothing = ops.logical_or(ops.all(corners == -1, axis=-1), ops.all(corners == 0, axis=-1))
     dtype = ops.dtype(corners)
     first = ops.convert_to_tensor([start[1], start[0]] * 2, dtype)
@@ -25,12 +25,12 @@ def _scaled_boxes(corners: Array, start: tuple[float, float], scale: tuple[float
 
 
 class _Sized(ImageLayer):
-    """A layer whose images all have one size.
+    """Base of layers whose result has a fixed size.
 
     Args:
-        height: of the result.
-        width: of the result.
-        **kwargs: as for `ImageLayer`.
+        height: the height of the result.
+        width: the width of the result.
+        **kwargs: further arguments of `ImageLayer`.
     """
 
     _moves_pixels = True
@@ -44,7 +44,7 @@ class _Sized(ImageLayer):
         return self.height, self.width
 
     def _cropped_and_resized(self, images: Array) -> Array:
-        """Return the largest part in the middle that has the aspect ratio of the result, resized."""
+        """Return the largest centred section with the aspect ratio of the result, resized."""
         size = (self.height, self.width)
         return ops.image.resize(images, size, crop_to_aspect_ratio=True, data_format="channels_last")
 
@@ -55,23 +55,23 @@ class _Sized(ImageLayer):
 
 @LAYERS.register()
 class Resizing(_Sized):
-    """Images in another size.
+    """Resizes images.
 
     Args:
-        height: of the result.
-        width: of the result.
+        height: the height of the result.
+        width: the width of the result.
         interpolation: `"nearest"`, `"bilinear"`, `"bicubic"`, `"lanczos3"`, `"lanczos5"` or `"area"`; see
             `ops.image.resize`.
-        crop_to_aspect_ratio: cut images first, around the middle, so that they are not distorted.
-        pad_to_aspect_ratio: pad them first, so that they are not.
+        crop_to_aspect_ratio: whether to crop images to the aspect ratio of the result first, around the centre.
+        pad_to_aspect_ratio: whether to pad images to the aspect ratio of the result first.
         fill_mode: how to pad; only `"constant"`.
         fill_value: the value to pad with.
-        antialias: make the kernel wider where images shrink.
+        antialias: whether to widen the kernel when images shrink.
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        **kwargs: as for `Layer`, and `bounding_box_format`.
+        **kwargs: further arguments of `Layer`, and `bounding_box_format`.
 
     Raises:
-        ValueError: a size that is no positive int.
+        ValueError: a size is not a positive int.
     """
 
     sample_by_sample = True
@@ -133,16 +133,16 @@ class Resizing(_Sized):
 
 @LAYERS.register()
 class CenterCrop(_Sized):
-    """The middle of images; smaller images are cut to the aspect ratio and enlarged.
+    """Crops images to their centre; smaller images are cropped to the aspect ratio and enlarged.
 
     Args:
-        height: of the result.
-        width: of the result.
+        height: the height of the result.
+        width: the width of the result.
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        **kwargs: as for `Layer`, and `bounding_box_format`.
+        **kwargs: further arguments of `Layer`, and `bounding_box_format`.
 
     Raises:
-        ValueError: a size that is no positive int.
+        ValueError: a size is not a positive int.
     """
 
     sample_by_sample = True
@@ -151,7 +151,7 @@ class CenterCrop(_Sized):
         super().__init__(height, width, data_format=data_format, **kwargs)
 
     def _start(self, size: tuple[int, int]) -> tuple[int, int] | None:
-        """Return where the middle begins, None where it does not fit into images of that size."""
+        """Return where the centre begins, or None if it does not fit into images of this size."""
         height, width = size
         fits = height >= self.height and width >= self.width
         return ((height - self.height) // 2, (width - self.width) // 2) if fits else None
@@ -175,21 +175,21 @@ class CenterCrop(_Sized):
 
 @LAYERS.register()
 class RandomCrop(RandomImageLayer, _Sized):
-    """A part of images at a random place, the same for all of a batch.
+    """Crops a section at a random place, the same for all images of a batch.
 
-    Outside training, and where images are not larger than the part, it is the largest part in the middle of the same
-    aspect ratio, resized.
+    Outside of training, and for images that are not larger than the section, the result is the largest centred section
+    with the same aspect ratio, resized.
 
     Args:
-        height: of the result.
-        width: of the result.
-        seed: an int, for a stream of its own.
+        height: the height of the result.
+        width: the width of the result.
+        seed: an int that gives the layer a random stream of its own.
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        name: of the layer.
-        **kwargs: as for `Layer`, and `bounding_box_format`.
+        name: the name of the layer.
+        **kwargs: further arguments of `Layer`, and `bounding_box_format`.
 
     Raises:
-        ValueError: a size that is no positive int.
+        ValueError: a size is not a positive int.
     """
 
     sample_by_sample = True
@@ -209,7 +209,7 @@ class RandomCrop(RandomImageLayer, _Sized):
     def get_random_transformation(
         self, data: ArrayLike | Mapping[str, Any], training: bool | None = True, seed: int | SeedGenerator | None = None
     ) -> Transformation | None:
-        """Return where the part begins; see `ImageLayer`."""
+        """Return where the section begins; see `ImageLayer`."""
         drawn = dict(super().get_random_transformation(data, training, seed) or {})
         height, width = drawn["size"]
         if training and height > self.height and width > self.width:

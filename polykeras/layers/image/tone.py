@@ -1,4 +1,4 @@
-"""Layers that change values alone: inverted, in fewer steps, spread evenly."""
+"""Layers that change the values of pixels: inverting, reducing bits, equalizing."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ BYTES = (0, 255)
 
 @LAYERS.register()
 class RandomInvert(RandomImageLayer):
-    """Takes the values of some images from the largest one while training.
+    """Inverts the values of some images while training.
 
     Args:
         factor: the range of the probability: a pair, or one number `f` for 0 to f.
-        value_range: of the images' values.
-        seed: an int, for a stream of its own.
+        value_range: the range of the images' values.
+        seed: an int that gives the layer a random stream of its own.
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        **kwargs: as for `Layer`.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
-        ValueError: an argument out of range.
+        ValueError: an argument is out of range.
     """
 
     sample_by_sample = True
@@ -56,17 +56,18 @@ class RandomInvert(RandomImageLayer):
 
 @LAYERS.register()
 class RandomPosterization(RandomImageLayer):
-    """Leaves only the first bits of the values of each image, of 8, while training.
+    """Keeps only the first bits of the values of each image, out of 8, while training.
 
     Args:
-        factor: how many, from 1 to 8: a pair, of which the second is not reached, or one number `f` for 1 to f.
-        value_range: of the images' values.
+        factor: the range of the number of bits, from 1 to 8: a pair, whose second number is excluded, or one number `f`
+            for 1 to f.
+        value_range: the range of the images' values.
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        seed: an int, for a stream of its own.
-        **kwargs: as for `Layer`.
+        seed: an int that gives the layer a random stream of its own.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
-        ValueError: an argument out of range.
+        ValueError: an argument is out of range.
     """
 
     sample_by_sample = True
@@ -101,14 +102,14 @@ class Solarization(RandomImageLayer):
     """Inverts the values above a random threshold, after adding a random number, while training.
 
     Args:
-        addition_factor: the range of what is added, as a part of 255: a pair, or one number `f` for 0 to f.
+        addition_factor: the range of the number to add, as a fraction of 255: a pair, or one number `f` for 0 to f.
         threshold_factor: the range of the threshold, in the same form.
-        value_range: of the images' values.
-        seed: an int, for a stream of its own.
-        **kwargs: as for `Layer`, and `data_format`.
+        value_range: the range of the images' values.
+        seed: an int that gives the layer a random stream of its own.
+        **kwargs: further arguments of `Layer`, and `data_format`.
 
     Raises:
-        ValueError: an argument out of range.
+        ValueError: an argument is out of range.
     """
 
     sample_by_sample = True
@@ -127,7 +128,7 @@ class Solarization(RandomImageLayer):
         self.value_range = value_pair(value_range, self)
 
     def _draw(self, shape: tuple[int, ...], seed: int | SeedGenerator | None) -> dict[str, Any]:
-        def draw(factor: tuple[float, float]) -> Array:  # the lower bound is one of values, as in Keras
+        def draw(factor: tuple[float, float]) -> Array:  # the lower bound is not scaled by 255, as in Keras
             return random.uniform((shape[0],), factor[0], factor[1] * 255, seed=seed)
 
         return {"additions": draw(self.addition_factor), "thresholds": draw(self.threshold_factor)}
@@ -141,14 +142,14 @@ class Solarization(RandomImageLayer):
 
 @LAYERS.register()
 class AutoContrast(ImageLayer):
-    """Spreads the values of each channel of an image over the whole range; outside training too.
+    """Stretches the values of each channel of an image to the whole range; also outside of training.
 
     Args:
-        value_range: of the images' values.
-        **kwargs: as for `Layer`, and `data_format`.
+        value_range: the range of the images' values.
+        **kwargs: further arguments of `Layer`, and `data_format`.
 
     Raises:
-        ValueError: an argument out of range.
+        ValueError: an argument is out of range.
     """
 
     sample_by_sample = True
@@ -167,25 +168,25 @@ class AutoContrast(ImageLayer):
 
 
 def _counts(places: Array, groups: int, bins: int) -> Array:
-    """Return how often each bin of each group occurs, floats `(groups, bins)`; places are `group * bins + bin`."""
+    """Return how often each bin of each group occurs, floats `(groups, bins)`, for places `group * bins + bin`."""
     flat = ops.reshape(places, (-1,))
     return ops.reshape(ops.segment_sum(ops.ones_like(flat, "float32"), flat, groups * bins), (groups, bins))
 
 
 @LAYERS.register()
 class Equalization(RandomImageLayer):
-    """Spreads the values of each channel so that all are about as frequent, while training.
+    """Spreads the values of each channel so that all are about equally frequent, while training.
 
-    How frequent they are is counted over the whole batch.
+    Frequencies are counted over the whole batch.
 
     Args:
-        value_range: of the images' values.
-        bins: how many values are told apart.
+        value_range: the range of the images' values.
+        bins: the number of distinct values.
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        **kwargs: as for `Layer`.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
-        ValueError: an argument out of range.
+        ValueError: an argument is out of range.
     """
 
     _not_in_config = (*RandomImageLayer._not_in_config, "seed")
@@ -214,20 +215,20 @@ class Equalization(RandomImageLayer):
 
 @LAYERS.register()
 class ContrastLimitedAdaptiveHistogramEqualization(ImageLayer):
-    """Spreads the values within each tile of an image so that all are about as frequent; outside training too.
+    """Spreads the values within each tile of an image so that all are about equally frequent; also outside of training.
 
-    Source: Zuiderveld, "Contrast limited adaptive histogram equalization", Graphics Gems IV, 1994. What is more
-    frequent than a limit is shared out to all values, and pixels are mapped by a mean of the four tiles around them.
+    Source: Zuiderveld, "Contrast limited adaptive histogram equalization", Graphics Gems IV, 1994. Counts above a limit
+    are distributed over all values, and a pixel's value is the mean of the maps of the four tiles around it.
 
     Args:
-        value_range: of the images' values.
+        value_range: the range of the images' values.
         clip_limit: the limit, in multiples of the mean frequency; 0 for none.
-        tile_grid_size: how many tiles down and across.
+        tile_grid_size: the number of tiles down and across.
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        **kwargs: as for `Layer`.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
-        ValueError: an argument out of range.
+        ValueError: an argument is out of range.
     """
 
     sample_by_sample = True
@@ -265,7 +266,7 @@ class ContrastLimitedAdaptiveHistogramEqualization(ImageLayer):
         return rescaled(total[:, :height, :width], BYTES, self.value_range)
 
     def _tables(self, values: Array, sizes: tuple[int, ...], pixels: int) -> Array:
-        """Return to what each value is mapped in each tile: flat, by image, row, column and channel of the tile."""
+        """Return the map of values in each tile: flat, by image, row, column and channel of the tile, then by value."""
         batch, down, across, channels = sizes
         tall, wide = ops.shape(values)[1] // down, ops.shape(values)[2] // across
         tiles = ops.reshape(values, (batch, down, tall, across, wide, channels))
@@ -284,7 +285,7 @@ class ContrastLimitedAdaptiveHistogramEqualization(ImageLayer):
 
 
 def _tiles_around(size: int, count: int) -> list[tuple[Array, Array]]:
-    """Return the tiles whose middles lie before and after each pixel along an axis of `count` tiles, and shares."""
+    """Return, for each pixel along an axis of `count` tiles, the tiles whose centres surround it, and their shares."""
     place = ops.arange(size * count, dtype="float32") / size - 0.5
     before = ops.floor(place)
     share = place - before

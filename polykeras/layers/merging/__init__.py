@@ -1,4 +1,4 @@
-"""Layers of several inputs."""
+"""Layers that combine several inputs."""
 
 from polykeras.layers.merging.functions import add, average, concatenate, dot, maximum, minimum, multiply, subtract
 from polykeras.layers.merging.merging import (

@@ -1,4 +1,4 @@
-"""The layers of several inputs as functions."""
+"""The merging layers as functions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def add(inputs: Sequence[ArrayLike], **kwargs: Any) -> Array:
 
     Args:
         inputs: the arrays, as for `Add`.
-        **kwargs: of the layer.
+        **kwargs: arguments of the layer.
     """
     return Add(**kwargs)(inputs)
 
@@ -34,7 +34,7 @@ def subtract(inputs: Sequence[ArrayLike], **kwargs: Any) -> Array:
 
     Args:
         inputs: the arrays, as for `Subtract`.
-        **kwargs: of the layer.
+        **kwargs: arguments of the layer.
     """
     return Subtract(**kwargs)(inputs)
 
@@ -44,7 +44,7 @@ def multiply(inputs: Sequence[ArrayLike], **kwargs: Any) -> Array:
 
     Args:
         inputs: the arrays, as for `Multiply`.
-        **kwargs: of the layer.
+        **kwargs: arguments of the layer.
     """
     return Multiply(**kwargs)(inputs)
 
@@ -54,7 +54,7 @@ def average(inputs: Sequence[ArrayLike], **kwargs: Any) -> Array:
 
     Args:
         inputs: the arrays, as for `Average`.
-        **kwargs: of the layer.
+        **kwargs: arguments of the layer.
     """
     return Average(**kwargs)(inputs)
 
@@ -64,7 +64,7 @@ def maximum(inputs: Sequence[ArrayLike], **kwargs: Any) -> Array:
 
     Args:
         inputs: the arrays, as for `Maximum`.
-        **kwargs: of the layer.
+        **kwargs: arguments of the layer.
     """
     return Maximum(**kwargs)(inputs)
 
@@ -74,7 +74,7 @@ def minimum(inputs: Sequence[ArrayLike], **kwargs: Any) -> Array:
 
     Args:
         inputs: the arrays, as for `Minimum`.
-        **kwargs: of the layer.
+        **kwargs: arguments of the layer.
     """
     return Minimum(**kwargs)(inputs)
 
@@ -85,7 +85,7 @@ def concatenate(inputs: Sequence[ArrayLike], axis: int = -1, **kwargs: Any) -> A
     Args:
         inputs: the arrays, as for `Concatenate`.
         axis: the axis to join.
-        **kwargs: of the layer.
+        **kwargs: arguments of the layer.
     """
     return Concatenate(axis=axis, **kwargs)(inputs)
 
@@ -96,6 +96,6 @@ def dot(inputs: Sequence[ArrayLike], axes: Any = -1, **kwargs: Any) -> Array:
     Args:
         inputs: the arrays, as for `Dot`.
         axes: the axes to multiply along, see `Dot`.
-        **kwargs: of the layer.
+        **kwargs: arguments of the layer.
     """
     return Dot(axes=axes, **kwargs)(inputs)

@@ -1,4 +1,4 @@
-"""Layers that make one array of several."""
+"""Layers that combine several arrays into one."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from polykeras.layers.base.layer import LAYERS, Layer
 
 
 class Merge(Layer):
-    """Base class: several arrays that broadcast, combined one after the other.
+    """Base class: combines several arrays, which are broadcast to each other, one after another.
 
     Args:
-        **kwargs: as for `Layer`.
+        **kwargs: further arguments of `Layer`.
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -25,11 +25,11 @@ class Merge(Layer):
         self.supports_masking = True
 
     def merge(self, inputs: list[Array], masks: list[Array | None]) -> Array:
-        """Return the combination of arrays of one rank, with their masks of that rank, or None.
+        """Return the combination of arrays that have the same rank.
 
         Args:
             inputs: at least two arrays.
-            masks: bool, one for each input, or None.
+            masks: for each input a bool mask of the same rank, or None.
         """
         raise NotImplementedError
 
@@ -37,11 +37,11 @@ class Merge(Layer):
         """Return the combination of a list of arrays.
 
         Args:
-            inputs: arrays that broadcast to each other; those of lower rank get axes after the batch axis.
-            mask: for each a bool array `(batch, ...)`, or None.
+            inputs: arrays that broadcast to each other; axes are added after the batch axis of those with a lower rank.
+            mask: for each input a bool array `(batch, ...)`, or None.
 
         Raises:
-            ValueError: no list, or shapes that do not broadcast.
+            ValueError: the inputs are not a list, or their shapes do not broadcast.
         """
         arrays = self._checked(inputs)
         shapes = [ops.shape(x) for x in arrays]
@@ -53,7 +53,7 @@ class Merge(Layer):
         return self.merge(aligned, masks)
 
     def _checked(self, inputs: Sequence[Array], least: int = 1, most: int | None = None) -> list[Any]:
-        """Return the list of inputs; raise `ValueError` where it is none, too short or too long."""
+        """Return the list of inputs; raise `ValueError` if they are not a list, or if it is too short or too long."""
         if isinstance(inputs, (list, tuple)) and least <= len(inputs) <= (most or len(inputs)):
             return list(inputs)
         count = f"{least}" if most else f"at least {least}"
@@ -69,11 +69,11 @@ class Merge(Layer):
         return mask
 
     def compute_mask(self, inputs: Sequence[Array], mask: Sequence[Array | None] | None = None) -> Array | None:
-        """Return where any input is valid; None where one of them has no mask.
+        """Return a mask that is True where any input is valid; None if an input has no mask.
 
         Args:
-            inputs: what the layer was called with.
-            mask: the masks of the inputs, in a list; None where an input has none.
+            inputs: the inputs of the call.
+            mask: a list of the inputs' masks, with None for an input without a mask.
         """
         masks = list(mask or [None])
         return None if any(mask is None for mask in masks) else reduce(ops.logical_or, masks)
@@ -103,7 +103,7 @@ class Subtract(Merge):
 
 @LAYERS.register()
 class Multiply(Merge):
-    """The product of a list of arrays; masked factors count as 1, and where all are masked the product is 0."""
+    """The product of a list of arrays; masked factors count as 1, and the product is 0 if all are masked."""
 
     sample_by_sample = True
 
@@ -141,7 +141,7 @@ class _Extreme(Merge):
 
 @LAYERS.register()
 class Maximum(_Extreme):
-    """The elementwise maximum of a list of arrays, masked elements left out."""
+    """The elementwise maximum of a list of arrays, without masked elements."""
 
     sample_by_sample = True
 
@@ -152,7 +152,7 @@ class Maximum(_Extreme):
 
 @LAYERS.register()
 class Minimum(_Extreme):
-    """The elementwise minimum of a list of arrays, masked elements left out."""
+    """The elementwise minimum of a list of arrays, without masked elements."""
 
     sample_by_sample = True
 
@@ -163,11 +163,11 @@ class Minimum(_Extreme):
 
 @LAYERS.register()
 class Concatenate(Merge):
-    """A list of arrays joined along an axis.
+    """Joins a list of arrays along an axis.
 
     Args:
-        axis: which; the batch axis counts.
-        **kwargs: as for `Layer`.
+        axis: the axis to join along; the batch axis counts.
+        **kwargs: further arguments of `Layer`.
     """
 
     sample_by_sample = True
@@ -180,7 +180,7 @@ class Concatenate(Merge):
         """Return the joined arrays.
 
         Raises:
-            ValueError: no list, or shapes that differ elsewhere.
+            ValueError: the inputs are not a list, or their shapes differ along other axes.
         """
         arrays = self._checked(inputs)
         shapes = [ops.shape(x) for x in arrays]
@@ -192,7 +192,7 @@ class Concatenate(Merge):
         return ops.concatenate(arrays, axis=self.axis)
 
     def compute_mask(self, inputs: Sequence[Array], mask: Sequence[Array | None] | None = None) -> Array | None:
-        """Return the masks joined in the same way, inputs without one being valid; None where none has one."""
+        """Return the joined masks; an input without a mask counts as valid. None if no input has a mask."""
         masks = list(mask or [None])
         if all(mask is None for mask in masks):
             return None
@@ -208,15 +208,15 @@ class Concatenate(Merge):
 
 @LAYERS.register()
 class Dot(Merge):
-    """Products of two arrays, summed along an axis of each, sample by sample.
+    """Multiplies two arrays sample by sample and sums over one axis of each.
 
     Args:
-        axes: which: one for both, or one for each; not the batch axis.
-        normalize: scale the vectors to length 1 first, for cosines.
-        **kwargs: as for `Layer`.
+        axes: one axis for both arrays, or a pair with one for each; not the batch axis.
+        normalize: whether to scale the vectors to length 1 first, which gives cosines.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
-        ValueError: `axes` is something else.
+        ValueError: `axes` has another form.
     """
 
     sample_by_sample = True
@@ -231,10 +231,10 @@ class Dot(Merge):
         self.normalize = normalize
 
     def call(self, inputs: Sequence[Array]) -> Array:
-        """Return the batch-wise tensor product, summed along `axes`: the other axes of both; `(batch, 1)` without.
+        """Return the sample-wise product, summed along `axes`, with the other axes of both inputs; else `(batch, 1)`.
 
         Raises:
-            ValueError: no list of two, or axes of different sizes.
+            ValueError: the inputs are not a list of two, or the axes differ in size.
         """
         x, y = self._checked(inputs, 2, 2)
         shapes = ops.shape(x), ops.shape(y)

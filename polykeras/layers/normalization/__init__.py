@@ -1,4 +1,4 @@
-"""Normalization."""
+"""Normalization layers."""
 
 from polykeras.layers.normalization.batch_normalization import BatchNormalization
 from polykeras.layers.normalization.group_normalization import GroupNormalization

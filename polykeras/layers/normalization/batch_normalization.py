@@ -15,34 +15,34 @@ from polykeras.variables import Variable
 
 @LAYERS.register()
 class BatchNormalization(Scaled):
-    """Subtracts the mean of the batch and divides by its standard deviation; running ones when not training.
+    """Normalizes by the mean and variance of the batch, or by running averages of them when not training.
 
     Sources: Ioffe and Szegedy, 2015, https://arxiv.org/abs/1502.03167; for `renorm` Ioffe, 2017,
-    https://arxiv.org/abs/1702.03275. Frozen (`trainable=False`), it uses the running statistics in training too.
+    https://arxiv.org/abs/1702.03275. A frozen layer (`trainable=False`) uses the running averages in training too.
 
     Args:
-        axis: of the channels.
-        momentum: share of the old value in an update of the running statistics.
-        epsilon: added to the variance.
-        center: add a learned offset `beta`.
-        scale: multiply by a learned `gamma`.
-        beta_initializer: of the offset `(channels,)`.
-        gamma_initializer: of the scale `(channels,)`.
-        moving_mean_initializer: of the running mean.
-        moving_variance_initializer: of the running variance.
+        axis: the axis of the channels.
+        momentum: the share of the old value in an update of the running averages.
+        epsilon: a small number added to the variance.
+        center: whether to add a learned offset `beta`.
+        scale: whether to multiply by a learned factor `gamma`.
+        beta_initializer: initializer of the offset `(channels,)`.
+        gamma_initializer: initializer of the scale `(channels,)`.
+        moving_mean_initializer: initializer of the running mean.
+        moving_variance_initializer: initializer of the running variance.
         beta_regularizer: penalty on the offset.
         gamma_regularizer: penalty on the scale.
-        beta_constraint: applied to the offset after each update.
-        gamma_constraint: applied to the scale after each update.
-        renorm: correct each batch towards running statistics in training too, for small batches.
-        renorm_clipping: bounds of that correction: a dict of `"rmin"`, `"rmax"` (of the factor) and `"dmax"` (of the
-            offset), each of which may be missing.
-        renorm_momentum: as `momentum`, for the statistics of the correction.
+        beta_constraint: constraint applied to the offset after each update.
+        gamma_constraint: constraint applied to the scale after each update.
+        renorm: whether to correct each batch towards the running averages in training too, which helps small batches.
+        renorm_clipping: bounds of that correction: a dict with any of `"rmin"` and `"rmax"` (for the factor) and
+            `"dmax"` (for the offset).
+        renorm_momentum: the `momentum` for the statistics of the correction.
         synchronized: accepted for Keras code; a process has one replica.
-        **kwargs: as for `Layer`.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
-        ValueError: unknown or contradicting bounds; the size of the axis is not known.
+        ValueError: the bounds are unknown or contradict each other; the size of the axis is not known.
     """
 
     sample_by_sample = "not in training"
@@ -91,7 +91,7 @@ class BatchNormalization(Scaled):
         self.synchronized = synchronized
 
     def build(self, input_shape: Shape) -> None:
-        """Make scale, offset and running statistics."""
+        """Make the scale, the offset and the running averages."""
         super().build(input_shape)
         size = input_shape[self.axis]
 
@@ -112,15 +112,16 @@ class BatchNormalization(Scaled):
         """Return the normalized inputs.
 
         Args:
-            inputs: an array.
-            training: use the batch's statistics, and update the running ones.
-            mask: bool, of the shape of the inputs without the last axis; masked places do not count in the statistics.
+            inputs: floats of any shape.
+            training: whether to use the batch's statistics, and update the running averages.
+            mask: bool, with the shape of the inputs without the last axis; masked places do not count in the
+            statistics.
 
         Raises:
-            ValueError: a mask of another rank.
+            ValueError: the mask has another rank.
         """
         dtype = ops.dtype(inputs)
-        x = ops.cast(inputs, "float32") if dtype in ("float16", "bfloat16") else inputs  # 16 bits: no variance
+        x = ops.cast(inputs, "float32") if dtype in ("float16", "bfloat16") else inputs  # for the variance
         y = self._train(x, mask) if training and self.trainable else self._infer(x)
         return y if ops.dtype(y) == dtype else ops.cast(y, dtype)
 
@@ -144,7 +145,7 @@ class BatchNormalization(Scaled):
         return ops.batch_normalization(x, mean, variance, self.axis, beta, gamma, self.epsilon)
 
     def _statistics(self, x: Array, mask: Array | None) -> tuple[Array, Array]:
-        """Return the mean and the variance of a batch, of the places that count."""
+        """Return the mean and the variance of a batch, without masked places."""
         shape = ops.shape(x)
         axes = tuple(i for i in range(len(shape)) if i != self.axis % len(shape))
         if mask is None:
@@ -159,13 +160,13 @@ class BatchNormalization(Scaled):
         have, want = ops.shape(mask), ops.shape(x)
         if len(have) != len(want) - 1:
             raise ValueError(
-                f"Layer {self.name!r} (BatchNormalization) takes a mask with one axis less than its inputs; received "
+                f"Layer {self.name!r} (BatchNormalization) expects a mask with one axis less than its inputs; received "
                 f"the shapes {have} and {want}."
             )
         return ops.broadcast_to(ops.expand_dims(ops.cast(mask, "bool"), -1), want)
 
     def _update(self, mean: Array, variance: Array) -> None:
-        """Move the running statistics towards those of the batch."""
+        """Move the running averages towards the statistics of the batch."""
         mean, variance = ops.stop_gradient(mean), ops.stop_gradient(variance)
         if not self.renorm:
             _move(self.moving_mean, mean, self.momentum)
@@ -179,9 +180,9 @@ class BatchNormalization(Scaled):
         self.moving_variance.assign(ops.relu(ops.square(self.moving_stddev) - self.epsilon))
 
     def _correction(self, mean: Array, variance: Array) -> tuple[Array, Array]:
-        """Return factor and offset that make of the batch's normalization that of the running statistics."""
+        """Return the factor and offset that turn normalization by the batch into one by the running averages."""
         bounds = self.renorm_clipping or {}
-        floor = self.epsilon**0.5  # keeps from dividing by 0 early in training
+        floor = self.epsilon**0.5  # avoids a division by 0 early in training
         spread = ops.maximum(ops.cast(self.renorm_stddev, ops.dtype(mean)), floor)
         r = ops.sqrt(variance + self.epsilon) / spread
         d = (mean - ops.cast(self.renorm_mean, ops.dtype(mean))) / spread
@@ -213,7 +214,6 @@ def _checked_clipping(clipping: Mapping[str, float] | None) -> dict[str, float]:
     crossed = low is not None and high is not None and high < low
     if unknown or crossed or (shift is not None and shift < 0):
         raise ValueError(
-            "BatchNormalization: `renorm_clipping` may hold rmin <= rmax and a dmax that is not negative; received "
-            f"{clipping!r}."
+            f"BatchNormalization: expected `renorm_clipping` with rmin <= rmax and dmax >= 0; received {clipping!r}."
         )
     return bounds

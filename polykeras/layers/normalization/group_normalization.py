@@ -13,24 +13,24 @@ from polykeras.layers.normalization.layer_normalization import Scaled, along
 
 @LAYERS.register()
 class GroupNormalization(Scaled):
-    """Brings groups of channels of each sample to mean 0 and variance 1 (Wu and He, 2018, https://arxiv.org/abs/1803.08494).
+    """Normalizes groups of channels in each sample (Wu and He, 2018, https://arxiv.org/abs/1803.08494).
 
     Args:
-        groups: how many groups the channels are divided into; -1 makes each channel a group (instance normalization).
-        axis: of the channels.
-        epsilon: added to the variance.
-        center: add a learned offset `beta`.
-        scale: multiply by a learned `gamma`.
-        beta_initializer: of the offset `(channels,)`.
-        gamma_initializer: of the scale `(channels,)`.
+        groups: the number of groups of channels; -1 makes each channel a group (instance normalization).
+        axis: the axis of the channels.
+        epsilon: a small number added to the variance.
+        center: whether to add a learned offset `beta`.
+        scale: whether to multiply by a learned factor `gamma`.
+        beta_initializer: initializer of the offset `(channels,)`.
+        gamma_initializer: initializer of the scale `(channels,)`.
         beta_regularizer: penalty on the offset.
         gamma_regularizer: penalty on the scale.
-        beta_constraint: applied to the offset after each update.
-        gamma_constraint: applied to the scale after each update.
-        **kwargs: as for `Layer`.
+        beta_constraint: constraint applied to the offset after each update.
+        gamma_constraint: constraint applied to the scale after each update.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
-        ValueError: `groups` is neither positive nor -1, or the channels cannot be divided into as many groups.
+        ValueError: `groups` is neither positive nor -1, or does not divide the number of channels.
 
     Example:
         >>> from polykeras import layers
@@ -75,7 +75,7 @@ class GroupNormalization(Scaled):
         self.autocast = False
 
     def build(self, input_shape: Shape) -> None:
-        """Make scale and offset."""
+        """Make the scale and the offset."""
         super().build(input_shape)
         channels = input_shape[self.axis]
         if self.groups == -1:
@@ -83,7 +83,7 @@ class GroupNormalization(Scaled):
         if channels % self.groups:
             raise ValueError(
                 f"{self._title()} cannot divide the {channels} channels of axis {self.axis} into {self.groups} groups "
-                f"of one size; received the shape {tuple(input_shape)}."
+                f"of equal size; received the shape {tuple(input_shape)}."
             )
 
     def call(self, inputs: Array) -> Array:

@@ -1,4 +1,4 @@
-"""Layer normalization, and what it shares with batch and group normalization."""
+"""Layer normalization, and code shared with batch and group normalization."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from polykeras.layers.base.weights import keep_options, known_sizes, make_weight
 
 
 class Scaled(Layer):
-    """A normalization with a learned scale and offset, in the dtype of variables even where the rest is narrower."""
+    """Base of normalizations with a learned scale and offset, which keep the variable dtype under mixed precision."""
 
     rms_scaling = False
 
@@ -42,8 +42,8 @@ class Scaled(Layer):
         self.supports_masking = True
 
     def build(self, input_shape: InputShape) -> None:
-        """Make scale and offset."""
-        if not isinstance(self.axis, int):  # in the order of the weights' axes, which Keras takes from the numbers
+        """Make the scale and the offset."""
+        if not isinstance(self.axis, int):  # sorted, because Keras orders the weights' axes by number
             self.axis = sorted(a % len(input_shape) for a in self.axis)
         axes = [self.axis] if isinstance(self.axis, int) else self.axis
         shape = known_sizes(self, input_shape, axes)
@@ -55,25 +55,25 @@ class Scaled(Layer):
 
 @LAYERS.register()
 class LayerNormalization(Scaled):
-    """Brings each sample to mean 0 and variance 1 along `axis` (Ba et al., 2016, https://arxiv.org/abs/1607.06450).
+    """Normalizes each sample along `axis` (Ba et al., 2016, https://arxiv.org/abs/1607.06450).
 
     Args:
-        axis: one or several, normalized together.
-        epsilon: added to the variance.
-        center: add a learned offset `beta`.
-        scale: multiply by a learned `gamma`.
-        beta_initializer: of the offset, of the sizes of `axis`.
-        gamma_initializer: of the scale, of the sizes of `axis`.
+        axis: one axis, or several that are normalized together.
+        epsilon: a small number added to the variance.
+        center: whether to add a learned offset `beta`.
+        scale: whether to multiply by a learned factor `gamma`.
+        beta_initializer: initializer of the offset, which has the sizes of `axis`.
+        gamma_initializer: initializer of the scale, which has the sizes of `axis`.
         beta_regularizer: penalty on the offset.
         gamma_regularizer: penalty on the scale.
-        beta_constraint: applied to the offset after each update.
-        gamma_constraint: applied to the scale after each update.
-        rms_scaling: divide by the standard deviation, do not subtract the mean, and learn a scale alone. Out of date:
+        beta_constraint: constraint applied to the offset after each update.
+        gamma_constraint: constraint applied to the scale after each update.
+        rms_scaling: divide by the standard deviation without subtracting the mean, and learn only a scale. Deprecated:
             `RMSNormalization` divides by the root of the mean square.
-        **kwargs: as for `Layer`.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
-        ValueError: the inputs lack one of the axes, or its size is not known.
+        ValueError: the inputs lack an axis, or its size is not known.
     """
 
     sample_by_sample = True
@@ -129,7 +129,7 @@ class LayerNormalization(Scaled):
 
 
 def along(weight: Any, x: Array, axis: int | Sequence[int]) -> Array:
-    """Return a weight of the sizes of some axes of `x` such that it broadcasts to `x`.
+    """Reshape a weight, which has the sizes of some axes of `x`, so that it broadcasts to `x`.
 
     Args:
         weight: the weight.

@@ -1,4 +1,4 @@
-"""Normalizations by a size alone: nothing is subtracted."""
+"""Normalizations that divide by a norm and subtract nothing."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ class RMSNormalization(Layer):
     """`x / sqrt(mean(x ** 2) + epsilon) * scale` (Zhang and Sennrich, 2019, https://arxiv.org/abs/1910.07467).
 
     Args:
-        axis: one or several, over which the mean is taken together.
-        epsilon: added to the mean of the squares.
-        **kwargs: as for `Layer`.
+        axis: one axis, or several over which the mean is taken together.
+        epsilon: a small number added to the mean of the squares.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
-        ValueError: the inputs lack one of the axes, or its size is not known.
+        ValueError: the inputs lack an axis, or its size is not known.
 
     Example:
         >>> from polykeras import layers
@@ -55,11 +55,11 @@ class RMSNormalization(Layer):
 
 @LAYERS.register()
 class UnitNormalization(Layer):
-    """Divides by the Euclidean norm along `axis`.
+    """Divides the inputs by their Euclidean norm along `axis`.
 
     Args:
-        axis: one or several, along which the norm is taken together.
-        **kwargs: as for `Layer`.
+        axis: one axis, or several along which the norm is taken together.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
         TypeError: `axis` is neither an int nor a list of ints.

@@ -1,4 +1,4 @@
-"""Pooling over windows and whole axes."""
+"""Pooling layers, over windows and over whole axes."""
 
 from polykeras.layers.pooling.adaptive import (
     AdaptiveAveragePooling1D,

@@ -1,4 +1,4 @@
-"""Pooling over a given number of windows, whatever the size of the inputs."""
+"""Pooling over a fixed number of windows, for inputs of any size."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ class AdaptiveAveragePooling1D(_AdaptiveAveragePool):
         output_size: the number of windows.
         data_format: `"channels_last"` for `(batch, time, channels)`, or `"channels_first"` for
             `(batch, channels, time)`.
-        **kwargs: as for `Layer`.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
-        ValueError: `output_size` holds something else than positive ints.
+        ValueError: `output_size` is not a positive int, or a tuple of them.
     """
 
     sample_by_sample = True
@@ -64,10 +64,10 @@ class AdaptiveAveragePooling2D(_AdaptiveAveragePool):
         output_size: the number of windows along each axis, or one number for both.
         data_format: `"channels_last"` for `(batch, height, width, channels)`, or `"channels_first"` for
             `(batch, channels, height, width)`.
-        **kwargs: as for `Layer`.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
-        ValueError: `output_size` holds something else than positive ints.
+        ValueError: `output_size` is not a positive int, or a tuple of them.
     """
 
     sample_by_sample = True
@@ -85,10 +85,10 @@ class AdaptiveAveragePooling3D(_AdaptiveAveragePool):
         output_size: the number of windows along each axis, or one number for all.
         data_format: `"channels_last"` for `(batch, *space, channels)`, or `"channels_first"` for
             `(batch, channels, *space)`.
-        **kwargs: as for `Layer`.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
-        ValueError: `output_size` holds something else than positive ints.
+        ValueError: `output_size` is not a positive int, or a tuple of them.
     """
 
     sample_by_sample = True
@@ -106,10 +106,10 @@ class AdaptiveMaxPooling1D(_AdaptiveMaxPool):
         output_size: the number of windows.
         data_format: `"channels_last"` for `(batch, time, channels)`, or `"channels_first"` for
             `(batch, channels, time)`.
-        **kwargs: as for `Layer`.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
-        ValueError: `output_size` holds something else than positive ints.
+        ValueError: `output_size` is not a positive int, or a tuple of them.
     """
 
     sample_by_sample = True
@@ -127,10 +127,10 @@ class AdaptiveMaxPooling2D(_AdaptiveMaxPool):
         output_size: the number of windows along each axis, or one number for both.
         data_format: `"channels_last"` for `(batch, height, width, channels)`, or `"channels_first"` for
             `(batch, channels, height, width)`.
-        **kwargs: as for `Layer`.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
-        ValueError: `output_size` holds something else than positive ints.
+        ValueError: `output_size` is not a positive int, or a tuple of them.
     """
 
     sample_by_sample = True
@@ -148,10 +148,10 @@ class AdaptiveMaxPooling3D(_AdaptiveMaxPool):
         output_size: the number of windows along each axis, or one number for all.
         data_format: `"channels_last"` for `(batch, *space, channels)`, or `"channels_first"` for
             `(batch, channels, *space)`.
-        **kwargs: as for `Layer`.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
-        ValueError: `output_size` holds something else than positive ints.
+        ValueError: `output_size` is not a positive int, or a tuple of them.
     """
 
     sample_by_sample = True

@@ -1,4 +1,4 @@
-"""Pooling over windows, and over all places."""
+"""Pooling over windows, and over whole axes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from polykeras.layers.convolution.base import Spatial, standardize_padding
 
 
 class _Pool(Spatial):
-    """Pooling of windows.
+    """Base of pooling over windows.
 
     Attributes:
         pool_mode: `"max"` or `"average"`.
@@ -50,24 +50,24 @@ class _AveragePool(_Pool):
     pool_mode = "average"
 
     def call(self, inputs: Array) -> Array:
-        """Return the mean of each window, padding left out."""
+        """Return the mean of each window, without its padding."""
         return ops.average_pool(inputs, self.pool_size, self.strides, self.padding, self.data_format)
 
 
 @LAYERS.register("MaxPool1D")
 class MaxPooling1D(_MaxPool):
-    """The maximum of windows along time, `(batch, time, channels)` to `(batch, time', channels)`.
+    """The maximum over windows along time: `(batch, time, channels)` to `(batch, time', channels)`.
 
     Args:
-        pool_size: width of the window.
-        strides: distance of neighbouring windows; the window's width by default.
+        pool_size: the width of the window.
+        strides: the distance between neighbouring windows; the window's width by default.
         padding: `"valid"`, or `"same"` (as many outputs as inputs / strides).
         data_format: `"channels_last"`, or `"channels_first"` for `(batch, channels, time)`.
-        name: of the layer.
-        **kwargs: as for `Layer`.
+        name: the name of the layer.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
-        ValueError: an argument out of range.
+        ValueError: an argument is out of range.
     """
 
     sample_by_sample = True
@@ -75,18 +75,18 @@ class MaxPooling1D(_MaxPool):
 
 @LAYERS.register("MaxPool2D")
 class MaxPooling2D(_MaxPool):
-    """The maximum of windows of images, `(batch, height, width, channels)` to `(batch, height', width', channels)`.
+    """The maximum over windows of images: `(batch, height, width, channels)` to `(batch, height', width', channels)`.
 
     Args:
         pool_size: height and width of the window, or one number for both.
-        strides: distances of neighbouring windows; the window's size by default.
+        strides: the distances between neighbouring windows; the window's size by default.
         padding: `"valid"`, or `"same"` (as many outputs as inputs / strides).
         data_format: `"channels_last"`, or `"channels_first"` for `(batch, channels, height, width)`.
-        name: of the layer.
-        **kwargs: as for `Layer`.
+        name: the name of the layer.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
-        ValueError: an argument out of range.
+        ValueError: an argument is out of range.
     """
 
     sample_by_sample = True
@@ -95,9 +95,9 @@ class MaxPooling2D(_MaxPool):
 
 @LAYERS.register("MaxPool3D")
 class MaxPooling3D(_MaxPool):
-    """The maximum of windows of volumes `(batch, *space, channels)`, space of three axes.
+    """The maximum over windows of volumes `(batch, *space, channels)` with three spatial axes.
 
-    Arguments as for `MaxPooling2D`, with three numbers where that has two.
+    The arguments are those of `MaxPooling2D`, with three numbers instead of two.
     """
 
     sample_by_sample = True
@@ -106,14 +106,14 @@ class MaxPooling3D(_MaxPool):
 
 @LAYERS.register("AvgPool1D")
 class AveragePooling1D(_AveragePool):
-    """The mean of windows along time, padding left out; arguments as for `MaxPooling1D`."""
+    """The mean over windows along time, without their padding; arguments as for `MaxPooling1D`."""
 
     sample_by_sample = True
 
 
 @LAYERS.register("AvgPool2D")
 class AveragePooling2D(_AveragePool):
-    """The mean of windows of images, padding left out; arguments as for `MaxPooling2D`."""
+    """The mean over windows of images, without their padding; arguments as for `MaxPooling2D`."""
 
     sample_by_sample = True
     rank = 2
@@ -121,14 +121,14 @@ class AveragePooling2D(_AveragePool):
 
 @LAYERS.register("AvgPool3D")
 class AveragePooling3D(_AveragePool):
-    """The mean of windows of volumes, padding left out; arguments as for `MaxPooling3D`."""
+    """The mean over windows of volumes, without their padding; arguments as for `MaxPooling3D`."""
 
     sample_by_sample = True
     rank = 3
 
 
 class _GlobalPool(Spatial):
-    """Pooling over all places."""
+    """Base of pooling over all places."""
 
     _built_at_init = True
 
@@ -149,8 +149,8 @@ class GlobalMaxPooling1D(_GlobalMaxPool):
 
     Args:
         data_format: `"channels_last"`, or `"channels_first"` for `(batch, channels, time)`.
-        keepdims: keep the reduced axis with size 1.
-        **kwargs: as for `Layer`.
+        keepdims: whether to keep the reduced axis, with size 1.
+        **kwargs: further arguments of `Layer`.
     """
 
     sample_by_sample = True
@@ -160,7 +160,7 @@ class GlobalMaxPooling1D(_GlobalMaxPool):
 class GlobalMaxPooling2D(_GlobalMaxPool):
     """The maximum over an image: `(batch, height, width, channels)` to `(batch, channels)`.
 
-    Arguments as for `GlobalMaxPooling1D`.
+    The arguments are those of `GlobalMaxPooling1D`.
     """
 
     sample_by_sample = True
@@ -171,7 +171,7 @@ class GlobalMaxPooling2D(_GlobalMaxPool):
 class GlobalMaxPooling3D(_GlobalMaxPool):
     """The maximum over a volume: `(batch, *space, channels)` to `(batch, channels)`.
 
-    Arguments as for `GlobalMaxPooling1D`.
+    The arguments are those of `GlobalMaxPooling1D`.
     """
 
     sample_by_sample = True
@@ -186,9 +186,9 @@ class _GlobalAveragePool(_GlobalPool):
 
 @LAYERS.register("GlobalAvgPool1D")
 class GlobalAveragePooling1D(_GlobalPool):
-    """The mean over time, masked times left out: `(batch, time, channels)` to `(batch, channels)`.
+    """The mean over time, without masked steps: `(batch, time, channels)` to `(batch, channels)`.
 
-    Arguments as for `GlobalMaxPooling1D`.
+    The arguments are those of `GlobalMaxPooling1D`.
     """
 
     sample_by_sample = True
@@ -198,7 +198,7 @@ class GlobalAveragePooling1D(_GlobalPool):
         self.supports_masking = True
 
     def call(self, inputs: Array, mask: Array | None = None) -> Array:
-        """Return the mean of each channel; 0 where a mask leaves nothing.
+        """Return the mean of each channel, or 0 if all steps are masked.
 
         Args:
             inputs: `(batch, time, channels)`, or channels first.
@@ -213,7 +213,7 @@ class GlobalAveragePooling1D(_GlobalPool):
         return ops.divide(total, ops.maximum(count, 1))
 
     def compute_mask(self, inputs: Array, mask: Array | None = None) -> Array | None:
-        """Return None: no time is left.
+        """Return None, because the time axis is gone.
 
         Args:
             inputs: not used.
@@ -226,7 +226,7 @@ class GlobalAveragePooling1D(_GlobalPool):
 class GlobalAveragePooling2D(_GlobalAveragePool):
     """The mean over an image: `(batch, height, width, channels)` to `(batch, channels)`.
 
-    Arguments as for `GlobalMaxPooling1D`.
+    The arguments are those of `GlobalMaxPooling1D`.
     """
 
     sample_by_sample = True
@@ -237,7 +237,7 @@ class GlobalAveragePooling2D(_GlobalAveragePool):
 class GlobalAveragePooling3D(_GlobalAveragePool):
     """The mean over a volume: `(batch, *space, channels)` to `(batch, channels)`.
 
-    Arguments as for `GlobalMaxPooling1D`.
+    The arguments are those of `GlobalMaxPooling1D`.
     """
 
     sample_by_sample = True

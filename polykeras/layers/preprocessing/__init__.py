@@ -1,4 +1,4 @@
-"""Layers that prepare data."""
+"""Preprocessing layers."""
 
 from polykeras.layers.preprocessing.discretization import Discretization
 from polykeras.layers.preprocessing.encoding import CategoryEncoding

@@ -1,4 +1,4 @@
-"""Numbers to the bins in which they lie."""
+"""A layer that maps numbers to bins."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from polykeras.layers.preprocessing.host import DataLayer, batches
 
 @LAYERS.register()
 class Discretization(DataLayer):
-    """Puts numbers into bins: bin `i` begins at boundary `i - 1` and ends before boundary `i`.
+    """Maps numbers to bins: bin `i` begins at boundary `i - 1` and ends before boundary `i`.
 
     Args:
-        bin_boundaries: the boundaries, in ascending order. Otherwise `num_bins`, and call `adapt`.
-        num_bins: how many bins `adapt` makes, such that each holds as many of the data.
-        epsilon: how exactly; smaller is more exact, and takes more memory.
-        output_mode: `"int"`: the number of the bin. `"one_hot"`: a row of zeros with a one, for each number.
-            `"multi_hot"`: one such row a sample, with a one for each bin in which a number of the last axis lies.
-            `"count"`: how many do.
-        sparse: kept for Keras code, must be false.
-        dtype: of the output, but for `"int"`, which gives int32.
-        name: of the layer.
+        bin_boundaries: the boundaries, in ascending order. If they are unknown, pass `num_bins` and call `adapt`.
+        num_bins: the number of bins that `adapt` makes, with about the same number of values in each.
+        epsilon: the error that `adapt` may make; a smaller one takes more memory.
+        output_mode: `"int"` returns the number of the bin. `"one_hot"` returns a one-hot row for each number.
+            `"multi_hot"` returns a row for each sample, with a one for each bin that contains a number of the last
+            axis. `"count"` returns how many numbers each bin contains.
+        sparse: kept for Keras code; must be False.
+        dtype: the dtype of the output, except in the mode `"int"`, which returns int32.
+        name: the name of the layer.
 
     Raises:
-        ValueError: an argument is none of these, or both or none of `bin_boundaries` and `num_bins` were given.
+        ValueError: an argument is invalid, or both or neither of `bin_boundaries` and `num_bins` are given.
 
     Example:
         >>> from polykeras import layers
@@ -61,7 +61,7 @@ class Discretization(DataLayer):
             raise ValueError(f"Discretization: `num_bins` must be 0 or greater; received {num_bins}.")
         if (num_bins is None) == (bin_boundaries is None):
             raise ValueError(
-                "Discretization needs `bin_boundaries` or `num_bins`, one of them; received "
+                "Discretization needs either `bin_boundaries` or `num_bins`; received "
                 f"bin_boundaries={bin_boundaries}, num_bins={num_bins}."
             )
         self.bin_boundaries = None if bin_boundaries is None else np.asarray(bin_boundaries).tolist()
@@ -70,25 +70,25 @@ class Discretization(DataLayer):
         self.reset_state()
 
     def adapt(self, data: Any, steps: int | None = None) -> None:
-        """Take the boundaries from data.
+        """Compute the boundaries from data.
 
         Args:
-            data: an array, a nested list of numbers, or an iterable of batches of them, or of tuples that begin with
-                one, such as a `tf.data.Dataset`, a `DataLoader`, a `PyDataset` or a generator.
-            steps: the batches to take of an iterable; None for all.
+            data: an array, a nested list of numbers, or an iterable of batches of these or of tuples that begin with
+                one: a `tf.data.Dataset`, a `DataLoader`, a `PyDataset`, a generator.
+            steps: the number of batches to take from an iterable; None for all.
 
         Raises:
-            ValueError: the boundaries were given.
+            ValueError: the layer was given its boundaries.
         """
         if self.num_bins is None:
-            raise ValueError("Discretization was given `bin_boundaries`: there is nothing to adapt.")
+            raise ValueError("Discretization has `bin_boundaries` already, so there is nothing to adapt.")
         self.reset_state()
         for batch in batches(data, steps):
             self.update_state(batch)
         self.finalize_state()
 
     def update_state(self, data: Any) -> None:
-        """Add one batch to the summary; `finalize_state` makes boundaries of it."""
+        """Add one batch to the summary, from which `finalize_state` makes boundaries."""
         values = np.sort(np.asarray(data, "float32"), None)
         step = max(values.size / (1.0 / self.epsilon), 1)
         taken = values[int(step - 1) :: int(step)]
@@ -97,16 +97,16 @@ class Discretization(DataLayer):
         self.summary = _compressed(merged[:, np.argsort(merged[0])], self.epsilon)
 
     def finalize_state(self) -> None:
-        """Make the boundaries of what was summed up."""
+        """Make the boundaries from the summary."""
         if self.num_bins is not None:
             self.bin_boundaries = _compressed(self.summary, 1.0 / self.num_bins)[0, :-1].tolist()
 
     def reset_state(self) -> None:
-        """Forget the data."""
+        """Drop the summary."""
         self.summary = np.zeros((2, 0), "float32")
 
     def call(self, inputs: ArrayLike) -> Array:
-        """Return the bins of the inputs, in the form of `output_mode`.
+        """Return the bins of the inputs, as `output_mode` says.
 
         Raises:
             ValueError: there are no boundaries yet.
@@ -124,7 +124,7 @@ class Discretization(DataLayer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
-        """Return a layer made from what `get_config` gave, which has both boundaries and their number after `adapt`."""
+        """Return the layer of a config, which after `adapt` contains both the boundaries and their number."""
         boundaries = config.get("bin_boundaries")
         if boundaries is None or config.get("num_bins") is None:
             return super().from_config(config)
@@ -133,13 +133,13 @@ class Discretization(DataLayer):
         return layer
 
     def load_own_variables(self, store: Mapping[str, Any]) -> None:
-        """Read the summary that legacy files hold."""
+        """Read the summary, which legacy files contain."""
         if len(store) == 1:
             self.summary = np.asarray(store["0"])
 
 
 def _compressed(summary: np.ndarray, epsilon: float) -> np.ndarray:
-    """Return a summary, values in ascending order and their weights, of about `1 / epsilon` values."""
+    """Return a summary (values in ascending order, and their weights) with about `1 / epsilon` values."""
     if summary.shape[1] * epsilon < 1:
         return summary
     shares = epsilon + np.arange(0.0, 1.0, epsilon)

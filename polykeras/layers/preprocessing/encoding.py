@@ -1,4 +1,4 @@
-"""Indices as one-hot rows, as the categories that a row holds, or as how often it holds them."""
+"""Encoding of indices as one-hot, multi-hot or count rows."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ MODES = ("int", "one_hot", "multi_hot", "count")
 
 
 def output_mode(mode: str, allowed: tuple[str, ...], owner: str) -> str:
-    """Return the name of an output mode; legacy names are known too.
+    """Return the name of an output mode, also for its legacy names.
 
     Raises:
-        ValueError: it is none of those allowed.
+        ValueError: the mode is not allowed.
     """
     mode = {"binary": "multi_hot", "tf-idf": "tf_idf"}.get(mode, mode)
     return one_of(mode, allowed, f"{owner}: `output_mode`")
 
 
 def refuse_sparse(sparse: bool, owner: str) -> bool:
-    """Return False.
+    """Return False, and raise if sparse outputs are requested.
 
     Raises:
         ValueError: `sparse` is true.
@@ -38,7 +38,7 @@ def refuse_sparse(sparse: bool, owner: str) -> bool:
 
 
 def encoded_shape(shape: tuple[int | None, ...], mode: str, depth: int) -> tuple[int | None, ...]:
-    """Return the shape of encoded indices of a shape."""
+    """Return the shape of the encoding of indices with the given shape."""
     if mode == "int":
         return shape
     shape = shape or (1,)
@@ -48,21 +48,21 @@ def encoded_shape(shape: tuple[int | None, ...], mode: str, depth: int) -> tuple
 
 
 def encode_tokens(tokens: Tokens, indices: np.ndarray, mode: str, depth: int, dtype: str) -> np.ndarray:
-    """Return the encoding of indices on the host, where rows may differ in length and be many.
+    """Encode indices on the host. Rows may differ in length.
 
     Args:
-        tokens: where the indices are.
-        indices: of all values, int64; those outside of 0 to `depth` are left out.
+        tokens: the rows that the indices belong to.
+        indices: the indices of all values, int64; indices outside of 0 to `depth - 1` are ignored.
         mode: one of `MODES`.
-        depth: how many categories there are.
-        dtype: of the result.
+        depth: the number of categories.
+        dtype: the dtype of the result.
     """
     if mode == "int":
         return tokens.with_values(indices)
     inside = (indices >= 0) & (indices < depth)
     if mode == "one_hot":
         if None in tokens.shape:
-            raise ValueError("one_hot needs rows of equal length: pad them first, or take multi_hot or count.")
+            raise ValueError("one_hot needs rows of equal length: pad them first, or use multi_hot or count.")
         places = np.arange(len(indices))
         rows = len(indices)
     else:
@@ -78,14 +78,14 @@ def encode_tokens(tokens: Tokens, indices: np.ndarray, mode: str, depth: int, dt
 
 
 def encode(indices: Any, mode: str, depth: int, dtype: str, weights: Any = None) -> Any:
-    """Return the encoding of an array of indices, by ops.
+    """Encode an array of indices with ops.
 
     Args:
-        indices: integers; those outside of 0 to `depth` are left out.
+        indices: integers; those outside of 0 to `depth - 1` are ignored.
         mode: one of `MODES`.
-        depth: how many categories there are.
-        dtype: of the result.
-        weights: what each index counts in place of 1, of their shape.
+        depth: the number of categories.
+        dtype: the dtype of the result.
+        weights: how much each index counts, in the shape of the indices; 1 by default.
     """
     if mode == "int":
         return ops.cast(indices, dtype)
@@ -106,17 +106,17 @@ def encode(indices: Any, mode: str, depth: int, dtype: str, weights: Any = None)
 
 @LAYERS.register()
 class CategoryEncoding(DataLayer):
-    """Encodes integers from 0 to `num_tokens` in another way.
+    """Encodes integers as one-hot, multi-hot or count rows.
 
     Args:
-        num_tokens: how many categories there are. Integers that are none of them are left out.
-        output_mode: `"one_hot"`: a row of zeros with a one, for each integer. `"multi_hot"`: one such row a sample,
-            with a one for each category that is among the last axis. `"count"`: how often it is.
-        sparse: kept for Keras code, must be false.
-        **kwargs: as for `Layer`.
+        num_tokens: the number of categories. Integers outside of 0 to `num_tokens - 1` are ignored.
+        output_mode: `"one_hot"` returns a one-hot row for each integer. `"multi_hot"` returns a row for each sample,
+            with a one for each category along the last axis. `"count"` returns how often each category occurs.
+        sparse: kept for Keras code; must be False.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
-        ValueError: an argument is none of these.
+        ValueError: an argument is invalid.
 
     Example:
         >>> from polykeras import layers
@@ -133,7 +133,7 @@ class CategoryEncoding(DataLayer):
         self.output_mode = _mode(output_mode, MODES[1:], "CategoryEncoding")
         if num_tokens is None:
             raise ValueError(
-                "CategoryEncoding needs `num_tokens`, the number of categories. Where it is not known, use an "
+                "CategoryEncoding needs `num_tokens`, the number of categories. If it is unknown, use an "
                 "IntegerLookup, which learns it."
             )
         self.num_tokens = positive_int(num_tokens, "num_tokens", self)
@@ -144,10 +144,10 @@ class CategoryEncoding(DataLayer):
 
         Args:
             inputs: integers `(..., values)`.
-            count_weights: what each counts in place of 1, of their shape; for the output mode `"count"`.
+            count_weights: how much each integer counts, in their shape, for the output mode `"count"`; 1 by default.
 
         Raises:
-            ValueError: `count_weights` in another mode.
+            ValueError: `count_weights` are given in another mode.
         """
         if count_weights is not None and self.output_mode != "count":
             raise ValueError(
@@ -157,4 +157,4 @@ class CategoryEncoding(DataLayer):
         return encode(indices, self.output_mode, self.num_tokens, self.compute_dtype, count_weights)
 
 
-_mode = output_mode  # which the argument of that name hides
+_mode = output_mode  # an argument of this name hides the function

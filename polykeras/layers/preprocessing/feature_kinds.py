@@ -1,4 +1,4 @@
-"""The kinds of features of a `FeatureSpace`: the dtype of each, the layer for it, and what becomes of its output."""
+"""The kinds of features of a `FeatureSpace`, with the dtype, the layer and the encoding of each."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class Cross(Configurable):
     """Features that are hashed together.
 
     Args:
-        feature_names: of them.
-        crossing_dim: how many bins there are.
+        feature_names: the names of the features.
+        crossing_dim: the number of bins.
         output_mode: `"one_hot"` or `"int"`.
     """
 
@@ -51,13 +51,13 @@ class Cross(Configurable):
 
 @LAYERS.register()
 class Feature(Configurable):
-    """A feature.
+    """A feature with its layer.
 
     Args:
-        dtype: of the input.
-        preprocessor: the layer that takes it.
-        output_mode: what becomes of that layer's output: `"one_hot"` (it gives integers), `"int"` or `"float"`
-            (nothing).
+        dtype: the dtype of the input.
+        preprocessor: the layer that takes the input.
+        output_mode: what is done with the layer's output: `"one_hot"` encodes its integers; `"int"` and `"float"` keep
+            them.
     """
 
     _module_in_configs = _PLACE
@@ -74,13 +74,13 @@ class Feature(Configurable):
 
 @LAYERS.register()
 class TFDIdentity(DataLayer):
-    """Gives its inputs, as floats."""
+    """Casts its inputs to floats."""
 
     _module_in_configs = _PLACE
     sample_by_sample = True
 
     def call(self, x: Any) -> Any:
-        """Return the inputs."""
+        """Return the inputs as floats."""
         return ops.cast(x, self.compute_dtype)
 
 
@@ -89,17 +89,17 @@ def _named(kind: str, name: str | None) -> str:
 
 
 def _float(name: str | None = None) -> Feature:
-    """Return a feature of floats, which stay as they are."""
+    """Return a feature of floats that are not changed."""
     return Feature("float32", TFDIdentity(dtype="float32", name=_named("float", name)), "float")
 
 
 def _float_rescaled(scale: float = 1.0, offset: float = 0.0, name: str | None = None) -> Feature:
-    """Return a feature of floats that become `x * scale + offset`."""
+    """Return a feature of floats that are scaled to `x * scale + offset`."""
     return Feature("float32", Rescaling(scale, offset, name=_named("float_rescaled", name)), "float")
 
 
 def _float_normalized(name: str | None = None) -> Feature:
-    """Return a feature of floats that are brought to mean 0 and variance 1."""
+    """Return a feature of floats that are normalized to mean 0 and variance 1."""
     return Feature("float32", Normalization(name=_named("float_normalized", name)), "float")
 
 
@@ -109,7 +109,7 @@ def _float_discretized(
     output_mode: str = "one_hot",
     name: str | None = None,
 ) -> Feature:
-    """Return a feature of floats that are put into bins."""
+    """Return a feature of floats that are mapped to bins."""
     layer = Discretization(bin_boundaries, num_bins, name=_named("float_discretized", name))
     return Feature("float32", layer, output_mode)
 
@@ -117,7 +117,7 @@ def _float_discretized(
 def _integer_categorical(
     max_tokens: int | None = None, num_oov_indices: int = 1, output_mode: str = "one_hot", name: str | None = None
 ) -> Feature:
-    """Return a feature of integers that name something."""
+    """Return a feature of integers that stand for categories."""
     layer = IntegerLookup(max_tokens, num_oov_indices, name=_named("integer_categorical", name))
     return Feature("int32", layer, output_mode)
 
@@ -125,13 +125,13 @@ def _integer_categorical(
 def _string_categorical(
     max_tokens: int | None = None, num_oov_indices: int = 1, output_mode: str = "one_hot", name: str | None = None
 ) -> Feature:
-    """Return a feature of texts that name something."""
+    """Return a feature of strings that stand for categories."""
     layer = StringLookup(max_tokens, num_oov_indices, name=_named("string_categorical", name))
     return Feature("string", layer, output_mode)
 
 
 def _string_hashed(num_bins: int, output_mode: str = "one_hot", name: str | None = None) -> Feature:
-    """Return a feature of texts that are hashed."""
+    """Return a feature of strings that are hashed."""
     return Feature("string", Hashing(num_bins, name=_named("string_hashed", name)), output_mode)
 
 
@@ -153,10 +153,10 @@ _KINDS: dict[str, Callable[..., Feature]] = {
 
 
 def named_kind(kind: str) -> Callable[..., Feature]:
-    """Return the function that makes features of a kind.
+    """Return the function that makes features of the given kind.
 
     Raises:
-        ValueError: there is none of that name.
+        ValueError: the kind is unknown.
     """
     if kind not in _KINDS:
         raise ValueError(f"Unknown kind of feature {kind!r}. Expected one of {', '.join(_KINDS)}, or a `Feature`.")
@@ -164,10 +164,10 @@ def named_kind(kind: str) -> Callable[..., Feature]:
 
 
 def cardinality(name: str, layer: Any) -> int:
-    """Return how many integers the layer of a feature may give.
+    """Return how many different integers the layer of a feature can return.
 
     Raises:
-        ValueError: that is not known of layers of its class.
+        ValueError: this is unknown for layers of its class.
     """
     if isinstance(layer, IndexLookup):
         return layer.vocabulary_size()
@@ -178,6 +178,6 @@ def cardinality(name: str, layer: Any) -> int:
     if isinstance(layer, (Hashing, HashedCrossing)):
         return layer.num_bins
     raise ValueError(
-        f"FeatureSpace: the feature {name!r} is to be one_hot, and how many values {type(layer).__name__} gives is not "
-        "known. Set output_mode='int'."
+        f"FeatureSpace: the feature {name!r} cannot be one_hot, because the number of values of {type(layer).__name__} "
+        "is unknown. Set output_mode='int'."
     )

@@ -1,4 +1,4 @@
-"""Tables of named features to arrays, by a layer for each feature."""
+"""A layer that encodes tables of named features, with a layer for each feature."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ from polykeras.saving.serialization import deserialize_keras_object, serialize_k
 
 @LAYERS.register()
 class FeatureSpace(Layer):
-    """Encodes tables: a dict of columns becomes one array, or a dict of arrays.
+    """Encodes tables: turns a dict of columns into one array, or into a dict of arrays.
 
     Args:
-        features: the kind of each feature by its name: one of `"float"`, `"float_normalized"`, `"float_rescaled"`,
-            `"float_discretized"`, `"integer_categorical"`, `"integer_hashed"`, `"string_categorical"` and
-            `"string_hashed"`, or what the function of that name gives, as `FeatureSpace.float_discretized(num_bins=9)`;
-            or `FeatureSpace.feature(...)` for a layer of your own.
-        output_mode: `"concat"` puts all features side by side in one array; `"dict"` gives each under its name.
-        crosses: tuples of names of features that are hashed together, or what `FeatureSpace.cross` gives.
-        crossing_dim: the bins of such a cross.
-        hashing_dim: the bins of `"integer_hashed"` and `"string_hashed"`.
-        num_discretization_bins: the bins of `"float_discretized"`.
-        name: of the layer.
+        features: the kind of each feature, by its name. A kind is one of `"float"`, `"float_normalized"`,
+            `"float_rescaled"`, `"float_discretized"`, `"integer_categorical"`, `"integer_hashed"`,
+            `"string_categorical"` and `"string_hashed"`; the result of the function of that name, such as
+            `FeatureSpace.float_discretized(num_bins=9)`; or `FeatureSpace.feature(...)` with a layer of your own.
+        output_mode: `"concat"` joins all features into one array; `"dict"` returns each under its name.
+        crosses: tuples of names of features to hash together, or results of `FeatureSpace.cross`.
+        crossing_dim: the number of bins of a cross.
+        hashing_dim: the number of bins of `"integer_hashed"` and `"string_hashed"`.
+        num_discretization_bins: the number of bins of `"float_discretized"`.
+        name: the name of the layer.
 
     Attributes:
-        preprocessors: the layer of each feature.
-        crossers: the layer of each cross, by its name, as `"a_X_b"`.
+        preprocessors: the layers of the features, by name.
+        crossers: the layers of the crosses, by name, such as `"a_X_b"`.
 
     Raises:
-        ValueError: a feature's kind is not known, or a cross names another feature.
+        ValueError: the kind of a feature is unknown, or a cross names an unknown feature.
 
     Example:
         >>> from polykeras.utils import FeatureSpace
@@ -68,7 +68,7 @@ class FeatureSpace(Layer):
     ) -> None:
         super().__init__(name=name)
         if not features:
-            raise ValueError("FeatureSpace needs `features`: a dict of their kinds by name; received none.")
+            raise ValueError("FeatureSpace needs `features`, a dict of their kinds by name; received none.")
         if output_mode not in ("concat", "dict"):
             raise ValueError(f"FeatureSpace: `output_mode` must be 'concat' or 'dict'; received {output_mode!r}.")
         self.output_mode = output_mode
@@ -120,7 +120,7 @@ class FeatureSpace(Layer):
     # ---- adapting ----------------------------------------------------------------------------------------------
 
     def _to_adapt(self) -> list[str]:
-        """Return the names of the features whose layers learn from data."""
+        """Return the names of the features whose layers must be adapted to data."""
 
         def given(layer: Any) -> bool:
             if isinstance(layer, Discretization):
@@ -134,20 +134,20 @@ class FeatureSpace(Layer):
         """Adapt the layers of all features that learn from data.
 
         Args:
-            dataset: a dict or a data frame of columns; or an iterable of dicts of batches (or of single values), as
-                a `tf.data.Dataset`, that can be gone through several times: once a feature.
+            dataset: a dict or a data frame of columns; or an iterable of dicts of batches (or of single values), such
+                as a `tf.data.Dataset`. It is iterated once for each feature.
 
         Raises:
-            ValueError: it is none of these.
+            ValueError: the data have another form, or cannot be iterated several times.
         """
         names = self._to_adapt()
-        if hasattr(dataset, "iloc"):  # a data frame of pandas
+        if hasattr(dataset, "iloc"):  # a pandas data frame
             dataset = {name: dataset[name].to_numpy() for name in names}
         once = hasattr(dataset, "__next__") and len(names) > 1
         if once or not (hasattr(dataset, "__iter__") or hasattr(dataset, "__getitem__")):
             raise ValueError(
-                "FeatureSpace.adapt needs a dict of columns, or an iterable of dicts that can be gone through once a "
-                f"feature, as a tf.data.Dataset; received {type(dataset).__name__}."
+                "FeatureSpace.adapt needs a dict of columns, or an iterable of dicts that can be iterated once for "
+                f"each feature, such as a tf.data.Dataset; received {type(dataset).__name__}."
             )
         for name in names:
             whole = isinstance(dataset, Mapping)
@@ -157,7 +157,7 @@ class FeatureSpace(Layer):
         self.get_encoded_features()
 
     def get_inputs(self) -> dict[str, KerasTensor]:
-        """Return symbolic inputs of all features, for a model that takes raw ones."""
+        """Return symbolic inputs for all features, for a model that takes raw features."""
         self.get_encoded_features()
         return self.inputs
 
@@ -185,7 +185,7 @@ class FeatureSpace(Layer):
     # ---- calling -----------------------------------------------------------------------------------------------
 
     def _prepared(self, name: str, data: Mapping[str, Any]) -> Any:
-        """Return the output of the layer of a feature or of a cross."""
+        """Return the output of the layer of a feature or cross."""
         if name in self.preprocessors:
             return self.preprocessors[name](data[name])
         return self.crossers[name]([self._prepared(part, data) for part in self.crosses_by_name[name].feature_names])
@@ -195,8 +195,8 @@ class FeatureSpace(Layer):
         encoder = self.one_hot_encoders.get(name)
         if encoder is not None and not dtypes.is_int(dtypes.standardize_dtype(prepared.dtype)):
             raise ValueError(
-                f"{self._title()}: the feature {name!r} is to be one_hot, and its layer gives {prepared.dtype}: it "
-                "must give integers. Set output_mode='float'."
+                f"{self._title()}: the feature {name!r} cannot be one_hot, because its layer returns {prepared.dtype}, "
+                "not integers. Set output_mode='float'."
             )
         return prepared if encoder is None else encoder(prepared)
 
@@ -210,8 +210,8 @@ class FeatureSpace(Layer):
         for name, feature in found.items():
             if not dtypes.is_float(dtypes.standardize_dtype(feature.dtype)):
                 raise ValueError(
-                    f"{self._title()}: the feature {name!r} is {feature.dtype} and cannot stand beside floats in one "
-                    "array. Encode it, or set output_mode='dict'."
+                    f"{self._title()}: the feature {name!r} is {feature.dtype}, and cannot be joined with floats in "
+                    "one array. Encode it, or set output_mode='dict'."
                 )
         return ops.concatenate(list(found.values()), -1)
 
@@ -219,14 +219,14 @@ class FeatureSpace(Layer):
         """Return the encoded features.
 
         Args:
-            data: a dict of columns `(batch,)` or `(batch, 1)`, or of single values: lists, arrays of any framework,
-                traced ones in a map over a data set too.
+            data: a dict of columns `(batch,)` or `(batch, 1)`, or of single values. They may be lists or arrays of any
+                framework, also traced ones in a map over a data set.
 
         Returns:
-            An array `(batch, width)`, or a dict of them; without the batch axis for single values.
+            An array `(batch, width)`, or a dict of such arrays; without the batch axis for single values.
 
         Raises:
-            ValueError: it is no dict, or lacks a feature.
+            ValueError: `data` is not a dict, or a feature is missing.
         """
         encoded = self.get_encoded_features()
         if not isinstance(data, Mapping):
@@ -274,26 +274,26 @@ class FeatureSpace(Layer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> FeatureSpace:
-        """Return what `get_config` describes."""
+        """Return the feature space that a config describes."""
         return cls(**config)
 
     def get_build_config(self) -> dict[str, Any]:
-        """Return those of the features' layers."""
+        """Return the build configs of the features' layers, by name."""
         return {name: layer.get_build_config() for name, layer in self.preprocessors.items()}
 
     def build_from_config(self, config: dict[str, Any]) -> None:
-        """Build the features' layers with what `get_build_config` gave; they are adapted by what files hold."""
+        """Build the features' layers from the result of `get_build_config`; files restore what they were adapted to."""
         for name, layer in self.preprocessors.items():
             if not layer.built and config.get(name):
                 layer.build_from_config(config[name])
         self._is_adapted = True
 
     def save(self, filepath: Any) -> None:
-        """Write this to a `.keras` file, which `load_model` reads."""
+        """Write the feature space to a `.keras` file, which `load_model` reads."""
         save_model(self, filepath)
 
     def save_own_variables(self, store: MutableMapping[str, Any]) -> None:
-        """There are none: those of the layers are written by them."""
+        """Write nothing, because the layers write their own variables."""
 
     def load_own_variables(self, store: Mapping[str, Any]) -> None:
-        """There are none."""
+        """Read nothing, because the layers read their own variables."""

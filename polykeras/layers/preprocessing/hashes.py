@@ -1,4 +1,4 @@
-"""Hashes of bytes, the numbers of which are TensorFlow's: what Keras's layers put values into bins by."""
+"""Hash functions with TensorFlow's results, by which Keras's layers assign values to bins."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 _WORD = 2**64 - 1
 _K0, _K1, _K2 = 0xC3A5C85C97CB3127, 0xB492B66FBE98F273, 0x9AE16A3B2F90404F
 _CROSS = 0xC6A4A7935BD1E995
-_CROSS_START = 0xDECAFCAFFE  # TensorFlow's key of crossed columns
+_CROSS_START = 0xDECAFCAFFE  # TensorFlow's key for crossed columns
 
 
 def _turn(x: int, bits: int) -> int:
@@ -25,13 +25,13 @@ def _fold(x: int) -> int:
 
 
 def _pair(u: int, v: int, factor: int) -> int:
-    """Return one word of two."""
+    """Hash two words into one."""
     a = _fold((u ^ v) * factor)
     return _fold((v ^ a) * factor) * factor & _WORD
 
 
 def _mixed(s: bytes, at: int, a: int, b: int) -> tuple[int, int]:
-    """Return two words, into which 32 bytes are mixed."""
+    """Mix 32 bytes into two words."""
     w, x, y, z = struct.unpack_from("<4Q", s, at)
     a += w
     b = _turn(b + a + z, 21)
@@ -40,7 +40,7 @@ def _mixed(s: bytes, at: int, a: int, b: int) -> tuple[int, int]:
 
 
 def fingerprint(s: bytes) -> int:
-    """Return FarmHash's 64-bit fingerprint of some bytes (Pike and Alakuijala, 2014: `farmhashna`)."""
+    """Return FarmHash's 64-bit fingerprint of `s` (Pike and Alakuijala, 2014: `farmhashna`)."""
     n = len(s)
     factor = _K2 + 2 * n
 
@@ -99,7 +99,7 @@ def _long(s: bytes) -> int:
 
 
 def keyed(s: bytes, key: Sequence[int]) -> int:
-    """Return SipHash-2-4 of some bytes (Aumasson and Bernstein, "SipHash: a fast short-input PRF", 2012)."""
+    """Return the SipHash-2-4 of `s` (Aumasson and Bernstein, "SipHash: a fast short-input PRF", 2012)."""
     k0, k1 = (k & _WORD for k in key)
     v0, v1 = k0 ^ 0x736F6D6570736575, k1 ^ 0x646F72616E646F6D
     v2, v3 = k0 ^ 0x6C7967656E657261, k1 ^ 0x7465646279746573
@@ -122,7 +122,7 @@ def keyed(s: bytes, key: Sequence[int]) -> int:
 
 
 def bins(values: Iterable[bytes], count: int, salt: Sequence[int] | None = None) -> np.ndarray:
-    """Return the bin of each value, int64: by `fingerprint`, or by `keyed` where there is a salt."""
+    """Return the bin of each value, int64: by `fingerprint`, or by `keyed` if there is a salt."""
     known: dict[bytes, int] = {}
     found = []
     for value in values:
@@ -133,7 +133,7 @@ def bins(values: Iterable[bytes], count: int, salt: Sequence[int] | None = None)
 
 
 def crossed(columns: Iterable[Sequence[bytes | int]], count: int) -> np.ndarray:
-    """Return the bin of each row of some columns, int64: numbers stand for themselves, bytes for their fingerprints."""
+    """Return the bin of each row of several columns, int64. Integers are used as they are, bytes by `fingerprint`."""
     known: dict[tuple[bytes | int, ...], int] = {}
     found = []
     for row in zip(*columns, strict=True):

@@ -1,4 +1,4 @@
-"""Texts and integers to bins, without a vocabulary."""
+"""Layers that map strings and integers to bins, without a vocabulary."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ from polykeras.layers.preprocessing.host import Tokens, as_bytes, run_on_host
 
 
 def _key(value: Any) -> bytes:
-    """Return a value as bytes: numbers are written out, floats without their fraction."""
+    """Return a value as bytes: numbers become decimal text, floats lose their fraction."""
     return as_bytes(value) if isinstance(value, (str, bytes)) else str(int(value)).encode()
 
 
 @LAYERS.register()
 class Hashing(Layer):
-    """Turns texts and integers into one of so many bins, by a hash. The bins are those of Keras.
+    """Maps strings and integers to a fixed number of bins with a hash function. The bins are the same as in Keras.
 
     Args:
-        num_bins: how many bins there are, with that of `mask_value`.
-        mask_value: a value that gets bin 0, which no other one gets then.
-        salt: one or two integers, with which SipHash is taken; None for FarmHash.
-        output_mode: `"int"`: the number of the bin. `"one_hot"`: a row of zeros with a one, for each value.
-            `"multi_hot"`: one such row a sample, with a one for each bin of the last axis. `"count"`: how often it is
-            there.
-        sparse: kept for Keras code, must be false.
-        **kwargs: as for `Layer`; `dtype` is int64 for `"int"`.
+        num_bins: the number of bins, including the one of `mask_value`.
+        mask_value: a value that alone gets bin 0.
+        salt: one or two integers, the key for SipHash; None for FarmHash.
+        output_mode: `"int"` returns the number of the bin. `"one_hot"` returns a one-hot row for each value.
+            `"multi_hot"` returns a row for each sample, with a one for each bin along the last axis. `"count"` returns
+            how often each bin occurs.
+        sparse: kept for Keras code; must be False.
+        **kwargs: further arguments of `Layer`; `dtype` is int64 by default for `"int"`.
 
     Raises:
-        ValueError: an argument is none of these.
+        ValueError: an argument is invalid.
 
     Example:
         >>> from polykeras import layers
@@ -75,7 +75,7 @@ class Hashing(Layer):
         self.built = True
 
     def call(self, inputs: ArrayLike) -> Array:
-        """Return the bins of the inputs, in the form of `output_mode`."""
+        """Return the bins of the inputs, as `output_mode` says."""
         return run_on_host(self._hashed, [inputs], self._spec)
 
     def _spec(self, shape: tuple[int | None, ...]) -> tuple[tuple[int | None, ...], str]:
@@ -96,18 +96,18 @@ class Hashing(Layer):
 
 @LAYERS.register()
 class HashedCrossing(Layer):
-    """Turns combinations of features into one of so many bins, by a hash. The bins are those of Keras.
+    """Maps combinations of features to a fixed number of bins with a hash function. The bins are the same as in Keras.
 
     Args:
-        num_bins: how many bins there are.
+        num_bins: the number of bins.
         output_mode: `"int"` or `"one_hot"`; see `Hashing`.
-        sparse: kept for Keras code, must be false.
-        name: of the layer.
-        dtype: of the output; int64 for `"int"`.
-        **kwargs: kept for Keras code; nothing depends on them.
+        sparse: kept for Keras code; must be False.
+        name: the name of the layer.
+        dtype: the dtype of the output; int64 by default for `"int"`.
+        **kwargs: kept for Keras code; not used.
 
     Raises:
-        ValueError: an argument is none of these.
+        ValueError: an argument is invalid.
 
     Example:
         >>> from polykeras import layers
@@ -135,16 +135,17 @@ class HashedCrossing(Layer):
         self.built = True
 
     def call(self, inputs: ArrayLike) -> Array:
-        """Return the bins.
+        """Return the bins of the combinations.
 
         Args:
-            inputs: two arrays or more, texts or integers, of one shape: `()`, `(batch,)` or `(batch, 1)`.
+            inputs: a list of two or more arrays of strings or integers, all of one shape: `()`, `(batch,)` or `(batch,
+                1)`.
 
         Raises:
-            ValueError: they are not.
+            ValueError: the inputs have another form.
         """
         if not isinstance(inputs, (list, tuple)) or len(inputs) < 2:
-            raise ValueError(f"HashedCrossing takes a list of two inputs or more; received {inputs!r}.")
+            raise ValueError(f"HashedCrossing takes a list of two or more inputs; received {inputs!r}.")
         return run_on_host(self._crossed, list(inputs), self._spec)
 
     def _spec(self, *shapes: tuple[int | None, ...]) -> tuple[tuple[int | None, ...], str]:
@@ -155,7 +156,7 @@ class HashedCrossing(Layer):
         shape = found[0].shape
         if len(shape) > 2 or shape[1:] not in ((), (1,)) or any(tokens.shape != shape for tokens in found):
             raise ValueError(
-                f"{self._title()}: the inputs must have one shape, (), (batch,) or (batch, 1); received "
+                f"{self._title()}: the inputs must all have one shape, (), (batch,) or (batch, 1); received "
                 f"{', '.join(str(tokens.shape) for tokens in found)}."
             )
         values = [[v if isinstance(v, int) else as_bytes(v) for v in tokens.values] for tokens in found]

@@ -1,7 +1,7 @@
-"""Layers that compute on the host: texts, which no framework but one has arrays of, and tables.
+"""Layers that compute on the host: strings, for which most frameworks have no arrays, and tables.
 
-They take host data, arrays of any framework, and what a framework traces in a map over a data set. What they give is an
-array of the current backend; in such a map one of that framework; and a NumPy array where it holds texts.
+They take host data, arrays of any framework, and arrays that a framework traces in a map over a data set. The result is
+an array of the current backend; in such a map, an array of that framework; and a NumPy array if it contains strings.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from polykeras.layers.base.layer import Layer
 
 
 class Tokens(NamedTuple):
-    """Values in rows, of unequal length perhaps: the last axis of an array.
+    """Values in rows, which may differ in length: the last axis of an array.
 
     Attributes:
-        values: of all rows, one after the other.
-        lengths: of each row.
-        shape: of the array, with None for the last axis where rows differ.
+        values: the values of all rows, one row after another.
+        lengths: the length of each row.
+        shape: the shape of the array, with None for the last axis if the rows differ in length.
     """
 
     values: list[Any]
@@ -42,7 +42,7 @@ class Tokens(NamedTuple):
 
     @staticmethod
     def of_rows(rows: list[list[Any]], lead: tuple[int | None, ...]) -> Tokens:
-        """Return rows of a shape without its last axis."""
+        """Return tokens for a list of rows; `lead` is the shape without its last axis."""
         lengths = np.array([len(row) for row in rows], np.int64)
         ragged = len(set(lengths.tolist())) > 1
         last = None if ragged else int(lengths[0]) if len(rows) else 0
@@ -50,10 +50,10 @@ class Tokens(NamedTuple):
 
     @staticmethod
     def of(data: Any) -> Tokens:
-        """Return host data, an array or lists of lists (the innermost of unequal length, perhaps), as rows.
+        """Return the rows of host data: an array, or nested lists, of which the innermost may differ in length.
 
         Raises:
-            ValueError: lists of unequal length in other places.
+            ValueError: other lists differ in length.
         """
         array = data if isinstance(data, np.ndarray) else np.array(data, object)
         if array.dtype == object and array.size and isinstance(array.flat[0], (list, tuple, np.ndarray)):
@@ -66,7 +66,7 @@ class Tokens(NamedTuple):
         return Tokens(array.ravel().tolist(), np.full(count, last, np.int64), array.shape)
 
     def with_values(self, values: Any) -> Any:
-        """Return an array of other values in these places; an array of rows (objects) where they differ in length."""
+        """Return an array of other values at these places, or an array of rows (objects) if they differ in length."""
         if None not in self.shape:
             return np.asarray(values).reshape([n for n in self.shape if n is not None])
         rows = np.empty(len(self.lengths), object)
@@ -76,7 +76,7 @@ class Tokens(NamedTuple):
 
 
 def host_data(x: Any) -> Any:
-    """Return data of any kind as a NumPy array, or as lists where they were lists or ragged rows."""
+    """Return data of any kind as a NumPy array; lists stay lists, and ragged rows become lists."""
     if isinstance(x, Handle):
         x = x.value
     if isinstance(x, (list, tuple)):
@@ -93,25 +93,25 @@ def host_data(x: Any) -> Any:
 
 
 def as_bytes(value: Any) -> bytes:
-    """Return a text as bytes in UTF-8, which is how vocabularies are ordered and hashed.
+    """Return a string as UTF-8 bytes, by which vocabularies are sorted and hashed.
 
     Raises:
-        TypeError: it is no text.
+        TypeError: the value is not a string.
     """
     if isinstance(value, bytes):
         return value
     if isinstance(value, str):
         return value.encode("utf-8", "surrogateescape")
-    raise TypeError(f"Expected a text; received {value!r} ({type(value).__name__}).")
+    raise TypeError(f"Expected a string; received {value!r} ({type(value).__name__}).")
 
 
 def as_text(value: Any, encoding: str = "utf-8") -> Any:
-    """Return bytes as a text; what is no text in this encoding is kept in a way that `as_bytes` knows."""
+    """Return bytes as a string. Bytes that are invalid in the encoding are escaped, and `as_bytes` restores them."""
     return value.decode(encoding, "surrogateescape") if isinstance(value, bytes) else value
 
 
 def texts(values: Any) -> np.ndarray:
-    """Return the texts of a list or an array of bytes as a NumPy array of objects."""
+    """Return a list or an array of bytes as a NumPy array of strings (objects)."""
     flat = np.asarray(values, object)
     made = np.empty(flat.shape, object)
     for place, value in np.ndenumerate(flat):
@@ -120,12 +120,13 @@ def texts(values: Any) -> np.ndarray:
 
 
 def run_on_host(function: Callable[..., Any], inputs: list[Any], spec: Callable[..., tuple[Any, str]]) -> Any:
-    """Return what a function of host data gives.
+    """Call a function of host data.
 
     Args:
-        function: takes host data for each input (see `host_data`), gives a NumPy array.
+        function: a function that takes host data for each input (see `host_data`), and returns a NumPy array.
         inputs: host data, arrays of any framework, traced or not, or shapes.
-        spec: takes the shapes of the inputs, with None for unknown sizes; gives shape and dtype of the result.
+        spec: a function that takes the shapes of the inputs, with None for unknown sizes, and returns the shape and
+            dtype of the result.
     """
     if any(isinstance(x, SymbolicArray) for x in inputs):
         return SymbolicArray(*spec(*(x.dims if isinstance(x, SymbolicArray) else np.shape(x) for x in inputs)))
@@ -137,12 +138,12 @@ def run_on_host(function: Callable[..., Any], inputs: list[Any], spec: Callable[
 
 
 def batches(data: Any, steps: int | None = None) -> Iterator[Any]:
-    """Return the batches of what a layer adapts to, as host data.
+    """Yield the batches that a layer adapts to, as host data.
 
     Args:
-        data: an array of any framework or nested lists of texts or numbers, which are one batch; or an iterable of
-            batches, of which each is data or a tuple that begins with them, as `(inputs, labels)`.
-        steps: the batches of an iterable to take; None for all.
+        data: an array of any framework or nested lists of strings or numbers, which are one batch; or an iterable of
+            batches, each of which is such data, or a tuple that begins with it, such as `(inputs, labels)`.
+        steps: the number of batches to take from an iterable; None for all.
     """
     if is_data(data):
         yield host_data(data)
@@ -160,7 +161,7 @@ def _inputs_of(batch: Any) -> Any:
 
 
 def is_data(data: Any) -> bool:
-    """Return whether `data` are an array or nested lists of texts or numbers, and no iterable of batches."""
+    """Return whether `data` is an array or nested lists of strings or numbers, and not an iterable of batches."""
     if isinstance(data, (list, tuple)):
         leaves = nested.flatten(data)
         return bool(leaves) and all(isinstance(leaf, (str, bytes, bool, int, float, np.generic)) for leaf in leaves)
@@ -168,9 +169,9 @@ def is_data(data: Any) -> bool:
 
 
 class DataLayer(Layer):
-    """A layer of numbers that runs in a map over a data set of any framework too, whatever the current backend is.
+    """Base of layers for numbers that can also run in a map over a data set, of any framework.
 
-    There it computes on the host. Elsewhere it is like any other layer.
+    There they compute on the host, whatever the current backend is. Elsewhere they are ordinary layers.
     """
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -201,13 +202,13 @@ def _is_foreign(x: Any) -> bool:
 
 
 def column(x: Any) -> Any:
-    """Return one feature as a column `(batch, 1)`; what has more axes stays."""
+    """Return one feature as a column `(batch, 1)`; arrays with more axes are kept."""
     array = np.asarray(host_data(x))
     array = array.reshape(1) if not array.ndim else array
     return array[:, None] if array.ndim == 1 else array
 
 
 def columns(dataset: Iterable[Any], name: str) -> Iterator[Any]:
-    """Return one feature of an iterable of dicts, batch by batch, each as a column."""
+    """Yield one feature of an iterable of dicts, batch by batch, as a column."""
     for batch in foreign_data.batches_of(dataset):
         yield column((batch[0] if isinstance(batch, (tuple, list)) else batch)[name])

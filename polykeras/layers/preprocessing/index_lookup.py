@@ -1,4 +1,4 @@
-"""Values to their places in a vocabulary, and back: what StringLookup and IntegerLookup do."""
+"""The base of StringLookup and IntegerLookup: maps values to indices in a vocabulary, and back."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ _UNKNOWN = -1
 
 
 class IndexLookup(Vocabulary):
-    """Turns values into their places in a vocabulary, or back; see `StringLookup`, whose arguments these are."""
+    """Maps values to their indices in a vocabulary, or back; the arguments are those of `StringLookup`."""
 
     sample_by_sample = True
 
     # ---- calling -----------------------------------------------------------------------------------------------
 
     def call(self, inputs: ArrayLike) -> Array:
-        """Return the places of the inputs in the vocabulary, in the form of `output_mode`.
+        """Return the indices of the inputs in the vocabulary, as `output_mode` says.
 
         Raises:
-            RuntimeError: there is no vocabulary yet, whose size the outputs have.
+            RuntimeError: there is no vocabulary yet, which determines the size of the outputs.
         """
         if self._frozen_size is None and not self._size_is_free():
             raise RuntimeError(
-                f"{self._title()} has no vocabulary yet, whose size its outputs have: pass `vocabulary`, or call "
-                "`adapt` first."
+                f"{self._title()} has no vocabulary yet, which determines the size of its outputs: pass `vocabulary`, "
+                "or call `adapt` first."
             )
         return run_on_host(lambda data: self._look_up(Tokens.of(data)), [inputs], self._spec)
 
@@ -77,7 +77,7 @@ class IndexLookup(Vocabulary):
         return indices
 
     def _buckets(self, keys: list[Any]) -> np.ndarray:
-        """Return which of the places for what is out of vocabulary each key has."""
+        """Return the out-of-vocabulary index of each key, counted from the first one."""
         if self.num_oov_indices == 1:
             return np.zeros(len(keys), np.int64)
         if not self._of_texts and self.oov_method == "floormod":
@@ -97,7 +97,7 @@ class IndexLookup(Vocabulary):
     # ---- files -------------------------------------------------------------------------------------------------
 
     def get_config(self) -> dict[str, Any]:
-        """Return the arguments; a vocabulary that was given to the constructor is among them, another is in a file."""
+        """Return the arguments, with a vocabulary that was passed to the constructor; others are stored in a file."""
         made = super().get_config()
         made.pop("has_input_vocabulary", None)
         for name, value in (("vocabulary", self.input_vocabulary), ("idf_weights", self.input_idf_weights)):
@@ -106,23 +106,23 @@ class IndexLookup(Vocabulary):
         return made | {"vocabulary_size": self._frozen_size}
 
     def save_own_variables(self, store: MutableMapping[str, Any]) -> None:
-        """Write the inverse document frequencies, where there are some."""
+        """Write the inverse document frequencies, if there are any."""
         if self.idf_weights is not None:
             store["idf_weights"] = self.idf_weights
 
     def load_own_variables(self, store: Mapping[str, Any]) -> None:
-        """Read what `save_own_variables` wrote."""
+        """Read what `save_own_variables` has written."""
         if self.output_mode == "tf_idf" and "idf_weights" in store:
             self.idf_weights = np.asarray(store["idf_weights"])
 
     def save_assets(self, dir_path: str) -> None:
-        """Write a vocabulary that the config does not hold to a text file, a line a token."""
+        """Write a vocabulary that the config does not contain to a text file, one token on each line."""
         if self.input_vocabulary is None:
             lines = [as_bytes(str(token)) for token in self.get_vocabulary()]
             Path(dir_path, _FILE).write_bytes(b"\n".join(lines))
 
     def load_assets(self, dir_path: str) -> None:
-        """Read what `save_assets` wrote, here or in Keras."""
+        """Read the file of `save_assets`, written here or by Keras."""
         path = Path(dir_path, _FILE)
         if self.input_vocabulary is not None or not path.exists():
             return

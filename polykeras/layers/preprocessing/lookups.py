@@ -1,4 +1,4 @@
-"""Texts and integers to their places in a vocabulary, and back."""
+"""Layers that map strings and integers to indices in a vocabulary, and back."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from polykeras.layers.preprocessing.index_lookup import IndexLookup
 
 @LAYERS.register()
 class StringLookup(IndexLookup):
-    """Turns texts into their places in a vocabulary, or back.
+    """Maps strings to their indices in a vocabulary, or back.
 
-    The vocabulary is given, or learnt by `adapt`. It begins with the mask token, if there is one and the output mode is
-    `"int"`, and with the places for texts that it does not hold ("out of vocabulary").
+    The vocabulary is passed, or learned by `adapt`. It begins with the mask token, if there is one and the output mode
+    is `"int"`. Next come the indices for strings that it does not contain, which are out of vocabulary.
 
     Args:
-        max_tokens: the most tokens of a vocabulary that is learnt, special ones included; None for all.
-        num_oov_indices: how many places there are for texts out of vocabulary, which are hashed to one of them. With 0
-            they are an error.
-        mask_token: a text that means "nothing": place 0; left out of the other output modes.
-        oov_token: what `invert` gives for the places of texts out of vocabulary.
-        vocabulary: a list or an array of tokens, or the path of a text file with a line for each.
-        idf_weights: inverse document frequencies, one a token of `vocabulary`; for the output mode `"tf_idf"`.
-        invert: turn places into texts: then the layer gives a NumPy array.
-        output_mode: `"int"`: places. `"one_hot"`: a row of zeros with a one, for each text. `"multi_hot"`: one such row
-            a sample, with a one for each token among the last axis. `"count"`: how often it is there. `"tf_idf"`: that
-            times its inverse document frequency.
-        pad_to_max_tokens: whether rows have the size `max_tokens`, whatever was learnt.
-        sparse: kept for Keras code, must be false.
-        encoding: of texts that come as bytes.
-        name: of the layer.
-        salt: one or two integers, with which texts out of vocabulary are hashed by SipHash; None for FarmHash.
-        **kwargs: as for `IndexLookup`.
+        max_tokens: the maximal size of a learned vocabulary, special tokens included; None for no limit.
+        num_oov_indices: the number of indices for strings out of vocabulary, one of which is chosen by a hash. With 0,
+            such strings are an error.
+        mask_token: a string that means a missing value. It gets the index 0; in other output modes it is ignored.
+        oov_token: what `invert` returns for the indices of strings out of vocabulary.
+        vocabulary: a list or an array of tokens, or the path of a text file with one token on each line.
+        idf_weights: inverse document frequencies for the tokens of `vocabulary`, for the output mode `"tf_idf"`.
+        invert: whether to map indices to strings; the layer then returns a NumPy array.
+        output_mode: `"int"` returns indices. `"one_hot"` returns a one-hot row for each string. `"multi_hot"` returns a
+            row for each sample, with a one for each token along the last axis. `"count"` returns how often each token
+            occurs. `"tf_idf"` multiplies the counts by the inverse document frequencies.
+        pad_to_max_tokens: whether rows always have the size `max_tokens`, even if fewer tokens were learned.
+        sparse: kept for Keras code; must be False.
+        encoding: the encoding of strings that are passed as bytes.
+        name: the name of the layer.
+        salt: one or two integers, the key for hashing strings out of vocabulary with SipHash; None for FarmHash.
+        **kwargs: further arguments of `IndexLookup`.
 
     Raises:
-        ValueError: an argument is none of these, or they contradict each other.
+        ValueError: an argument is invalid, or arguments contradict each other.
 
     Example:
         >>> from polykeras import layers
@@ -89,28 +89,28 @@ class StringLookup(IndexLookup):
 
 @LAYERS.register()
 class IntegerLookup(IndexLookup):
-    """Turns integers into their places in a vocabulary, or back: `StringLookup` for numbers that name something.
+    """Maps integers to their indices in a vocabulary, or back: a `StringLookup` for integers that stand for categories.
 
     Args:
-        max_tokens: as for `StringLookup`, and so all that is not said here.
-        num_oov_indices: how many places there are for integers out of vocabulary.
-        mask_token: an integer that means "nothing".
-        oov_token: what `invert` gives for the places of integers out of vocabulary.
-        vocabulary: a list or an array of integers, or the path of a text file with a line for each.
+        max_tokens: see `StringLookup`.
+        num_oov_indices: the number of indices for integers out of vocabulary.
+        mask_token: an integer that means a missing value.
+        oov_token: what `invert` returns for the indices of integers out of vocabulary.
+        vocabulary: a list or an array of integers, or the path of a text file with one integer on each line.
         vocabulary_dtype: `"int64"`.
-        idf_weights: inverse document frequencies, one a token of `vocabulary`.
-        invert: turn places into integers.
-        output_mode: `"int"`, `"one_hot"`, `"multi_hot"`, `"count"` or `"tf_idf"`.
-        sparse: kept for Keras code, must be false.
-        pad_to_max_tokens: whether rows have the size `max_tokens`.
-        oov_method: which of several places an integer out of vocabulary gets: `"floormod"`, its remainder; or
-            `"farmhash"`, by its hash.
-        salt: for `"farmhash"`: one or two integers, with which SipHash is taken.
-        name: of the layer.
-        **kwargs: as for `IndexLookup`.
+        idf_weights: inverse document frequencies for the tokens of `vocabulary`.
+        invert: whether to map indices to integers.
+        output_mode: `"int"`, `"one_hot"`, `"multi_hot"`, `"count"` or `"tf_idf"`; see `StringLookup`.
+        sparse: kept for Keras code; must be False.
+        pad_to_max_tokens: whether rows always have the size `max_tokens`.
+        oov_method: how an integer out of vocabulary gets one of several indices: `"floormod"` takes the remainder,
+            `"farmhash"` a hash.
+        salt: one or two integers, with which `"farmhash"` becomes a SipHash with this key.
+        name: the name of the layer.
+        **kwargs: further arguments of `IndexLookup`.
 
     Raises:
-        ValueError: an argument is none of these, or they contradict each other.
+        ValueError: an argument is invalid, or arguments contradict each other.
 
     Example:
         >>> from polykeras import layers

@@ -1,4 +1,4 @@
-"""Layers that bring inputs to a common scale by numbers that are not trained."""
+"""Layers that scale inputs with numbers that are not trained."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from polykeras.layers.preprocessing.host import DataLayer, batches
 
 @LAYERS.register()
 class Normalization(DataLayer):
-    """Subtracts a mean and divides by a standard deviation that come from data, not from training.
+    """Subtracts a mean and divides by a standard deviation, which are computed from data before training.
 
     Args:
-        axis: the axes that keep statistics of their own; None for one mean and variance of everything.
-        mean: the mean, where it is known: a number, or an array that fits the sizes of `axis`. Otherwise call `adapt`.
-        variance: the variance, of the shape of `mean`.
-        invert: undo a normalization instead.
-        **kwargs: as for `Layer`.
+        axis: the axes along which statistics differ; None for one mean and variance of all values.
+        mean: the mean if it is known: a number, or an array that fits the sizes of `axis`. Otherwise call `adapt`.
+        variance: the variance, in the shape of `mean`.
+        invert: whether to undo the normalization instead.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
-        ValueError: only one of mean and variance, or they do not fit each other or the axes.
+        ValueError: only one of mean and variance is given, or they do not fit each other or the axes.
 
     Example:
         >>> from polykeras import layers
@@ -39,7 +39,7 @@ class Normalization(DataLayer):
     """
 
     sample_by_sample = True
-    _not_in_config = (*DataLayer._not_in_config, "mean", "variance")  # which `get_config` adds
+    _not_in_config = (*DataLayer._not_in_config, "mean", "variance")  # `get_config` adds them
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class Normalization(DataLayer):
         return sorted(a % ndim for a in self.axis)
 
     def build(self, input_shape: InputShape) -> None:
-        """Make the weights mean, variance and (so that files of Keras fit) count, where they were not given."""
+        """Make the weights mean, variance and count, if they were not passed; count is only there for Keras's files."""
         ndim = len(input_shape)
         if any(not -ndim <= axis < ndim for axis in self.axis):
             raise ValueError(f"Normalization: `axis` is {self.axis}; the inputs {tuple(input_shape)} have {ndim} axes.")
@@ -85,17 +85,17 @@ class Normalization(DataLayer):
             self._given = [np.broadcast_to(np.asarray(v), shape) for v in (self.input_mean, self.input_variance)]
 
     def adapt(self, data: Any) -> None:
-        """Take mean and variance from data.
+        """Compute mean and variance from data.
 
         Args:
             data: an array `(samples, ...)`, a nested list of numbers, or an iterable of batches: arrays, or tuples that
-                begin with one, as `(inputs, labels)`. A `tf.data.Dataset` of vectors need not be in batches.
+                begin with one, such as `(inputs, labels)`. A `tf.data.Dataset` of single vectors also works.
 
         Raises:
-            ValueError: mean and variance were given, there is no data, or they do not fit those of before.
+            ValueError: mean and variance were passed to the layer, the data are empty, or have other sizes than before.
         """
         if self.input_mean is not None:
-            raise ValueError("Normalization was given `mean` and `variance`: there is nothing to adapt.")
+            raise ValueError("Normalization has `mean` and `variance` already, so there is nothing to adapt.")
         mean = variance = np.float64(0.0)
         total = 0
         for batch in map(np.asarray, batches(data)):
@@ -108,35 +108,35 @@ class Normalization(DataLayer):
             axes = tuple(i for i in range(batch.ndim) if i not in kept)
             count = int(np.prod([batch.shape[i] for i in axes]))
             new = batch.mean(axes, dtype="float64")
-            # Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances",
-            # 1979.
+            # Source: Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm for computing sample
+            # variances", 1979.
             share = count / (total + count)
             between = share * (1.0 - share) * (new - mean) ** 2
             variance = (1.0 - share) * variance + share * batch.var(axes, dtype="float64") + between
             mean, total = mean + share * (new - mean), total + count
         if total == 0:
-            raise ValueError(f"Normalization.adapt needs data; received {data!r}, which holds none.")
+            raise ValueError(f"Normalization.adapt needs data; received {data!r}, which is empty.")
         self.adapt_mean.assign(mean.astype(self.variable_dtype))
         self.adapt_variance.assign(variance.astype(self.variable_dtype))
 
     def _check_sizes(self, batch: np.ndarray) -> None:
         if batch.ndim != len(self._spread) or any(batch.shape[i] != self._spread[i] for i in self._kept(batch.ndim)):
             raise ValueError(
-                f"{self._title()} was built for sizes {self._spread} (1 where all are taken together); received data "
-                f"the shape {batch.shape}."
+                f"{self._title()} was built for sizes {self._spread} (1 for axes with shared statistics); received "
+                f"data of the shape {batch.shape}."
             )
 
     def finalize_state(self) -> None:
-        """Take over `adapt_mean` and `adapt_variance`: kept for Keras code, as they are read in each call anyway."""
+        """Do nothing. Keras code calls this after `adapt`; here, each call reads `adapt_mean` and `adapt_variance`."""
 
     @property
     def mean(self) -> Array | None:
-        """The mean, of the inputs' number of axes; None before the layer is built."""
+        """The mean, with as many axes as the inputs; None before the layer is built."""
         return self._statistic(0) if self.built else None
 
     @property
     def variance(self) -> Array | None:
-        """The variance, in the same way."""
+        """The variance, with as many axes as the inputs; None before the layer is built."""
         return self._statistic(1) if self.built else None
 
     def _statistic(self, which: int) -> Any:
@@ -144,7 +144,7 @@ class Normalization(DataLayer):
         return ops.reshape(ops.convert_to_tensor(statistics[which], self.compute_dtype), self._spread)
 
     def call(self, inputs: Array) -> Array:
-        """Return the scaled inputs, as floats."""
+        """Return the normalized inputs, as floats."""
         inputs = ops.cast(inputs, self.compute_dtype)
         deviation = ops.maximum(ops.sqrt(self._statistic(1)), config.epsilon())
         if self.invert:
@@ -160,12 +160,12 @@ class Normalization(DataLayer):
 
 @LAYERS.register()
 class Rescaling(DataLayer):
-    """`inputs * scale + offset`, for instance from 0..255 to 0..1.
+    """Computes `inputs * scale + offset`, for instance to map 0..255 to 0..1.
 
     Args:
-        scale: a number, or one a channel.
-        offset: a number, or one a channel.
-        **kwargs: as for `Layer`.
+        scale: a number, or one for each channel.
+        offset: a number, or one for each channel.
+        **kwargs: further arguments of `Layer`.
     """
 
     sample_by_sample = True

@@ -1,4 +1,4 @@
-"""Sound to pictures of its frequencies over time."""
+"""Layers that turn sound into spectrograms."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ def _mel(hertz: Any) -> Any:
 
 @LAYERS.register()
 class MelSpectrogram(DataLayer):
-    """Turns sound into its power by time and by frequency, in bands of equal width on the mel scale.
+    """Turns sound into a spectrogram: its power over time, in bands of equal width on the mel scale.
 
     Args:
         fft_length: the length of the Fourier transform.
-        sequence_stride: how far apart the frames are.
-        sequence_length: the length of a frame; `fft_length` where None.
-        window: what a frame is weighted by: `"hann"`, `"hamming"`, an array, or None.
-        sampling_rate: samples a second.
-        num_mel_bins: how many bands there are.
+        sequence_stride: the distance between frames.
+        sequence_length: the length of a frame; `fft_length` by default.
+        window: the weights of a frame: `"hann"`, `"hamming"`, an array, or None.
+        sampling_rate: the number of samples in a second.
+        num_mel_bins: the number of bands.
         min_freq: the lowest frequency, in hertz.
-        max_freq: the highest one; half the sampling rate where None.
+        max_freq: the highest frequency, in hertz; half the sampling rate by default.
         power_to_db: whether the result is in decibels.
-        top_db: how far below the loudest place of the batch decibels go.
-        mag_exp: the power to which magnitudes are raised: 1 for amplitude, 2 for power.
-        min_power: what is less counts as that.
-        ref_power: the power of 0 decibels.
-        **kwargs: as for `Layer`.
+        top_db: the smallest value, in decibels below the largest one of the batch.
+        mag_exp: the exponent of the magnitudes: 1 for amplitude, 2 for power.
+        min_power: the smallest power; smaller values are raised to it.
+        ref_power: the power that corresponds to 0 decibels.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
-        ValueError: a frame is longer than the transform.
+        ValueError: the frame is longer than the transform.
 
     Example:
         >>> from polykeras import layers, ops
@@ -84,10 +84,10 @@ class MelSpectrogram(DataLayer):
         """Return the spectrogram.
 
         Args:
-            inputs: sound, `(time,)` or `(batch, time)`.
+            inputs: sound, an array `(time,)` or `(batch, time)`.
 
         Returns:
-            `(..., num_mel_bins, frames)`.
+            An array `(..., num_mel_bins, frames)`.
         """
         dtype = self.compute_dtype if self.compute_dtype == "float64" else "float32"
         inputs = ops.cast(ops.convert_to_tensor(inputs), dtype)
@@ -114,48 +114,48 @@ class MelSpectrogram(DataLayer):
         upper_edge_hertz: float = 3800.0,
         dtype: str = "float32",
     ) -> Array:
-        """Return the matrix that turns frequencies into bands on the mel scale: triangles, each beside the next.
+        """Return the matrix that maps frequencies to bands on the mel scale, which are adjacent triangles.
 
         Args:
-            num_mel_bins: how many bands there are.
-            num_spectrogram_bins: how many frequencies, from 0 to half the sampling rate.
-            sampling_rate: samples a second.
-            lower_edge_hertz: where the first band begins.
-            upper_edge_hertz: where the last one ends.
-            dtype: of the result.
+            num_mel_bins: the number of bands.
+            num_spectrogram_bins: the number of frequencies, from 0 to half the sampling rate.
+            sampling_rate: the number of samples in a second.
+            lower_edge_hertz: the start of the first band.
+            upper_edge_hertz: the end of the last band.
+            dtype: the dtype of the result.
 
         Returns:
-            `(num_spectrogram_bins, num_mel_bins)`.
+            An array `(num_spectrogram_bins, num_mel_bins)`.
         """
         frequencies = _mel(np.linspace(0.0, sampling_rate / 2.0, num_spectrogram_bins))[:, None]
         edges = np.linspace(_mel(lower_edge_hertz), _mel(upper_edge_hertz), num_mel_bins + 2)
         low, centre, high = edges[:-2], edges[1:-1], edges[2:]
         rising, falling = (frequencies - low) / (centre - low), (high - frequencies) / (high - centre)
         bands = np.maximum(0.0, np.minimum(rising, falling))
-        bands[0] = 0.0  # the mean of the signal is in no band
+        bands[0] = 0.0  # no band contains the mean of the signal
         return ops.convert_to_tensor(bands, dtype)
 
 
 @LAYERS.register()
 class STFTSpectrogram(Layer):
-    """Computes the short-time Fourier transform of signals by convolutions, whose kernels can be trained.
+    """Computes the short-time Fourier transform of signals with convolutions, whose kernels can be trained.
 
     Args:
-        mode: what is given: `"log"` of the magnitude, `"magnitude"`, `"psd"` (power spectral density), `"real"`,
-            `"imag"`, `"angle"`, or `"stft"`: the real and then the imaginary parts.
+        mode: the result: `"log"` (the logarithm of the magnitude), `"magnitude"`, `"psd"` (power spectral density),
+            `"real"`, `"imag"`, `"angle"`, or `"stft"` (the real parts, then the imaginary parts).
         frame_length: the length of a frame.
-        frame_step: how far apart frames are; half a frame where None.
-        fft_length: the length of the transform; the next power of two where None.
-        window: what a frame is weighted by, as for `initializers.STFT`.
-        periodic: whether the window continues into the next frame.
-        scaling: of the window: `"density"`, `"spectrum"` or None.
+        frame_step: the distance between frames; half a frame by default.
+        fft_length: the length of the transform; by default the next power of two.
+        window: the weights of a frame, see `initializers.STFT`.
+        periodic: whether the window is periodic rather than symmetric.
+        scaling: the scaling of the window: `"density"`, `"spectrum"` or None.
         padding: `"valid"` or `"same"`.
-        expand_dims: whether channels have an axis of their own, as in images, rather than being side by side.
-        data_format: `"channels_last"` or `"channels_first"`; the configured one where None.
-        **kwargs: as for `Layer`.
+        expand_dims: whether channels get an axis of their own, as in images, instead of being joined with the bands.
+        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
-        ValueError: an argument is none of these, or lengths do not fit each other.
+        ValueError: an argument is invalid, or the lengths do not fit each other.
 
     Example:
         >>> from polykeras import layers, ops
@@ -184,12 +184,12 @@ class STFTSpectrogram(Layer):
         if padding not in ("valid", "same"):
             raise ValueError(f"STFTSpectrogram: `padding` must be 'valid' or 'same'; received {padding!r}.")
         if frame_step is not None and not 1 <= frame_step <= frame_length:
-            raise ValueError(f"STFTSpectrogram: `frame_step` must be 1 to {frame_length}; received {frame_step}.")
+            raise ValueError(f"STFTSpectrogram: `frame_step` must be in 1..{frame_length}; received {frame_step}.")
         if fft_length is not None and fft_length < frame_length:
             raise ValueError(
                 f"STFTSpectrogram: `fft_length` must be at least `frame_length`, {frame_length}; received {fft_length}."
             )
-        initializers.STFT("real", window, scaling, periodic)  # which checks them
+        initializers.STFT("real", window, scaling, periodic)  # checks the arguments
         self.mode, self.frame_length, self.frame_step, self.fft_length = mode, frame_length, frame_step, fft_length
         self.window, self.periodic = window, periodic
         self.scaling: Literal["density", "spectrum"] | None = scaling
@@ -198,7 +198,7 @@ class STFTSpectrogram(Layer):
         self.input_spec = InputSpec(ndim=3)
 
     def build(self, input_shape: InputShape) -> None:
-        """Make the kernels that are needed."""
+        """Make the kernels that the mode needs."""
         bands = (self.fft_length or 2 ** (self.frame_length - 1).bit_length()) // 2 + 1
         for side in ("real", "imag"):
             if self.mode not in ("real", "imag") or self.mode == side:
@@ -210,11 +210,11 @@ class STFTSpectrogram(Layer):
         """Return the transform.
 
         Args:
-            inputs: `(batch, time, channels)`, or `(batch, channels, time)` with `"channels_first"`.
+            inputs: an array `(batch, time, channels)`, or `(batch, channels, time)` with `"channels_first"`.
 
         Returns:
-            With `"channels_last"` `(batch, frames, channels * bands)`, or `(batch, frames, bands, channels)` with
-            `expand_dims`; else `(batch, channels * bands, frames)`, or `(batch, channels, frames, bands)`.
+            With `"channels_last"`, an array `(batch, frames, channels * bands)`, or `(batch, frames, bands, channels)`
+            with `expand_dims`; otherwise `(batch, channels * bands, frames)`, or `(batch, channels, frames, bands)`.
         """
         if self.data_format == "channels_last":
             inputs = ops.swapaxes(inputs, 1, 2)
@@ -245,7 +245,7 @@ class STFTSpectrogram(Layer):
         if self.mode == "stft":
             return ops.concatenate([real, imaginary], -1)
         power = ops.add(ops.square(real), ops.square(imaginary))
-        if self.mode == "psd":  # what lies between has its mirror image among the other half of the frequencies
+        if self.mode == "psd":  # frequencies between the first and last one stand for their mirror image too
             bands = ops.shape(power)[-1]
             twice = np.array([1.0] + [2.0] * (bands - 2) + [1.0] if bands > 1 else [1.0], "float32")
             return ops.multiply(power, ops.cast(ops.convert_to_tensor(twice), power.dtype))

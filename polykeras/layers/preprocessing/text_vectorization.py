@@ -1,4 +1,4 @@
-"""Texts to integers, or to rows of how often they hold which token."""
+"""A layer that turns texts into integers, or into rows that count tokens."""
 
 from __future__ import annotations
 
@@ -21,33 +21,36 @@ _SPLIT = ("whitespace", "character")
 
 @LAYERS.register()
 class TextVectorization(Layer):
-    """Splits texts into tokens, and turns these into integers or into rows of how often they occur.
+    """Splits texts into tokens, and maps these to integers or to rows that count them.
 
-    The vocabulary is given, or learnt by `adapt`. It begins with `""`, which fills up rows, and `"[UNK]"` for tokens
-    that it does not hold; in other output modes than `"int"` without the former.
+    The vocabulary is passed, or learned by `adapt`. It begins with `""`, which pads rows (only in the output mode
+    `"int"`), and `"[UNK]"` for tokens that it does not contain.
 
     Args:
-        max_tokens: the most tokens of a vocabulary that is learnt, special ones included; None for all.
-        standardize: what is done to texts before: `"lower"` (of ASCII letters, as TensorFlow does),
-            `"strip_punctuation"`, `"lower_and_strip_punctuation"`, None, or a function of a NumPy array of texts.
-        split: `"whitespace"`, `"character"`, None (each text is a token), or a function of a NumPy array of texts that
-            gives a list of tokens for each.
-        ngrams: tokens are also put together: 2 for pairs beside single ones, `(2, 3)` for pairs and triples alone.
+        max_tokens: the maximal size of a learned vocabulary, special tokens included; None for no limit.
+        standardize: how to change texts first: `"lower"` (only ASCII letters, as in TensorFlow), `"strip_punctuation"`,
+            `"lower_and_strip_punctuation"`, None, or a function of a NumPy array of strings.
+        split: how to split texts: `"whitespace"`, `"character"`, None (each text is a token), or a function of a NumPy
+            array of strings that returns a list of tokens for each.
+        ngrams: the lengths of groups of tokens to use: 2 for single tokens and pairs, `(2, 3)` for only pairs and
+            triples.
         output_mode: `"int"`, `"one_hot"`, `"multi_hot"`, `"count"` or `"tf_idf"`; see `StringLookup`.
-        output_sequence_length: to which rows of integers are filled up or cut; None for that of the longest.
-        pad_to_max_tokens: whether rows have the size `max_tokens`, whatever was learnt; not for `"int"`.
-        vocabulary: a list or an array of tokens, or the path of a text file with a line for each.
-        idf_weights: inverse document frequencies, one a token of `vocabulary`, for `"tf_idf"`.
-        sparse: kept for Keras code, must be false.
-        ragged: whether rows of integers keep their lengths: then the layer gives a NumPy array of arrays.
-        encoding: of texts that come as bytes.
-        name: of the layer.
-        has_input_vocabulary: in configs of files: whether the layer was made with a vocabulary, and did not learn it.
-        vocabulary_size: in configs of files: how many tokens it had, for the shape of outputs before it is set.
-        **kwargs: as for `Layer`.
+        output_sequence_length: the length that rows of integers are padded or cut to; by default the longest one.
+        pad_to_max_tokens: whether rows always have the size `max_tokens`, even if fewer tokens were learned; not for
+            `"int"`.
+        vocabulary: a list or an array of tokens, or the path of a text file with one token on each line.
+        idf_weights: inverse document frequencies for the tokens of `vocabulary`, for `"tf_idf"`.
+        sparse: kept for Keras code; must be False.
+        ragged: whether rows of integers keep their lengths; the layer then returns a NumPy array of arrays.
+        encoding: the encoding of texts that are passed as bytes.
+        name: the name of the layer.
+        has_input_vocabulary: used in config files: whether the layer was made with a vocabulary.
+        vocabulary_size: used in config files: the size of the vocabulary, which gives the outputs' shape before it is
+            set.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
-        ValueError: an argument is none of these, or they contradict each other.
+        ValueError: an argument is invalid, or arguments contradict each other.
 
     Example:
         >>> from polykeras import layers
@@ -119,27 +122,27 @@ class TextVectorization(Layer):
 
     @property
     def compute_dtype(self) -> str:
-        """That of texts."""
+        """The dtype of strings."""
         return dtypes.STRING
 
     @property
     def variable_dtype(self) -> str:
-        """That of texts."""
+        """The dtype of strings."""
         return dtypes.STRING
 
     # ---- the vocabulary ----------------------------------------------------------------------------------------
 
     def adapt(self, data: Any, batch_size: int | None = None, steps: int | None = None) -> None:
-        """Learn the vocabulary from texts: their tokens, the most frequent first; of equally frequent ones the larger.
+        """Learn the vocabulary from texts: their tokens, the most frequent first, ties in descending order.
 
         Args:
-            data: an array or a list of texts; or an iterable of batches of them, such as a `tf.data.Dataset`, a
+            data: an array or a list of texts; or an iterable of batches of texts, such as a `tf.data.Dataset`, a
                 `DataLoader`, a `PyDataset` or a generator.
-            batch_size: kept for Keras code; nothing depends on it.
-            steps: the batches to take of an iterable; None for all.
+            batch_size: kept for Keras code; not used.
+            steps: the number of batches to take from an iterable; None for all.
 
         Raises:
-            ValueError: the layer was given a vocabulary.
+            ValueError: the layer was made with a vocabulary.
         """
         self.reset_state()
         for batch in batches(data, steps):
@@ -147,19 +150,19 @@ class TextVectorization(Layer):
         self.finalize_state()
 
     def update_state(self, data: Any) -> None:
-        """Count the tokens of one batch of texts; `finalize_state` makes the vocabulary of them."""
+        """Count the tokens of one batch of texts, from which `finalize_state` makes the vocabulary."""
         self._lookup_layer._count(self._tokens_of(host_data(data)))
 
     def finalize_state(self) -> None:
-        """Make the vocabulary of what was counted."""
+        """Make the vocabulary from the counts."""
         self._lookup_layer.finalize_state()
 
     def reset_state(self) -> None:
-        """Forget what was counted."""
+        """Drop the counts."""
         self._lookup_layer.reset_state()
 
     def get_vocabulary(self, include_special_tokens: bool = True) -> list[str]:
-        """Return the vocabulary, with the special tokens or without."""
+        """Return the vocabulary, with or without the special tokens."""
         return self._lookup_layer.get_vocabulary(include_special_tokens)
 
     def vocabulary_size(self) -> int:
@@ -167,11 +170,11 @@ class TextVectorization(Layer):
         return self._lookup_layer.vocabulary_size()
 
     def set_vocabulary(self, vocabulary: Any, idf_weights: ArrayLike | None = None) -> None:
-        """Set the vocabulary, instead of learning it; see `StringLookup.set_vocabulary`.
+        """Set the vocabulary instead of learning it; see `StringLookup.set_vocabulary`.
 
         Args:
             vocabulary: tokens, or the path of a text file.
-            idf_weights: inverse document frequencies, one a token, for the output mode `"tf_idf"`.
+            idf_weights: inverse document frequencies of the tokens, for the output mode `"tf_idf"`.
         """
         self._lookup_layer.set_vocabulary(vocabulary, idf_weights)
 
@@ -184,7 +187,7 @@ class TextVectorization(Layer):
             if array.ndim > 1:
                 if array.shape[-1] != 1:
                     raise ValueError(
-                        f"{self._title()}: texts that are split must have the shape (batch,) or (batch, 1); received "
+                        f"{self._title()}: to be split, texts must have the shape (batch,) or (batch, 1); received "
                         f"{array.shape}."
                     )
                 array = array[..., 0]
@@ -212,7 +215,7 @@ class TextVectorization(Layer):
         return made
 
     def _texts(self, array: np.ndarray) -> np.ndarray:
-        """Return what a user's function gets: NumPy's array of texts, which TensorFlow's functions take too."""
+        """Return the array that a user's function gets: NumPy strings, which TensorFlow's functions accept too."""
         return np.asarray(texts(array).tolist(), str) if array.size else array.astype(str)
 
     def _split_up(self, array: np.ndarray) -> Tokens:
@@ -229,7 +232,7 @@ class TextVectorization(Layer):
     # ---- calling -----------------------------------------------------------------------------------------------
 
     def call(self, inputs: ArrayLike) -> Array:
-        """Return the tokens of the texts in the form of `output_mode`."""
+        """Return the tokens of the texts, as `output_mode` says."""
         if self.output_mode != "int":
             return run_on_host(lambda data: self._lookup_layer._look_up(self._tokens_of(data)), [inputs], self._spec)
         return run_on_host(self._integers, [inputs], self._spec)
@@ -259,7 +262,7 @@ class TextVectorization(Layer):
     # ---- files -------------------------------------------------------------------------------------------------
 
     def get_config(self) -> dict[str, Any]:
-        """Return the arguments; a vocabulary that was given to the constructor is among them, another is in a file."""
+        """Return the arguments, with a vocabulary that was passed to the constructor; others are stored in a file."""
         inner = self._lookup_layer.get_config()
         made = super().get_config()
         made.pop("has_input_vocabulary", None)
@@ -267,17 +270,17 @@ class TextVectorization(Layer):
         return made | {name: inner[name] for name in taken} | {"vocabulary_size": self.vocabulary_size()}
 
     def save_own_variables(self, store: MutableMapping[str, Any]) -> None:
-        """Write the inverse document frequencies, where there are some."""
+        """Write the inverse document frequencies, if there are any."""
         self._lookup_layer.save_own_variables(store)
 
     def load_own_variables(self, store: Mapping[str, Any]) -> None:
-        """Read what `save_own_variables` wrote."""
+        """Read what `save_own_variables` has written."""
         self._lookup_layer.load_own_variables(store)
 
     def save_assets(self, dir_path: str) -> None:
-        """Write a vocabulary that the config does not hold to a text file."""
+        """Write a vocabulary that the config does not contain to a text file."""
         self._lookup_layer.save_assets(dir_path)
 
     def load_assets(self, dir_path: str) -> None:
-        """Read what `save_assets` wrote, here or in Keras."""
+        """Read the file of `save_assets`, written here or by Keras."""
         self._lookup_layer.load_assets(dir_path)

@@ -1,4 +1,4 @@
-"""The vocabulary of a layer: given, read from a file, or learnt from data."""
+"""The vocabulary of a layer: passed, read from a file, or learned from data."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from polykeras.layers.preprocessing.encoding import output_mode, refuse_sparse
 from polykeras.layers.preprocessing.host import Tokens, as_bytes, as_text, batches, host_data, is_data
 from polykeras.saving.lambdas import is_code_allowed
 
-_mode = output_mode  # which the argument of that name hides
-LEFT_OUT = -2  # in place of the index of a mask token
+_mode = output_mode  # an argument of this name hides the function
+LEFT_OUT = -2  # the index of the mask token in modes that ignore it
 
 
 class Vocabulary(Layer):
-    """A layer with a vocabulary; see `StringLookup`, whose arguments these are.
+    """Base of layers with a vocabulary; the arguments are those of `StringLookup`.
 
-    The vocabulary is `[mask, out of vocabulary..., tokens...]`; the mask is there in the mode `"int"` alone.
+    The vocabulary is `[mask, out of vocabulary..., tokens...]`; only the mode `"int"` has the mask.
     """
 
     sample_by_sample = True
@@ -71,7 +71,7 @@ class Vocabulary(Layer):
         self.built = True
         self.reset_state()
         if self.output_mode == "tf_idf" and vocabulary is not None and idf_weights is None:
-            raise ValueError(f"{owner}: a `vocabulary` needs `idf_weights` where output_mode='tf_idf'.")
+            raise ValueError(f"{owner}: a `vocabulary` needs `idf_weights` for output_mode='tf_idf'.")
         if vocabulary is not None:
             self.set_vocabulary(vocabulary, idf_weights)
         elif idf_weights is not None:
@@ -113,7 +113,7 @@ class Vocabulary(Layer):
         return self.vocabulary_dtype
 
     def _keys(self, values: Sequence[Any]) -> list[Any]:
-        """Return values as they are in the table: bytes, or ints."""
+        """Return values in the form of the table's keys: bytes or ints."""
         return [as_bytes(value) for value in values] if self._of_texts else [int(value) for value in values]
 
     def _shown(self, key: Any) -> Any:
@@ -128,34 +128,34 @@ class Vocabulary(Layer):
         return self._first_oov() + self.num_oov_indices
 
     def vocabulary_size(self) -> int:
-        """Return the size of the vocabulary, with the places of the mask and of what is out of vocabulary."""
+        """Return the size of the vocabulary, including the mask and the out-of-vocabulary indices."""
         return len(self._tokens) + self._first_token()
 
     def get_vocabulary(self, include_special_tokens: bool = True) -> list[Any]:
         """Return the vocabulary.
 
         Args:
-            include_special_tokens: whether with the mask and the tokens for what is out of vocabulary, so that the
-                place of each token in the list is its index.
+            include_special_tokens: whether to include the mask and the out-of-vocabulary tokens. If so, the index of
+                each token is its place in the list.
         """
         special = [self.mask_token] * self._first_oov() + [self.oov_token] * self.num_oov_indices
         return [*(special if include_special_tokens else ()), *map(self._shown, self._tokens)]
 
     def set_vocabulary(self, vocabulary: Any, idf_weights: ArrayLike | None = None) -> None:
-        """Set the vocabulary, instead of learning it by `adapt`.
+        """Set the vocabulary instead of learning it by `adapt`.
 
         Args:
-            vocabulary: tokens, a list or an array, with the special ones or without; or the path of a text file with a
-                line for each, without.
-            idf_weights: inverse document frequencies, one a token, for the output mode `"tf_idf"`.
+            vocabulary: a list or an array of tokens, with or without the special ones; or the path of a text file with
+                one token on each line, without the special ones.
+            idf_weights: inverse document frequencies of the tokens, for the output mode `"tf_idf"`.
 
         Raises:
-            ValueError: tokens are there twice, special ones are in the midst of them, there are too many or none; the
+            ValueError: tokens are repeated, special ones are not at the start, there are too many or none; or the
                 weights do not fit.
         """
         if (idf_weights is None) == (self.output_mode == "tf_idf"):
             raise ValueError(
-                f"{self._title()}: `idf_weights` must be set where output_mode='tf_idf', and nowhere else; received "
+                f"{self._title()}: `idf_weights` must be given for output_mode='tf_idf', and only then; received "
                 f"{'none' if idf_weights is None else 'some'} for {self.output_mode!r}."
             )
         if isinstance(vocabulary, str):
@@ -177,22 +177,22 @@ class Vocabulary(Layer):
         size = len(tokens) + len(special)
         if self.max_tokens is not None and size > self.max_tokens:
             raise ValueError(
-                f"{self._title()}: the vocabulary has {size} tokens, with the special ones; `max_tokens` is "
+                f"{self._title()}: the vocabulary has {size} tokens, special ones included, but `max_tokens` is "
                 f"{self.max_tokens}."
             )
         reserved = [self.mask_token, self.oov_token if self.invert else None]
         for token in reserved:
             if token is not None and self._keys([token])[0] in tokens:
                 raise ValueError(
-                    f"{self._title()}: the vocabulary holds the reserved token {token!r}. Leave out all special "
-                    f"or begin with just these: {special}."
+                    f"{self._title()}: the vocabulary contains the reserved token {token!r}. Leave out all special "
+                    f"tokens, or begin with exactly these: {special}."
                 )
 
     def _of_file(self, path: str) -> list[Any]:
         if budget.left.get() is not None and not is_code_allowed():
             raise ValueError(
-                f"{self._title()}: the saved model asks for the file {path!r} outside of it. If you trust who made the "
-                "model, pass `safe_mode=False`."
+                f"{self._title()}: the saved model refers to the external file {path!r}. If you trust the author of "
+                "the model, pass `safe_mode=False`."
             )
         if not Path(path).is_file():
             raise ValueError(f"{self._title()}: there is no vocabulary file {path!r}.")
@@ -204,7 +204,7 @@ class Vocabulary(Layer):
     def _learn(self, tokens: list[Any]) -> None:
         twice = [self._shown(token) for token, n in Counter(tokens).items() if n > 1]
         if twice:
-            raise ValueError(f"{self._title()}: the vocabulary holds some tokens more than once: {twice}.")
+            raise ValueError(f"{self._title()}: the vocabulary contains some tokens more than once: {twice}.")
         size = len(tokens) + self._first_token()
         if not self._size_is_free() and self._frozen_size not in (None, size):
             raise RuntimeError(
@@ -217,7 +217,7 @@ class Vocabulary(Layer):
     def _set_tokens(self, tokens: list[Any]) -> None:
         self._tokens = tokens
         self._places = {token: i for i, token in enumerate(tokens, self._first_token())}
-        if self.mask_token is not None:  # in other modes than "int" it is left out of the encoding
+        if self.mask_token is not None:  # modes other than "int" ignore it
             self._places[self._keys([self.mask_token])[0]] = 0 if self.output_mode == "int" else LEFT_OUT
 
     def _size_is_free(self) -> bool:
@@ -226,10 +226,10 @@ class Vocabulary(Layer):
     def _set_idf(self, weights: np.ndarray, given: int, complete: bool) -> None:
         if weights.shape != (given,):
             raise ValueError(
-                f"{self._title()}: `idf_weights` must be as many as the vocabulary has tokens, {given}; received the "
+                f"{self._title()}: expected one of `idf_weights` for each of the {given} tokens; received the "
                 f"shape {weights.shape}."
             )
-        # What is out of vocabulary has the mean frequency: nobody counted it.
+        # Out-of-vocabulary indices get the mean weight, because they were not counted.
         front = np.full(0 if complete else self._first_token(), weights.mean())
         self.idf_weights = self._padded(np.concatenate([front, weights])).astype(config.floatx())
 
@@ -239,15 +239,15 @@ class Vocabulary(Layer):
     # ---- learning it -------------------------------------------------------------------------------------------
 
     def adapt(self, data: Any, steps: int | None = None) -> None:
-        """Learn the vocabulary from data: their values, the most frequent first; of equally frequent ones the larger.
+        """Learn the vocabulary from data: their values, the most frequent first, ties in descending order.
 
         Args:
-            data: an array or a list, of which each element is a sample; or an iterable of batches, such as a
-                `tf.data.Dataset`, a `DataLoader`, a `PyDataset` or a generator.
-            steps: the batches to take of an iterable; None for all.
+            data: an array or a list whose elements are samples; or an iterable of batches, such as a `tf.data.Dataset`,
+                a `DataLoader`, a `PyDataset` or a generator.
+            steps: the number of batches to take from an iterable; None for all.
 
         Raises:
-            ValueError: the layer was given a vocabulary.
+            ValueError: the layer was made with a vocabulary.
         """
         self.reset_state()
         for batch in batches(data, steps):
@@ -256,16 +256,16 @@ class Vocabulary(Layer):
         self.finalize_state()
 
     def update_state(self, data: Any) -> None:
-        """Count the values of one batch; `finalize_state` makes the vocabulary of them.
+        """Count the values of one batch, from which `finalize_state` makes the vocabulary.
 
         Args:
-            data: `(documents, values)`; `(values,)` are one document.
+            data: values `(documents, values)`; an array `(values,)` is one document.
         """
         self._count(Tokens.of(host_data(data)))
 
     def _count(self, tokens: Tokens) -> None:
         if self._has_input_vocabulary:
-            raise ValueError(f"{self._title()} was given a vocabulary: there is nothing to adapt.")
+            raise ValueError(f"{self._title()} was made with a vocabulary, so there is nothing to adapt.")
         tokens = tokens._replace(values=self._keys(tokens.values))
         self._counts.update(tokens.values)
         if self.output_mode == "tf_idf":
@@ -275,7 +275,7 @@ class Vocabulary(Layer):
             self._number_of_documents += len(rows)
 
     def finalize_state(self) -> None:
-        """Make the vocabulary of what was counted."""
+        """Make the vocabulary from the counts."""
         for token in (self.mask_token, self.oov_token):
             if token is not None:
                 self._counts.pop(self._keys([token])[0], None)
@@ -294,7 +294,7 @@ class Vocabulary(Layer):
         self.reset_state()
 
     def reset_state(self) -> None:
-        """Forget what was counted."""
+        """Drop the counts."""
         self._counts: Counter[Any] = Counter()
         self._documents: Counter[Any] = Counter()
         self._number_of_documents = 0

@@ -1,4 +1,4 @@
-"""What quantization makes of a layer's weights and products. The layers themselves know nothing of it.
+"""How quantization changes a layer's weights and products. The layers themselves do not know about it.
 
-`polykeras.layers.base.quantizable` is where a layer meets it.
+`polykeras.layers.base.quantizable` connects the two.
 """

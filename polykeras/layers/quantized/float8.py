@@ -1,4 +1,4 @@
-"""Layers that compute with 8-bit floats in training."""
+"""Training with 8-bit floats."""
 
 from __future__ import annotations
 
@@ -17,17 +17,18 @@ _FORWARD, _BACKWARD = "float8_e4m3fn", "float8_e5m2"
 
 
 class Float8:
-    """What a layer computes with inputs, a weight and gradients rounded to 8-bit floats.
+    """Computes a layer's product with inputs, weight and gradients rounded to 8-bit floats.
 
-    Each has a scale and a history of largest sizes, from which the next scale comes. Both are variables whose
-    "gradient" is their next value: optimizers store it as it is. The weight itself stays as it was.
+    Each of the three has a scale and a history of largest absolute values, from which the next scale is computed. Both
+    are variables whose "gradient" is their next value, which optimizers store as it is. The weight itself is not
+    rounded.
     Source: Micikevicius et al., "FP8 Formats for Deep Learning", 2022, https://arxiv.org/abs/2209.05433.
 
     Args:
-        layer: whose product is rounded.
-        layouts: of its weights: one.
+        layer: the layer.
+        layouts: a list with the layout of its only weight.
         mode: `"float8"`.
-        config: there is nothing in it.
+        config: not used.
     """
 
     policy_name = "float8"
@@ -63,7 +64,7 @@ class Float8:
         return ops.convert_to_tensor(parts[f"{what}_scale"]), ops.convert_to_tensor(parts[f"{what}_amax_history"])
 
     def product(self, function: Callable[[Any, Any], Any], inputs: Array, name: str) -> Array:
-        """Return `function(inputs, weight)` of rounded arguments, whose gradient is rounded as it comes in."""
+        """Return `function(inputs, weight)` of rounded arguments; its incoming gradient is rounded too."""
         dtype = self.layer.compute_dtype
         inputs, weight = ops.cast(inputs, dtype), ops.convert_to_tensor(getattr(self.layer, name))
         rounded = self._rounds(_FORWARD, dtype)
@@ -92,12 +93,12 @@ class Float8:
         return unchanged
 
     def shift(self, bias: Array) -> Array:
-        """Return a bias as it is added: float32 in the precision of bfloat16, for which devices have kernels."""
+        """Return a bias for adding: a float32 bias is rounded to bfloat16, the precision of the devices' kernels."""
         bias = ops.convert_to_tensor(bias)
         return ops.cast(ops.cast(bias, "bfloat16"), "float32") if self.layer.compute_dtype == "float32" else bias
 
 
 def _next_state(x: Array, scale: Array, history: Array, form: str) -> tuple[Array, Array]:
-    """Return the scale that follows from the history, and the history with the size of `x`."""
+    """Return the next scale, computed from the history, and the history with the size of `x` added."""
     largest = float(ml_dtypes.finfo(form).max)
     return compute_float8_scale(ops.max(history), scale, largest), compute_float8_amax_history(x, history)

@@ -1,4 +1,4 @@
-"""How a weight is seen by quantization: over which of its axes products sum, and how it is packed."""
+"""How quantization treats a weight: the axes that products sum over, and how it is packed."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ class Layout:
     """A weight and its axes.
 
     Attributes:
-        name: the attribute of the layer.
-        shape: of the weight as floats.
-        summed: the axes over which products sum. Numbers along them share a scale.
-        packed_axis: along which neighbours of 4 bits share a byte.
-        order: the axes of the weight, those over which products sum first, then the others as in the output.
-        scale_shape: of the scales of 8-bit numbers, which output axes that the weight has not got broadcast.
-        matrix: the shape of the matrix as which 4-bit numbers are kept.
-        input_axes: the axes of the inputs over which products sum.
-        spread: axes of the inputs in the order of the output's, and -1 for those that inputs have not got; None where
-            scales of inputs broadcast against outputs as they are.
-        index: the name of the weight that says which block each place belongs to, made with this one.
+        name: the layer's attribute.
+        shape: the shape of the weight as floats.
+        summed: the axes that products sum over. Numbers along them share a scale.
+        packed_axis: the axis along which two neighbouring 4-bit numbers share a byte.
+        order: the axes of the weight: the summed ones, then the others in the order of the output.
+        scale_shape: the shape of the scales of 8-bit numbers, with size 1 for axes of the output that the weight lacks.
+        matrix: the shape of the matrix that stores 4-bit numbers.
+        input_axes: the axes of the inputs that products sum over.
+        spread: the axes of the inputs in the order of the output's, with -1 for axes that the inputs lack; None if the
+            scales of inputs broadcast to the outputs as they are.
+        index: the name of the weight that holds each place's block number, if it is made with this one.
     """
 
     name: str
@@ -41,11 +41,11 @@ class Layout:
 
     @property
     def axis(self) -> int:
-        """The axis of the matrix along which scales are shared, and blocks lie."""
+        """The axis of the matrix along which numbers share a scale, and blocks are formed."""
         return self.summed[0] if len(self.shape) == 2 and self.matrix == self.shape else 0
 
     def spread_scale(self, scale: Array) -> Array:
-        """Return the scales of inputs, with size 1 where products sum, so that they broadcast against the outputs."""
+        """Return the scales of inputs, with size 1 along summed axes, so that they broadcast to the outputs."""
         if self.spread is None:
             return scale
         sizes = ops.shape(scale)
@@ -57,7 +57,7 @@ class Layout:
 def of_matrix(
     name: str, shape: tuple[int, int], axis: int = 0, packed_axis: int = -1, index: str | None = "g_idx"
 ) -> Layout:
-    """Return the layout of a matrix with a scale for each place beside `axis`."""
+    """Return the layout of a matrix with one scale for each place along the axis other than `axis`."""
     return Layout(name, shape, (axis,), packed_axis, (axis, 1 - axis), (shape[1 - axis],), shape, index=index)
 
 
@@ -65,14 +65,14 @@ def of_einsum(name: str, equation: str, shape: tuple[int, ...], rank: int) -> La
     """Return the layout of the second operand of `equation`.
 
     Args:
-        name: of the weight.
-        equation: of `EinsumDense`.
-        shape: of the weight.
-        rank: of the inputs.
+        name: the name of the weight.
+        equation: the equation of an `EinsumDense`.
+        shape: the shape of the weight.
+        rank: the rank of the inputs.
     """
     inputs, kernel, outputs = re.split(",|->", equation.replace(" ", ""))
     hidden = rank - len(inputs.replace("...", ""))
-    # Numbers are no letters of equations: they stand for the axes within `...`.
+    # Digits are not letters of equations: they stand for the axes within `...`.
     dots = "".join(map(str, range(hidden)))
     inputs, outputs = inputs.replace("...", dots), outputs.replace("...", dots)
     summed = tuple(i for i, c in enumerate(kernel) if c not in outputs)

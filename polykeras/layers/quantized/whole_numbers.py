@@ -1,4 +1,4 @@
-"""Layers whose weights are whole numbers of 8 or 4 bits."""
+"""Layers with weights of 8-bit or 4-bit whole numbers."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from polykeras.quantizers.configs import in_blocks
 
 
 class WholeNumbers:
-    """What a layer computes with whole numbers in place of its weights.
+    """Computes a layer's products with whole numbers instead of its float weights.
 
-    A weight becomes numbers under its old name, and scales. A float is `number / scale`; in blocks it is
-    `(number - zero) * scale`, and there are zeros and the index of each place's block.
+    A weight is replaced by whole numbers of the same name, and their scales. The float is `number / scale`. With blocks
+    it is `(number - zero) * scale`, and there are also zero points, and each place's block number.
 
     Args:
-        layer: whose weights these are.
-        layouts: of the weights.
+        layer: the layer.
+        layouts: the layouts of its weights.
         mode: `"int8"` or `"int4"`.
-        config: the description of the quantization; None where there is just a dtype policy.
+        config: the description of the quantization; None if there is only a dtype policy.
     """
 
     keeps_floats = False
@@ -55,13 +55,13 @@ class WholeNumbers:
 
     @property
     def policy_name(self) -> str:
-        """The first part of the name of the layer's dtype policy."""
+        """The first part of the name of the layer's dtype policy, such as `int4/128`."""
         return self.mode if self.mode == "int8" else f"int4/{self.block_size or -1}"
 
     # ---- the weights -------------------------------------------------------------------------------------------
 
     def _parts(self, layout: Layout) -> list[str]:
-        """The names of what a weight becomes, in the order of files."""
+        """The names of the parts that replace a weight, in the order of files."""
         parts = [layout.name, f"{layout.name}_scale"]
         if self.block_size:
             parts += [f"{layout.name}_zero", *([layout.index] if layout.index else [])]
@@ -88,11 +88,11 @@ class WholeNumbers:
             setattr(self.layer, name, made)
 
     def numbers_of(self, layout: Layout, values: ArrayLike) -> dict[str, Any]:
-        """Return the parts of a weight.
+        """Return the parts that replace a weight.
 
         Args:
-            layout: of the weight.
-            values: floats, of the weight's shape.
+            layout: the layout of the weight.
+            values: the weight as floats.
         """
         name, axis = layout.name, layout.axis
         if self.mode == "int8":
@@ -112,7 +112,7 @@ class WholeNumbers:
             more = {f"{name}_scale": scale, f"{name}_zero": zero}
             if layout.index:
                 more[layout.index] = np.arange(layout.matrix[axis], dtype="float32") // self.block_size
-            else:  # Keras keeps the zeros of such a weight as floats
+            else:  # Keras stores the zero points of such a weight as floats
                 more[f"{name}_zero"] = ops.cast(zero, self.layer.variable_dtype)
         return {name: pack_int4(numbers, axis=layout.packed_axis)[0]} | more
 
@@ -126,7 +126,7 @@ class WholeNumbers:
     def _floats(
         self, layout: Layout, numbers: Array, axis: int, pick: Callable[[Any], Any] = ops.convert_to_tensor
     ) -> Array:
-        """Return the floats of numbers, `pick` from scales what belongs to them; these are shared along `axis`."""
+        """Return the floats of numbers; `pick` selects their scales, which are shared along `axis`."""
         parts = vars(self.layer)
         numbers = ops.cast(numbers, self.layer.compute_dtype)
         scale = pick(parts[f"{layout.name}_scale"])
@@ -150,13 +150,13 @@ class WholeNumbers:
     # ---- what a layer computes ---------------------------------------------------------------------------------
 
     def product(self, function: Callable[[Any, Any], Any], inputs: Array, name: str) -> Array:
-        """Return `function(inputs, weight)`, which is linear in both, and of LoRA's product with it.
+        """Return `function(inputs, weight)`, which is linear in both; with LoRA, its product is included.
 
-        Gradients are those of the floats that the numbers stand for: rounding the inputs counts for nothing.
+        Gradients are those of the floats that the numbers represent, as if the inputs were not rounded.
         """
         layout, dtype = self.layouts[name], self.layer.compute_dtype
         numbers, scale = self._rounded(layout, inputs)
-        if self.mode == "int8":  # sums of products of whole numbers are exact
+        if self.mode == "int8":  # sums of products of whole numbers are exact in floats
             outputs = function(numbers, ops.cast(self._numbers(layout), dtype))
             divisor = ops.convert_to_tensor(vars(self.layer)[f"{name}_scale"])
             outputs = ops.divide(outputs, divisor if scale is None else ops.multiply(divisor, scale))
@@ -168,7 +168,7 @@ class WholeNumbers:
         return outputs
 
     def _rounded(self, layout: Layout, inputs: Array) -> tuple[Array, Array]:
-        """Return inputs as whole numbers, of a float dtype, and their scales as outputs take them."""
+        """Return the inputs as whole numbers in a float dtype, and their scales in the axes of the outputs."""
         if not dtypes.is_float(ops.dtype(inputs)):
             inputs = ops.cast(inputs, self.layer.compute_dtype)
         if self.inputs_quantizer is None:
@@ -179,7 +179,7 @@ class WholeNumbers:
         return ops.add(scaled, difference), layout.spread_scale(scale)
 
     def rows(self, indices: Array, name: str) -> Array:
-        """Return rows of a matrix as floats: only these are unpacked."""
+        """Return rows of a matrix as floats; only these rows are unpacked."""
         layout = self.layouts[name]
 
         def pick(part: Any) -> Any:
@@ -194,17 +194,17 @@ class WholeNumbers:
         return rows
 
     def shift(self, bias: Array) -> Array:
-        """Return a bias as it is added."""
+        """Return the bias for adding."""
         return bias
 
     def read(self, name: str) -> Array:
-        """Return what the layer's attribute is: the numbers."""
+        """Return the value of the layer's attribute: the whole numbers."""
         return self._numbers(self.layouts[name]) if self.mode == "int4" else vars(self.layer)[name]
 
     def _adapted(self, name: str) -> bool:
         return self.layer.lora_enabled and name == self.layer._adaptable
 
     def merged(self) -> dict[str, Any]:
-        """Return the parts of the weight that LoRA adapts, the product taken in."""
+        """Return the parts of the weight that LoRA adapts, with the product added to it."""
         layout = self.layouts[self.layer._adaptable]
         return self.numbers_of(layout, ops.add(self.floats(layout), self.layer._delta()))

@@ -1,8 +1,8 @@
-"""What the cells of recurrent layers have in common.
+"""The base of the cells of recurrent layers.
 
-A cell here works in two parts. `start` does what does not depend on the state (dropout and the product with the input
-kernel) for the whole sequence at once, and returns the function that does the rest at each time. The product over all
-times in one piece is what makes the scan fast.
+A step of a cell has two parts. `start` computes what does not depend on the state, dropout and the product with the
+input kernel, for the whole sequence at once. It returns a function that computes the rest for each time step. Computing
+the product for all steps at once makes the scan fast.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from polykeras.layers.base.layer import Layer
 from polykeras.layers.base.weights import known_sizes, make_weight
 
 Step = Callable[[Any, list[Any]], list[Any]]
-"""Takes an input at one time and the states, returns the new states, of which the first is the output."""
+"""Takes the input at one time step and the states, and returns the new states, the first of which is the output."""
 
 
 class RecurrentCell(Layer):
-    """What the cells have in common: weights, whose options a subclass keeps, dropout, and the two parts of a step.
+    """Base of cells: weights, with the options that a subclass stores, dropout, and the two parts of a step.
 
     Attributes:
-        gates: how many products of the width of the state a step takes from one kernel.
-        state_size: the width of the state, or a list for several.
+        gates: the number of products, each as wide as the state, that a step takes from one kernel.
+        state_size: the width of the state, or a list of widths of several states.
         output_size: the width of the output.
     """
 
@@ -44,7 +44,7 @@ class RecurrentCell(Layer):
         seed: int | None,
         **kwargs: Any,
     ) -> None:
-        kwargs.pop("implementation", None)  # Keras 2's choice between two ways to compute the same
+        kwargs.pop("implementation", None)  # Keras 2's choice between two equivalent implementations
         super().__init__(**kwargs)
         self.units = positive_int(units, "units", self)
         self.activation = activations.get(activation)
@@ -69,44 +69,44 @@ class RecurrentCell(Layer):
         return make_weight(self, "bias", (width,))
 
     def get_initial_state(self, batch_size: int | None = None) -> list[Array]:
-        """Return zeros for the states of a batch, each `(batch, units)`."""
+        """Return zeros as the states of a batch, each `(batch, units)`."""
         sizes = self.state_size if isinstance(self.state_size, list) else [self.state_size]
         return [ops.zeros((batch_size, size), self.compute_dtype) for size in sizes]  # type: ignore[arg-type]
 
     def start(self, inputs: Array, training: bool | None = False) -> tuple[Any, Step]:
-        """Do what does not depend on the state, and return what each step takes, and the step.
+        """Compute what does not depend on the state; return the inputs of the steps, and the step.
 
         Args:
-            inputs: `(..., batch, features)`: all times, or one.
-            training: whether dropout is applied.
+            inputs: the inputs at all time steps or at one, `(..., batch, features)`.
+            training: whether to apply dropout.
 
         Returns:
-            An array `(..., batch, gates * units)`, and a function that takes it at one time, with the states.
+            An array `(..., batch, gates * units)`, and a function that takes it at one time step, with the states.
         """
         raise NotImplementedError
 
     def along(self, inputs: Array, states: list[Array], training: bool | None) -> tuple[Array, list[Array]] | None:
-        """Run along all times in one operation, where there is one for this cell as it is set up.
+        """Run along all time steps in one operation, if there is one for this cell's arguments.
 
         Args:
-            inputs: `(time, batch, features)`.
-            states: to begin with.
-            training: whether dropout is applied.
+            inputs: the inputs `(time, batch, features)`.
+            states: the initial states.
+            training: whether to apply dropout.
 
         Returns:
-            The outputs at all times and the last states; None where the step is to be repeated.
+            The outputs at all time steps and the last states; None if the steps must run one by one.
         """
         return None
 
     def call(
         self, inputs: Array, states: Array | list[Array], training: bool | None = False
     ) -> tuple[Array, Array | list[Array]]:
-        """Return output and new states.
+        """Return the output and the new states of one time step.
 
         Args:
-            inputs: those at one time, `(batch, features)`.
-            states: arrays `(batch, units)` in a list; or the only one.
-            training: whether dropout is applied.
+            inputs: the inputs at one time step, `(batch, features)`.
+            states: a list of arrays `(batch, units)`, or the only state.
+            training: whether to apply dropout.
         """
         several = isinstance(states, (list, tuple))
         x, step = self.start(inputs, training)
@@ -114,7 +114,7 @@ class RecurrentCell(Layer):
         return new[0], new if several else new[0]
 
     def _dropped(self, inputs: Array, training: bool | None) -> Array:
-        """Return the inputs after dropout, whose one mask serves all times."""
+        """Return the inputs after dropout, with the same mask at all time steps."""
         if not (training and self.dropout):
             return inputs
         shape = ops.shape(inputs)
@@ -127,7 +127,7 @@ class RecurrentCell(Layer):
         return x if bias is None else ops.add(x, bias)
 
     def _state_dropout(self, inputs: Array, training: bool | None) -> Callable[[Any], Any]:
-        """Return a function that drops from a state: the same elements at all times, and in all gates."""
+        """Return a function that applies dropout to a state, with the same mask at all time steps and in all gates."""
         if not training or not self.recurrent_dropout:
             return lambda h: h
         ones = ops.ones((ops.shape(inputs)[-2], self.units), self.compute_dtype)

@@ -1,4 +1,4 @@
-"""The base of recurrent layers that make their cell themselves."""
+"""The base of recurrent layers that make their own cell."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from polykeras.layers.recurrent.base_cell import RecurrentCell
 from polykeras.layers.recurrent.rnn import RNN
 
 _OWN = ("activity_regularizer", "return_sequences", "return_state", "go_backwards", "stateful", "unroll")
-"""Arguments of recurrent layers that are no cell's."""
+"""Arguments of recurrent layers that cells do not take."""
 
 _NO_ARGUMENTS = ("self", "kwargs", "__class__", "use_cudnn")
-"""What a constructor's `locals()` hold beside what layer and cell take."""
+"""Names in a constructor's `locals()` that are not arguments of the layer or its cell."""
 
 
 class CellRNN(RNN):
-    """A recurrent layer whose cell's arguments are its own, and its attributes."""
+    """A recurrent layer that takes its cell's arguments, and has its cell's attributes."""
 
     _input_axes = ("batch", "time", "features")
     _not_in_config = (*RNN._not_in_config, "cell", "given", "use_cudnn")
 
     def __init__(self, cell: type[RecurrentCell], given: dict[str, Any], **kwargs: Any) -> None:
-        """Make a layer and its cell of the arguments of a constructor, by name as `locals()` has them there."""
-        kwargs.pop("implementation", None)  # as for the cell
+        """Make the layer and its cell from the arguments of a constructor, by name as in its `locals()`."""
+        kwargs.pop("implementation", None)  # as in the cell
         shared = {name: kwargs[name] for name in ("dtype", "trainable") if name in kwargs}
         own = {name: given[name] for name in _OWN if name in given}
         rest = {name: value for name, value in given.items() if name not in (*_OWN, *_NO_ARGUMENTS)}

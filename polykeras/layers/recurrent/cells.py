@@ -1,4 +1,4 @@
-"""The cells of recurrent layers: what happens at one time step."""
+"""The cells of recurrent layers, which compute one time step."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from polykeras.layers.recurrent.base_cell import RecurrentCell, Step
 
 @LAYERS.register()
 class SimpleRNNCell(RecurrentCell):
-    """`h = activation(x @ kernel + h @ recurrent_kernel + bias)`. Arguments as for `SimpleRNN`."""
+    """`h = activation(x @ kernel + h @ recurrent_kernel + bias)`; arguments as for `SimpleRNN`."""
 
     sample_by_sample = True
 
@@ -44,17 +44,17 @@ class SimpleRNNCell(RecurrentCell):
     def call(
         self, sequence: Array, states: Array | list[Array], training: bool | None = False
     ) -> tuple[Array, Array | list[Array]]:
-        """Return output and new states, as `RecurrentCell.call`: Keras calls the inputs of this cell so.
+        """Return the output and the new states, like `RecurrentCell.call`; Keras names the inputs `sequence` here.
 
         Args:
-            sequence: the inputs at one time, `(batch, features)`.
-            states: arrays `(batch, units)` in a list; or the only one.
-            training: whether dropout is applied.
+            sequence: the inputs at one time step, `(batch, features)`.
+            states: a list of arrays `(batch, units)`, or the only state.
+            training: whether to apply dropout.
         """
         return super().call(sequence, states, training)
 
     def start(self, inputs: Array, training: bool | None = False) -> tuple[Any, Step]:
-        """Return the inputs' part, and the step; see `RecurrentCell.start`."""
+        """Return the part of the inputs, and the step; see `RecurrentCell.start`."""
         kernel, activation = self.recurrent_kernel.value, activations.get(self.activation)
         drop = self._state_dropout(inputs, training)
 
@@ -66,9 +66,9 @@ class SimpleRNNCell(RecurrentCell):
 
 @LAYERS.register()
 class LSTMCell(RecurrentCell):
-    """Long short-term memory (Hochreiter and Schmidhuber, 1997), gates in the order input, forget, cell, output.
+    """Long short-term memory (Hochreiter and Schmidhuber, 1997), with gates in the order input, forget, cell, output.
 
-    Arguments as for `LSTM`.
+    The arguments are those of `LSTM`.
     """
 
     sample_by_sample = True
@@ -112,7 +112,7 @@ class LSTMCell(RecurrentCell):
         return make_weight(self, "bias", (width,), initializer=initializer)
 
     def start(self, inputs: Array, training: bool | None = False) -> tuple[Any, Step]:
-        """Return the inputs' part, and the step, whose states are output and memory; see `RecurrentCell.start`."""
+        """Return the part of the inputs, and the step; its states are output and memory. See `RecurrentCell.start`."""
         kernel = self.recurrent_kernel.value
         activation, gate = activations.get(self.activation), activations.get(self.recurrent_activation)
         drop = self._state_dropout(inputs, training)
@@ -126,7 +126,7 @@ class LSTMCell(RecurrentCell):
         return self._project(inputs, self.bias, training), step
 
     def along(self, inputs: Array, states: list[Array], training: bool | None) -> tuple[Array, list[Array]] | None:
-        """Run along all times with `ops.lstm`, where the activations are its own; see `RecurrentCell.along`."""
+        """Run along all time steps with `ops.lstm`, if its activations are used; see `RecurrentCell.along`."""
         usual = (self.activation, self.recurrent_activation) == (activations.tanh, activations.sigmoid)
         if not usual or (training and self.recurrent_dropout) or type(self).start is not LSTMCell.start:
             return None
@@ -140,7 +140,7 @@ class LSTMCell(RecurrentCell):
 class GRUCell(RecurrentCell):
     """Gated recurrent unit (Cho et al., 2014, https://arxiv.org/abs/1406.1078), gates in the order update, reset, new.
 
-    Arguments as for `GRU`.
+    The arguments are those of `GRU`.
     """
 
     sample_by_sample = True
@@ -176,7 +176,7 @@ class GRUCell(RecurrentCell):
         return make_weight(self, "bias", (2, width) if self.reset_after else (width,))
 
     def start(self, inputs: Array, training: bool | None = False) -> tuple[Any, Step]:
-        """Return the inputs' part, and the step; see `RecurrentCell.start`."""
+        """Return the part of the inputs, and the step; see `RecurrentCell.start`."""
         kernel, bias = self.recurrent_kernel.value, None if self.bias is None else self.bias.value
         activation, gate = activations.get(self.activation), activations.get(self.recurrent_activation)
         drop, cut = self._state_dropout(inputs, training), 2 * self.units
@@ -209,7 +209,7 @@ class GRUCell(RecurrentCell):
         return self._project(inputs, bias, training), step_before
 
     def along(self, inputs: Array, states: list[Array], training: bool | None) -> tuple[Array, list[Array]] | None:
-        """Run along all times with `ops.gru`, where it is that; see `RecurrentCell.along`."""
+        """Run along all time steps with `ops.gru`, if its activations and form are used; see `RecurrentCell.along`."""
         usual = (self.activation, self.recurrent_activation) == (activations.tanh, activations.sigmoid)
         plain = self.reset_after and type(self).start is GRUCell.start
         if not usual or not plain or (training and self.recurrent_dropout):

@@ -1,4 +1,4 @@
-"""LSTM whose products are convolutions: sequences of signals, images and volumes."""
+"""LSTMs with convolutions instead of products, for sequences of signals, images and volumes."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ from polykeras.layers.recurrent.cells import LSTMCell
 
 
 class ConvLSTMCell(LSTMCell):
-    """What a `ConvLSTM2D` does at one time, over `rank` spatial axes; arguments as for that, the rank first.
+    """One time step of a `ConvLSTM2D`, over `rank` spatial axes; it takes the rank, then that layer's arguments.
 
-    States are `(batch, *space', filters)`, or channels first by `data_format`, where `space'` is what the convolution
-    of the inputs leaves. The convolution of the state keeps that size: it knows neither strides nor dilation.
+    States have the shape `(batch, *space', filters)`, or channels first by `data_format`. `space'` are the spatial
+    sizes after the convolution of the inputs. The convolution of the state keeps them: it has no strides and no
+    dilation.
     """
 
     sample_by_sample = True
@@ -48,12 +49,12 @@ class ConvLSTMCell(LSTMCell):
         self.input_spec = InputSpec(ndim=rank + 2)
 
     def build(self, input_shape: Shape) -> None:
-        """Make the kernels and the bias, and find out the size of the states, which the inputs' size gives."""
+        """Make the kernels and the bias, and find the size of the states from the size of the inputs."""
         if None in input_shape[1:]:
             raise ValueError(
-                f"Layer {self.name!r} ({type(self).__name__}): all sizes of the inputs at one time must be known, as "
-                f"those of the states follow from them; received the shape {tuple(input_shape)}. Give them in "
-                "Input(shape=...)."
+                f"Layer {self.name!r} ({type(self).__name__}): all sizes of the inputs at one time step must be known, "
+                f"because the sizes of the states follow from them; received the shape {tuple(input_shape)}. Set them "
+                "in Input(shape=...)."
             )
         channels, width = input_shape[self._channel_axis], self.gates * self.filters
         self.kernel = make_weight(self, "kernel", (*self.kernel_size, channels, width))
@@ -66,11 +67,11 @@ class ConvLSTMCell(LSTMCell):
         self._state_shape = tuple(size)
 
     def get_initial_state(self, batch_size: int) -> list[Array]:
-        """Return zeros for output and memory of a batch."""
+        """Return zeros as the output and memory of a batch."""
         return [ops.zeros((batch_size, *self._state_shape), self.compute_dtype) for _ in range(2)]
 
     def start(self, inputs: Array, training: bool | None = False) -> tuple[Any, Step]:
-        """Return the inputs' part, and the step, whose states are output and memory; see `RecurrentCell.start`."""
+        """Return the part of the inputs, and the step; its states are output and memory. See `RecurrentCell.start`."""
         kernel, axis = self.recurrent_kernel.value, self._channel_axis
         activation, gate = activations.get(self.activation), activations.get(self.recurrent_activation)
         drop = self._state_dropout(inputs, training)
@@ -85,7 +86,7 @@ class ConvLSTMCell(LSTMCell):
         return self._project(inputs, self.bias, training), step
 
     def _project(self, inputs: Array, bias: Array, training: bool | None = False) -> Array:
-        """Return the convolution of the inputs (after dropout), of all times at once, plus the bias."""
+        """Return the convolution of the inputs (after dropout) at all time steps at once, plus the bias."""
         x = self._dropped(inputs, training)
         shape = ops.shape(x)
         outer, item = shape[: -1 - self.rank], shape[-1 - self.rank :]
@@ -94,14 +95,14 @@ class ConvLSTMCell(LSTMCell):
             x = ops.add(x, beside_channels(bias, self.rank, self.data_format))
         return ops.reshape(x, (*outer, *ops.shape(x)[1:]))
 
-    # Each gate has a mask of its own, as in Keras. What the gates see stands side by side, in as many groups of
-    # channels, each of which `ops.conv` meets with its part of the kernel.
+    # As in Keras, each gate has its own dropout mask. The masked inputs of the gates lie side by side in groups of
+    # channels, and `ops.conv` multiplies each group by its part of the kernel.
 
     def _for_each_gate(self, x: Array) -> Array:
         return ops.concatenate([x] * self.gates, axis=self._channel_axis)
 
     def _dropped(self, inputs: Array, training: bool | None) -> Array:
-        """Return the inputs, or what dropout leaves of them for each gate: the same at all times."""
+        """Return the inputs, or a copy with dropout for each gate; the masks are the same at all time steps."""
         if not (training and self.dropout):
             return inputs
         x = self._for_each_gate(inputs)
@@ -110,7 +111,7 @@ class ConvLSTMCell(LSTMCell):
         return random.dropout(x, self.dropout, noise, seed=self.seed_generator)
 
     def _state_dropout(self, inputs: Array, training: bool | None) -> Callable[[Any], Any]:
-        """Return a function that gives what dropout leaves of a state for each gate: the same at all times."""
+        """Return a function that applies each gate's dropout to a state, with the same masks at all time steps."""
         if not training or not self.recurrent_dropout:
             return lambda h: h
         batch = ops.shape(inputs)[-2 - self.rank]
@@ -120,7 +121,7 @@ class ConvLSTMCell(LSTMCell):
 
 
 class ConvLSTM(CellRNN):
-    """An LSTM whose products are convolutions over `rank` spatial axes; arguments as for `ConvLSTM2D`."""
+    """Base of LSTMs with convolutions over `rank` spatial axes; arguments as for `ConvLSTM2D`."""
 
     rank = 1
 
@@ -165,7 +166,7 @@ class ConvLSTM(CellRNN):
 
     @staticmethod
     def _build_cell(cell: Any, inputs_shape: tuple[int | None, ...]) -> None:
-        """Build the cell without a call, for which one would have to know the size of its states."""
+        """Build the cell without calling it: a call would need the size of its states."""
         if not cell.built:
             cell.build(inputs_shape)
 
@@ -174,8 +175,8 @@ class ConvLSTM(CellRNN):
 class ConvLSTM1D(ConvLSTM):
     """An LSTM over sequences of signals: `(batch, time, places, channels)` to `(batch, places', filters)`.
 
-    Arguments as for `ConvLSTM2D`, with one number where that has two; `"channels_first"` is for
-    `(batch, time, channels, places)`.
+    The arguments are those of `ConvLSTM2D`, with one number instead of two; `"channels_first"` means `(batch, time,
+    channels, places)`.
     """
 
     sample_by_sample = True
@@ -186,45 +187,46 @@ class ConvLSTM1D(ConvLSTM):
 class ConvLSTM2D(ConvLSTM):
     """An LSTM over sequences of images.
 
-    From `(batch, time, height, width, channels)` to `(batch, height', width', filters)`, or as many times of it. It is
-    `LSTM` with convolutions for products: Shi et al., "Convolutional LSTM network", 2015,
+    It maps `(batch, time, height, width, channels)` to `(batch, height', width', filters)`, or to a sequence of these.
+    It is `LSTM` with convolutions instead of products: Shi et al., "Convolutional LSTM network", 2015,
     https://arxiv.org/abs/1506.04214, without that paper's connections from the memory to the gates.
 
     Args:
-        filters: channels of states and output.
+        filters: the number of channels of states and output.
         kernel_size: height and width of the windows over inputs and state, or one number for both.
-        strides: distances of neighbouring windows over the inputs.
+        strides: the distances between neighbouring windows over the inputs.
         padding: `"valid"`, or `"same"` (as many outputs as inputs / strides); over the state it is always `"same"`.
         data_format: `"channels_last"`, or `"channels_first"` for `(batch, time, channels, height, width)`.
-        dilation_rate: distances of the elements of a window over the inputs.
-        activation: of the candidate and of the memory in the output.
-        recurrent_activation: of the gates.
+        dilation_rate: the distances between neighbouring elements of a window over the inputs.
+        activation: the activation of the candidate, and of the memory in the output.
+        recurrent_activation: the activation of the gates.
         use_bias: whether there is a bias.
-        kernel_initializer: of the kernel `(*kernel_size, channels, 4 * filters)`, in the order input, forget,
-            candidate, output.
-        recurrent_initializer: of the kernel for the state, `(*kernel_size, filters, 4 * filters)`.
-        bias_initializer: of the bias `(4 * filters,)`.
-        unit_forget_bias: begin with a bias of 1 at the forget gate.
+        kernel_initializer: initializer of the kernel `(*kernel_size, channels, 4 * filters)`, in the order input,
+            forget, candidate, output.
+        recurrent_initializer: initializer of the kernel for the state, `(*kernel_size, filters, 4 * filters)`.
+        bias_initializer: initializer of the bias `(4 * filters,)`.
+        unit_forget_bias: whether the bias of the forget gate begins at 1.
         kernel_regularizer: penalty on the kernel.
         recurrent_regularizer: penalty on the kernel for the state.
         bias_regularizer: penalty on the bias.
         activity_regularizer: penalty on the output.
-        kernel_constraint: applied to the kernel after each update.
-        recurrent_constraint: applied to the kernel for the state after each update.
-        bias_constraint: applied to the bias after each update.
-        dropout: the share of inputs to drop while training: for each gate others, the same at all times.
-        recurrent_dropout: the share of the state to drop while training: for each gate others, the same at all times.
-        seed: an int, for a stream of dropout of its own.
+        kernel_constraint: constraint applied to the kernel after each update.
+        recurrent_constraint: constraint applied to the kernel for the state after each update.
+        bias_constraint: constraint applied to the bias after each update.
+        dropout: the share of inputs to drop while training; each gate has its own mask, the same at all time steps.
+        recurrent_dropout: the share of the state to drop while training; each gate has its own mask, the same at all
+            time steps.
+        seed: an int that gives the dropout a random stream of its own.
         return_sequences: see `RNN`.
         return_state: see `RNN`; the states are output and memory.
         go_backwards: see `RNN`.
         stateful: see `RNN`.
-        **kwargs: `unroll` and `zero_output_for_mask` as for `RNN`, and arguments of `Layer`.
+        **kwargs: `unroll` and `zero_output_for_mask` as for `RNN`, and further arguments of `Layer`.
 
-    Call arguments as for `RNN`: sequences `(batch, time, height, width, channels)` of a known height and width.
+    Call arguments are those of `RNN`: sequences `(batch, time, height, width, channels)` of known height and width.
 
     Raises:
-        ValueError: an argument out of range.
+        ValueError: an argument is out of range.
     """
 
     sample_by_sample = True
@@ -235,8 +237,8 @@ class ConvLSTM2D(ConvLSTM):
 class ConvLSTM3D(ConvLSTM):
     """An LSTM over sequences of volumes: `(batch, time, *space, channels)` to `(batch, *space', filters)`.
 
-    Arguments as for `ConvLSTM2D`, with three numbers where that has two; `"channels_first"` is for
-    `(batch, time, channels, *space)`.
+    The arguments are those of `ConvLSTM2D`, with three numbers instead of two; `"channels_first"` means `(batch, time,
+    channels, *space)`.
     """
 
     sample_by_sample = True

@@ -1,4 +1,4 @@
-"""Dropout masks that a cell of a user's own draws once a sequence."""
+"""Dropout masks that a user's cell draws once for each sequence."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from polykeras.backend.spec import Array
 
 
 class DropoutRNNCell:
-    """Mixin of cells that drop the same inputs and states at all times of a sequence.
+    """Mixin for cells that drop the same inputs and states at all steps of a sequence.
 
-    A cell gives `dropout` and `recurrent_dropout`, rates in [0, 1), and a `seed_generator`. Where it says
-    `dropout_mask_count`, a mask is a list of as many. `RNN` has the masks drawn before its loop.
+    The cell must have the attributes `dropout` and `recurrent_dropout`, rates in [0, 1), and a `seed_generator`. If it
+    has a `dropout_mask_count`, a mask is a list of that many arrays. `RNN` draws the masks before its loop.
     """
 
     dropout: float
@@ -24,17 +24,17 @@ class DropoutRNNCell:
     _recurrent_dropout_mask: Any = None
 
     def get_dropout_mask(self, step_input: Array) -> Array | None:
-        """Return the mask of the inputs, of zeros and `1 / (1 - dropout)`; None without dropout.
+        """Return the mask for inputs, which contains zeros and `1 / (1 - dropout)`; None without dropout.
 
         Args:
-            step_input: `(batch, features)`, which gives the shape where the mask is drawn.
+            step_input: an array `(batch, features)`, whose shape the mask has.
         """
         if self._dropout_mask is None and self.dropout > 0:
             self._dropout_mask = self._create_dropout_mask(step_input, self.dropout)
         return self._dropout_mask
 
     def get_recurrent_dropout_mask(self, step_input: Array) -> Array | None:
-        """Return the mask of a state `(batch, size)`; None without dropout of states."""
+        """Return the mask for a state `(batch, size)`; None without dropout of states."""
         if self._recurrent_dropout_mask is None and self.recurrent_dropout > 0:
             self._recurrent_dropout_mask = self._create_dropout_mask(step_input, self.recurrent_dropout)
         return self._recurrent_dropout_mask
@@ -46,22 +46,22 @@ class DropoutRNNCell:
         return masks[0] if count is None else masks
 
     def reset_dropout_mask(self) -> None:
-        """Forget the mask of the inputs: the next sequence has another."""
+        """Drop the mask for inputs, so that the next sequence gets a new one."""
         self._dropout_mask = None
 
     def reset_recurrent_dropout_mask(self) -> None:
-        """Forget the mask of the states."""
+        """Drop the mask for states."""
         self._recurrent_dropout_mask = None
 
 
 @contextmanager
 def masks_drawn(cell: Any, inputs: Array, states: list[Array]) -> Iterator[None]:
-    """Let a cell have its masks before the loop, in which nothing may be kept, and none after it.
+    """Draw a cell's masks before a loop, because nothing can be stored inside it, and drop them afterwards.
 
     Args:
-        cell: what the loop calls.
-        inputs: of one time.
-        states: with which it begins.
+        cell: the cell that the loop calls.
+        inputs: the inputs at one time step.
+        states: the initial states.
     """
     if not isinstance(cell, DropoutRNNCell):
         yield

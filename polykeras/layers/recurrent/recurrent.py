@@ -16,29 +16,29 @@ class SimpleRNN(CellRNN):
 
     Args:
         units: the width of state and output.
-        activation: a name or a function.
+        activation: the name of an activation, or a function.
         use_bias: whether there is a bias.
-        kernel_initializer: of the kernel `(features, units)`.
-        recurrent_initializer: of the kernel for the state, `(units, units)`.
-        bias_initializer: of the bias `(units,)`.
+        kernel_initializer: initializer of the kernel `(features, units)`.
+        recurrent_initializer: initializer of the kernel for the state, `(units, units)`.
+        bias_initializer: initializer of the bias `(units,)`.
         kernel_regularizer: penalty on the kernel.
         recurrent_regularizer: penalty on the kernel for the state.
         bias_regularizer: penalty on the bias.
         activity_regularizer: penalty on the output.
-        kernel_constraint: applied to the kernel after each update.
-        recurrent_constraint: applied to the kernel for the state after each update.
-        bias_constraint: applied to the bias after each update.
-        dropout: the share of inputs to drop while training, the same at all times.
-        recurrent_dropout: the share of the state to drop while training, the same at all times.
+        kernel_constraint: constraint applied to the kernel after each update.
+        recurrent_constraint: constraint applied to the kernel for the state after each update.
+        bias_constraint: constraint applied to the bias after each update.
+        dropout: the share of inputs to drop while training; the mask is the same at all time steps.
+        recurrent_dropout: the share of the state to drop while training; the mask is the same at all time steps.
         return_sequences: see `RNN`.
         return_state: see `RNN`.
         go_backwards: see `RNN`.
         stateful: see `RNN`.
         unroll: see `RNN`.
-        seed: an int, for a stream of dropout of its own.
-        **kwargs: `zero_output_for_mask` as for `RNN`, and arguments of `Layer`.
+        seed: an int that gives the dropout a random stream of its own.
+        **kwargs: `zero_output_for_mask` as for `RNN`, and further arguments of `Layer`.
 
-    Call arguments as for `RNN`: sequences `(batch, time, features)`.
+    Call arguments are those of `RNN`: sequences `(batch, time, features)`.
     """
 
     sample_by_sample = True
@@ -80,32 +80,34 @@ class LSTM(CellRNN):
 
     Args:
         units: the width of state and output.
-        activation: of the candidate and of the memory in the output.
-        recurrent_activation: of the gates.
+        activation: the activation of the candidate, and of the memory in the output.
+        recurrent_activation: the activation of the gates.
         use_bias: whether there is a bias.
-        kernel_initializer: of the kernel `(features, 4 * units)`, in the order input, forget, candidate, output.
-        recurrent_initializer: of the kernel for the state, `(units, 4 * units)`.
-        bias_initializer: of the bias `(4 * units,)`.
-        unit_forget_bias: begin with a bias of 1 at the forget gate.
+        kernel_initializer: initializer of the kernel `(features, 4 * units)`, in the order input, forget, candidate,
+            output.
+        recurrent_initializer: initializer of the kernel for the state, `(units, 4 * units)`.
+        bias_initializer: initializer of the bias `(4 * units,)`.
+        unit_forget_bias: whether the bias of the forget gate begins at 1.
         kernel_regularizer: penalty on the kernel.
         recurrent_regularizer: penalty on the kernel for the state.
         bias_regularizer: penalty on the bias.
         activity_regularizer: penalty on the output.
-        kernel_constraint: applied to the kernel after each update.
-        recurrent_constraint: applied to the kernel for the state after each update.
-        bias_constraint: applied to the bias after each update.
-        dropout: the share of inputs to drop while training, the same at all times.
-        recurrent_dropout: the share of the state to drop while training, the same at all times and in all gates.
-        seed: an int, for a stream of dropout of its own.
+        kernel_constraint: constraint applied to the kernel after each update.
+        recurrent_constraint: constraint applied to the kernel for the state after each update.
+        bias_constraint: constraint applied to the bias after each update.
+        dropout: the share of inputs to drop while training; the mask is the same at all time steps.
+        recurrent_dropout: the share of the state to drop while training; the mask is the same at all time steps and in
+            all gates.
+        seed: an int that gives the dropout a random stream of its own.
         return_sequences: see `RNN`.
         return_state: see `RNN`; the states are output and memory.
         go_backwards: see `RNN`.
         stateful: see `RNN`.
         unroll: see `RNN`.
         use_cudnn: accepted for Keras code; a backend chooses its kernels itself.
-        **kwargs: `zero_output_for_mask` as for `RNN`, and arguments of `Layer`.
+        **kwargs: `zero_output_for_mask` as for `RNN`, and further arguments of `Layer`.
 
-    Call arguments as for `RNN`: sequences `(batch, time, features)`.
+    Call arguments are those of `RNN`: sequences `(batch, time, features)`.
     """
 
     sample_by_sample = True
@@ -145,37 +147,40 @@ class LSTM(CellRNN):
 class GRU(CellRNN):
     """Gated recurrent units (Cho et al., 2014, https://arxiv.org/abs/1406.1078).
 
-    With gates `z, r = recurrent_activation(...)` and a candidate `g = activation(...)`, which sees the state through
-    the reset gate `r`, the state and output becomes `h = z * h + (1 - z) * g`.
+    With gates `z, r = recurrent_activation(...)` and a candidate `g = activation(...)`, for which the reset gate `r`
+    scales the state, the new state and output is `h = z * h + (1 - z) * g`.
 
     Args:
         units: the width of state and output.
-        activation: of the candidate.
-        recurrent_activation: of the gates.
+        activation: the activation of the candidate.
+        recurrent_activation: the activation of the gates.
         use_bias: whether there are biases.
-        kernel_initializer: of the kernel `(features, 3 * units)`, in the order update, reset, candidate.
-        recurrent_initializer: of the kernel for the state, `(units, 3 * units)`.
-        bias_initializer: of the biases: `(2, 3 * units)`, for inputs and state; `(3 * units,)` without `reset_after`.
+        kernel_initializer: initializer of the kernel `(features, 3 * units)`, in the order update, reset, candidate.
+        recurrent_initializer: initializer of the kernel for the state, `(units, 3 * units)`.
+        bias_initializer: initializer of the biases: `(2, 3 * units)` for inputs and state, or `(3 * units,)` without
+            `reset_after`.
         kernel_regularizer: penalty on the kernel.
         recurrent_regularizer: penalty on the kernel for the state.
         bias_regularizer: penalty on the biases.
         activity_regularizer: penalty on the output.
-        kernel_constraint: applied to the kernel after each update.
-        recurrent_constraint: applied to the kernel for the state after each update.
-        bias_constraint: applied to the biases after each update.
-        dropout: the share of inputs to drop while training, the same at all times.
-        recurrent_dropout: the share of the state to drop while training, the same at all times and in all gates.
-        seed: an int, for a stream of dropout of its own.
+        kernel_constraint: constraint applied to the kernel after each update.
+        recurrent_constraint: constraint applied to the kernel for the state after each update.
+        bias_constraint: constraint applied to the biases after each update.
+        dropout: the share of inputs to drop while training; the mask is the same at all time steps.
+        recurrent_dropout: the share of the state to drop while training; the mask is the same at all time steps and in
+            all gates.
+        seed: an int that gives the dropout a random stream of its own.
         return_sequences: see `RNN`.
         return_state: see `RNN`.
         go_backwards: see `RNN`.
         stateful: see `RNN`.
         unroll: see `RNN`.
-        reset_after: apply the reset gate after the product with the state (as cuDNN does), not before (as the paper).
+        reset_after: whether to apply the reset gate after the product with the state (as cuDNN does) or before it (as
+            the paper does).
         use_cudnn: accepted for Keras code; a backend chooses its kernels itself.
-        **kwargs: `zero_output_for_mask` as for `RNN`, and arguments of `Layer`.
+        **kwargs: `zero_output_for_mask` as for `RNN`, and further arguments of `Layer`.
 
-    Call arguments as for `RNN`: sequences `(batch, time, features)`.
+    Call arguments are those of `RNN`: sequences `(batch, time, features)`.
     """
 
     sample_by_sample = True

@@ -1,4 +1,4 @@
-"""A cell carried along the time axis: the base of recurrent layers."""
+"""The base of recurrent layers: runs a cell along the time axis."""
 
 from __future__ import annotations
 
@@ -26,31 +26,31 @@ from polykeras.layers.recurrent.time_loop import along_time, rehearse
 from polykeras.variables import Variable
 
 _CALLS = (RecurrentCell.call, SimpleRNNCell.call)
-"""What calls `start` and its step, and nothing else."""
+"""Methods `call` that consist of `start` and its step only."""
 
 
 @LAYERS.register()
 class RNN(Layer):
-    """A cell applied at each time of a sequence `(batch, time, ...)`.
+    """Runs a cell along a sequence `(batch, time, ...)`.
 
     Args:
-        cell: a layer (or other object) with `state_size`, an int or a list of them, whose `call(inputs, states)` takes
-            a list of states `(batch, size)` and returns `(output, new_states)`; or a list of such cells, which are
-            stacked. It may have `output_size` and `get_initial_state(batch_size)`.
-        return_sequences: return the outputs of all times, not only the last one.
-        return_state: return the last states too.
-        go_backwards: begin at the end of the sequence; outputs come in that order.
-        stateful: begin each batch with the last states of the one before; the batch size must be fixed.
+        cell: a layer or other object with `state_size`, an int or a list of ints, and a `call(inputs, states)` that
+            takes a list of states `(batch, size)` and returns `(output, new_states)`; or a list of such cells, which
+            are stacked. It may have `output_size` and `get_initial_state(batch_size)`.
+        return_sequences: whether to return the outputs at all time steps, instead of the last one.
+        return_state: whether to return the last states too.
+        go_backwards: whether to begin at the end of the sequence; outputs have this order too.
+        stateful: whether each batch begins with the last states of the batch before; the batch size must be fixed.
         unroll: a hint to the backend to unroll the loop.
-        zero_output_for_mask: outputs at masked times are zeros, not the output before.
-        **kwargs: as for `Layer`.
+        zero_output_for_mask: whether outputs at masked steps are zeros, instead of the previous output.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
-        ValueError: the cell is none.
+        ValueError: `cell` is not a cell.
     """
 
     sample_by_sample = True
-    _untracked = (*Layer._untracked, "states")  # they are no weights: a model of another batch size has others
+    _untracked = (*Layer._untracked, "states")  # no weights: they depend on the batch size
 
     def __init__(
         self,
@@ -77,16 +77,16 @@ class RNN(Layer):
 
     @property
     def state_size(self) -> list[Any]:
-        """The sizes of the states; for stacked cells those of each cell."""
+        """The sizes of the states; for stacked cells, a list of each cell's sizes."""
         return as_list(self.cell.state_size)
 
     @property
     def single_state(self) -> bool:
-        """Whether there is one state only."""
+        """Whether the cell has only one state."""
         return not isinstance(self.cell.state_size, (list, tuple))
 
     def get_initial_state(self, batch_size: int) -> list[Array]:
-        """Return the states in which the layer begins where it is given none."""
+        """Return the states that the layer begins with if none are passed."""
         return initial_states(self.cell, batch_size)
 
     # ---- building ----------------------------------------------------------------------------------------------
@@ -95,7 +95,7 @@ class RNN(Layer):
         """Build the cell, and the states of a stateful layer.
 
         Raises:
-            ValueError: the layer is stateful, and the batch size is not known.
+            ValueError: the layer is stateful, and the batch size is unknown.
         """
         batch, _, *features = sequences_shape
         shape = (batch, *features)
@@ -106,7 +106,7 @@ class RNN(Layer):
         if self.stateful:
             if batch is None:
                 raise ValueError(
-                    f"Layer {self.name!r} is stateful and needs a fixed batch size: give `batch_size=` or "
+                    f"Layer {self.name!r} is stateful and needs a fixed batch size: pass `batch_size=` or "
                     "`batch_shape=` to Input."
                 )
             self.states = nested.map_structure(
@@ -115,7 +115,7 @@ class RNN(Layer):
 
     @staticmethod
     def _build_cell(cell: Any, inputs_shape: tuple[int | None, ...]) -> None:
-        """Build a cell, and by calling it on shapes what it consists of: weights must be there before the loop."""
+        """Build a cell, and its sublayers by calling it on shapes: weights must exist before the loop."""
         sizes = as_list(cell.state_size)
         if isinstance(cell, Layer) and not cell.built and cell._has_own_build():
             cell.build(inputs_shape)
@@ -129,11 +129,11 @@ class RNN(Layer):
             return self.get_initial_state(batch)
 
     def _cells(self) -> list[Any]:
-        """The cells that run one after the other, each along all times: those of a plain stack."""
+        """The cells that run one after another along all time steps: those of a plain stack, or the only cell."""
         return self.cell.cells if type(self.cell) is StackedRNNCells else [self.cell]
 
     def reset_state(self) -> None:
-        """Set the states of a stateful layer to those it begins with."""
+        """Reset the states of a stateful layer to their initial values."""
         if self.states is not None:
             variables = nested.flatten(self.states)
             for variable, value in zip(variables, nested.flatten(self._host_state(variables[0].shape[0])), strict=True):
@@ -149,17 +149,17 @@ class RNN(Layer):
         """Run the cell along the time axis.
 
         Args:
-            sequences: `(batch, time, ...)`.
-            initial_state: states to begin with, in a list in the structure of `state_size`; zeros by default.
-            mask: bool `(batch, time)`; at a masked time states stay, and the output is the one before.
-            training: whether dropout is applied.
+            sequences: the inputs `(batch, time, ...)`.
+            initial_state: a list of initial states, in the structure of `state_size`; zeros by default.
+            mask: bool `(batch, time)`; at a masked step, the states and the output stay as they were.
+            training: whether to apply dropout.
 
         Returns:
-            The last output `(batch, units)`, or all outputs `(batch, time, units)`; a tuple of it and the last states
-            where `return_state`.
+            The last output `(batch, units)`, or all outputs `(batch, time, units)`; with `return_state`, a tuple of
+            that and the last states.
 
         Raises:
-            ValueError: another number of initial states; another batch size than that of a stateful layer.
+            ValueError: the number of initial states is wrong, or the batch size of a stateful layer is.
         """
         xs, valid = self._by_time(sequences, mask)
         output, last = self._run_all(xs, self._begin(sequences, initial_state), valid, training, self.return_sequences)
@@ -172,13 +172,13 @@ class RNN(Layer):
     def inner_loop(
         self, sequences: Array, initial_state: Any, mask: Array | None, training: bool | None = False
     ) -> tuple[Any, Any, list[Any]]:
-        """Run the cell along all times, whatever the layer returns.
+        """Run the cell along all time steps, whatever `return_sequences` and `return_state` say.
 
         Args:
-            sequences: `(batch, time, ...)`.
-            initial_state: states to begin with.
+            sequences: the inputs `(batch, time, ...)`.
+            initial_state: the initial states.
             mask: bool `(batch, time)`, or None.
-            training: whether dropout is applied.
+            training: whether to apply dropout.
 
         Returns:
             The last output, all outputs `(batch, time, units)`, and the last states.
@@ -188,7 +188,7 @@ class RNN(Layer):
         return outputs[-1], ops.swapaxes(outputs, 0, 1), last
 
     def _by_time(self, sequences: Array, mask: Array | None) -> tuple[Any, Any]:
-        """Return inputs and mask with the axis of times first, in the order in which the cell sees them."""
+        """Return inputs and mask with the time axis first, in the order in which the cell sees them."""
         xs = ops.swapaxes(sequences, 0, 1)
         valid = None if mask is None else ops.swapaxes(ops.cast(mask, "bool"), 0, 1)
         if self.go_backwards:
@@ -219,11 +219,11 @@ class RNN(Layer):
     def _run_all(
         self, xs: Array, states: list[Array], valid: Array | None, training: bool | None, all_times: bool
     ) -> tuple[Array, list[Array]]:
-        """Return the outputs at all times, or the last one, and the last states."""
+        """Return the outputs at all time steps, or the last one, and the last states."""
         cells = self._cells()
         if cells == [self.cell]:
             return self._run(self.cell, xs, states, valid, training, all_times)
-        # No cell of a stack sees the others' states: each may run along all times before the next one begins.
+        # No cell of a stack sees another one's states, so each can run along all time steps before the next one begins.
         last: list[Any] = []
         for cell, state in zip(cells, states, strict=True):
             needed = all_times or cell is not cells[-1]
@@ -246,18 +246,18 @@ class RNN(Layer):
         def step(x: Array, carried: list[Array]) -> list[Array]:
             return list(call_cell(cell, x, carried[1], training))
 
-        # Masks depend on shapes alone, and there need not be a first time.
+        # The masks depend only on shapes. Zeros are used, because the sequence may have no time steps.
         with masks_drawn(cell, ops.zeros(ops.shape(xs)[1:], xs.dtype), states):
             variables, output = rehearse(step, xs, states)
             output, carried = along_time(step, xs, [output, states], valid, all_times, *loop, variables)
         return output, carried[1]
 
     def compute_mask(self, sequences: Array, mask: Array | None = None) -> Any:
-        """Return the mask of the outputs: that of the times where sequences are returned.
+        """Return the mask of the outputs: the input's mask if sequences are returned.
 
         Args:
-            sequences: what the layer was called with.
-            mask: `(batch, time)` as bool, or None.
+            sequences: the inputs of the call.
+            mask: bool `(batch, time)`, or None.
         """
         mask = mask if self.return_sequences else None
         return [mask, *(None for _ in self.state_size)] if self.return_state else mask

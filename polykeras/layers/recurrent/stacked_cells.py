@@ -1,4 +1,4 @@
-"""What a recurrent layer asks of a cell, whoever wrote it, and cells on top of each other."""
+"""Helpers for cells of any author, and stacks of cells."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from polykeras.layers.base.layer import LAYERS, Layer
 
 
 def as_list(states: Array) -> list[Array]:
-    """Return states as a list, also where there is one only."""
+    """Return states as a list, even a single state."""
     return list(states) if isinstance(states, (list, tuple)) else [states]
 
 
 def check_cell(cell: Any) -> None:
-    """Raise `ValueError` where something is no cell."""
+    """Raise `ValueError` if `cell` is not a cell."""
     if not hasattr(cell, "state_size") or not callable(cell):
         raise ValueError(
-            "A recurrent layer needs a cell with `state_size`, that is called as `cell(inputs, states)` and returns "
-            f"`(output, new_states)`; received {cell!r}."
+            "A recurrent layer needs a cell: an object with `state_size` that is called as `cell(inputs, states)` and "
+            f"returns `(output, new_states)`; received {cell!r}."
         )
 
 
 def initial_states(cell: Any, batch_size: int | None) -> list[Array]:
-    """Return the states in which a cell begins: zeros `(batch, size)` unless it says otherwise."""
+    """Return the initial states of a cell: zeros `(batch, size)`, unless it defines others."""
     if hasattr(cell, "get_initial_state"):
         return as_list(cell.get_initial_state(batch_size=batch_size))
     dtype = getattr(cell, "compute_dtype", None)
@@ -40,7 +40,7 @@ def output_size(cell: Any) -> int:
 
 
 def call_cell(cell: Any, inputs: Array, states: list[Array], training: bool | None) -> tuple[Array, list[Array]]:
-    """Return the output and the new states of any cell at one time."""
+    """Return the output and the new states of a cell at one time step."""
     takes_training = isinstance(cell, Layer) and call_spec(type(cell).call).has_training
     output, new = cell(inputs, states, training=training) if takes_training else cell(inputs, states)
     return output, as_list(new)
@@ -48,14 +48,14 @@ def call_cell(cell: Any, inputs: Array, states: list[Array], training: bool | No
 
 @LAYERS.register()
 class StackedRNNCells(Layer):
-    """Cells on top of each other, as one cell.
+    """Stacks several cells into one cell.
 
     Args:
-        cells: the cells, the lowest first.
-        **kwargs: as for `Layer`.
+        cells: the cells, the lowest one first.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
-        ValueError: one of them is no cell.
+        ValueError: an element of `cells` is not a cell.
     """
 
     sample_by_sample = True
@@ -77,23 +77,23 @@ class StackedRNNCells(Layer):
         return output_size(self.cells[-1])
 
     def get_initial_state(self, batch_size: int | None = None) -> list[Array]:
-        """Return the initial states of all cells, a list each."""
+        """Return the initial states of all cells, as a list for each cell."""
         return [initial_states(cell, batch_size) for cell in self.cells]
 
     def build(self, input_shape: InputShape) -> None:
-        """Build the cells that have a `build`; others are built when they are called."""
+        """Build the cells that have a `build` method; others are built at their first call."""
         for cell in self.cells:
             if isinstance(cell, Layer) and not cell.built and type(cell).build is not Layer.build:
                 cell.build(input_shape)
             input_shape = (*input_shape[:-1], output_size(cell))
 
     def call(self, inputs: Array, states: Array, training: bool | None = False) -> tuple[Array, list[Array]]:
-        """Return the top cell's output, and the new states of all cells.
+        """Return the output of the top cell, and the new states of all cells.
 
         Args:
-            inputs: at one time, `(batch, features)`.
-            states: for each cell its states, in a list; or its only one.
-            training: whether dropout is applied.
+            inputs: the inputs at one time step, `(batch, features)`.
+            states: for each cell a list of its states, or its only state.
+            training: whether to apply dropout.
         """
         new = []
         for cell, state in zip(self.cells, states, strict=True):

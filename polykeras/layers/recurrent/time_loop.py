@@ -1,4 +1,4 @@
-"""A step of a cell, run along time."""
+"""The loop that runs a cell's step along time."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ def along_time(
     zeros_where_masked: bool = False,
     variables: Sequence[Variable] = (),
 ) -> tuple[Array, list[Array]]:
-    """Run a step along time.
+    """Run a step along the time axis.
 
     Args:
-        step: see `Step`.
-        xs: `(time, batch, ...)`.
-        states: to begin with; the first one is the output.
-        valid: bool `(time, batch)`, or None. At a masked time states stay.
-        all_times: whether the outputs of all times are returned.
+        step: the step; see `Step`.
+        xs: the inputs of the steps, `(time, batch, ...)`.
+        states: the initial states; the first one is the output.
+        valid: bool `(time, batch)`, or None. At a masked step, the states stay as they were.
+        all_times: whether to return the outputs at all time steps.
         unroll: a hint to the backend to unroll the loop.
-        zeros_where_masked: whether outputs at masked times are zeros, not the output before.
-        variables: which the step writes; the loop carries them.
+        zeros_where_masked: whether outputs at masked steps are zeros, instead of the previous output.
+        variables: the variables that the step assigns; the loop carries them.
 
     Returns:
         The outputs `(time, batch, ...)` or the last one, and the last states.
@@ -59,20 +59,20 @@ def along_time(
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)
     if not all_times:
-        outputs = shown(states[0], None if valid is None else ops.any(valid[-1:], 0))  # of no times too
+        outputs = shown(states[0], None if valid is None else ops.any(valid[-1:], 0))  # there may be no steps
     return outputs, states
 
 
 def _where_valid(valid: Array | None, x: Array, other: Any) -> Array:
-    """Return `x` for the samples in a mask `(batch,)`, `other` for the rest."""
+    """Return `x` for the samples that are True in the mask `(batch,)`, and `other` for the rest."""
     return ops.where(ops.reshape(valid, (*ops.shape(valid), *(1,) * (len(ops.shape(x)) - 1))), x, other)
 
 
 def rehearse(step: Step, xs: Array, states: list[Array]) -> tuple[list[Variable], Any]:
-    """Run a step of a user's cell on shapes alone; for real where a graph of a user's does not know them.
+    """Run the step of a user's cell on shapes alone; if a user's graph does not know the shapes, run it on zeros.
 
     Returns:
-        The variables that it writes (seeds, statistics), and zeros in the shape of its output.
+        The variables that the step assigns (seeds, statistics), and zeros with the shape of its output.
     """
     backend = registry.current()
     written: dict[int, Variable] = {}
@@ -90,6 +90,6 @@ def rehearse(step: Step, xs: Array, states: list[Array]) -> tuple[list[Variable]
     output = None
     if backend.holds_values:
         output = infer_outputs(rehearsed, (shape_of(xs, 1), nested.map_structure(shape_of, states)), {})
-    if output is None or None in output.shape:  # the graph that is made knows sizes when it runs: so does its output
+    if output is None or None in output.shape:  # a graph being made knows sizes only when it runs
         output = rehearsed(ops.zeros(backend.shape(xs)[1:], backend.dtype(xs)), states)
     return list(written.values()), ops.zeros(ops.shape(output), output.dtype)

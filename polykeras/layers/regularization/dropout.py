@@ -1,4 +1,4 @@
-"""Layers that make training harder: dropout, noise, penalties."""
+"""Layers that regularize training: dropout, noise, penalties."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ class BaseDropout(_Random):
         self.rate = share(rate, "rate", self)
 
     def _mask_shape(self, shape: tuple[int, ...]) -> Sequence[int | None] | None:
-        """Return the shape of the mask for inputs of that shape; None for the same."""
+        """Return the mask's shape for inputs of the given shape; None for the same shape."""
         return None
 
     def call(self, inputs: Array, training: bool | None = False) -> Array:
-        """Return the inputs, thinned out where `training`.
+        """Return the inputs, with dropout if `training`.
 
         Args:
             inputs: floats of any shape that the layer takes.
-            training: whether anything is dropped.
+            training: whether to apply dropout.
         """
         if not training or self.rate == 0:
             return inputs
@@ -56,18 +56,18 @@ def _checked_noise_shape(shape: Sequence[int | None] | None, owner: Layer) -> tu
 
 @LAYERS.register()
 class Dropout(BaseDropout):
-    """Sets a share of the inputs to 0 while training, and scales the rest so that their sum is expected to stay.
+    """Sets a random share of the inputs to 0 while training, and scales up the rest to keep the expected sum.
 
     Source: Srivastava et al., "Dropout", JMLR 15, 2014. The mask is the same on all backends.
 
     Args:
-        rate: the share, in [0, 1].
-        noise_shape: shape of the mask: 1 along axes that share it, None for the size of the inputs.
-        seed: an int, for a stream of its own.
-        **kwargs: as for `Layer`.
+        rate: the share to drop, in [0, 1].
+        noise_shape: the shape of the mask: 1 for axes that share it, None for the size of the inputs.
+        seed: an int that gives the layer a random stream of its own.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
-        ValueError: `rate` is out of range, or `noise_shape` no shape.
+        ValueError: `rate` is out of range, or `noise_shape` is not a shape.
     """
 
     sample_by_sample = True
@@ -83,24 +83,24 @@ class Dropout(BaseDropout):
 
 
 _LIMIT = -SELU_ALPHA * SELU_SCALE
-"""What selu comes to far below 0."""
+"""The limit of selu for large negative inputs."""
 
 
 @LAYERS.register()
 class AlphaDropout(BaseDropout):
-    """Dropout that keeps mean and variance of inputs with mean 0 and variance 1, as selu gives them.
+    """Dropout that keeps the mean 0 and the variance 1 of its inputs, which selu produces.
 
-    A share of the inputs is set to the value to which selu saturates, then all are scaled and shifted. Source:
+    A share of the inputs is set to the limit of selu at minus infinity; then all are scaled and shifted. Source:
     Klambauer et al., "Self-normalizing neural networks", 2017, https://arxiv.org/abs/1706.02515.
 
     Args:
-        rate: the share, in [0, 1].
-        noise_shape: shape of the mask: 1 along axes that share it, None for the size of the inputs.
-        seed: an int, for a stream of its own.
-        **kwargs: as for `Layer`.
+        rate: the share to drop, in [0, 1].
+        noise_shape: the shape of the mask: 1 for axes that share it, None for the size of the inputs.
+        seed: an int that gives the layer a random stream of its own.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
-        ValueError: `rate` is out of range, or `noise_shape` no shape.
+        ValueError: `rate` is out of range, or `noise_shape` is not a shape.
     """
 
     sample_by_sample = True
@@ -112,11 +112,11 @@ class AlphaDropout(BaseDropout):
         self.noise_shape = _checked_noise_shape(noise_shape, self)
 
     def call(self, inputs: Array, training: bool | None = False) -> Array:
-        """Return the inputs, thinned out where `training`."""
+        """Return the inputs, with dropout if `training`."""
         if not training or self.rate == 0:
             return inputs
         if self.rate == 1:
-            return ops.zeros_like(inputs)  # the limit: the factor below is infinite there
+            return ops.zeros_like(inputs)  # the limit: the factor below would be infinite
         shape = ops.shape(inputs)
         noise = [n if size is None else size for n, size in zip(shape, self.noise_shape or shape, strict=True)]
         kept = ops.greater_equal(random.uniform(noise, seed=self.seed_generator), self.rate)
@@ -127,12 +127,12 @@ class AlphaDropout(BaseDropout):
 
 @LAYERS.register()
 class GaussianNoise(_Random):
-    """Adds normal noise while training.
+    """Adds normally distributed noise while training.
 
     Args:
-        stddev: its standard deviation.
-        seed: an int, for a stream of its own.
-        **kwargs: as for `Layer`.
+        stddev: the standard deviation of the noise.
+        seed: an int that gives the layer a random stream of its own.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
         ValueError: `stddev` is negative.
@@ -147,11 +147,11 @@ class GaussianNoise(_Random):
         self.stddev = float(stddev)
 
     def call(self, inputs: Array, training: bool | None = False) -> Array:
-        """Return the inputs, with noise where `training`.
+        """Return the inputs, with noise if `training`.
 
         Args:
             inputs: floats of any shape.
-            training: whether there is noise.
+            training: whether to add noise.
         """
         if not training or self.stddev == 0:
             return inputs
@@ -161,12 +161,12 @@ class GaussianNoise(_Random):
 
 @LAYERS.register()
 class GaussianDropout(_Random):
-    """Multiplies by normal noise around 1 while training, of the variance of dropout (Srivastava et al., 2014).
+    """Multiplies by normal noise with mean 1 while training, with dropout's variance (Srivastava et al., 2014).
 
     Args:
-        rate: as for `Dropout`, below 1; the noise has the standard deviation `sqrt(rate / (1 - rate))`.
-        seed: an int, for a stream of its own.
-        **kwargs: as for `Layer`.
+        rate: in [0, 1), as for `Dropout`; the noise has the standard deviation `sqrt(rate / (1 - rate))`.
+        seed: an int that gives the layer a random stream of its own.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
         ValueError: `rate` is out of range.
@@ -181,11 +181,11 @@ class GaussianDropout(_Random):
             raise ValueError("GaussianDropout: `rate` must be below 1, where the noise would be infinite; received 1.")
 
     def call(self, inputs: Array, training: bool | None = False) -> Array:
-        """Return the inputs, times noise where `training`.
+        """Return the inputs, multiplied by noise if `training`.
 
         Args:
             inputs: floats of any shape.
-            training: whether there is noise.
+            training: whether to multiply by noise.
         """
         if not training or self.rate == 0:
             return inputs
@@ -196,12 +196,12 @@ class GaussianDropout(_Random):
 
 @LAYERS.register()
 class ActivityRegularization(Layer):
-    """Passes its input through and adds a penalty on it to the losses.
+    """Returns its inputs, and adds a penalty on them to the losses.
 
     Args:
-        l1: factor of the sum of absolute values.
-        l2: factor of the sum of squares.
-        **kwargs: as for `Layer`.
+        l1: the factor of the sum of absolute values.
+        l2: the factor of the sum of squares.
+        **kwargs: further arguments of `Layer`.
     """
 
     _not_in_config = (*Layer._not_in_config, "activity_regularizer")

@@ -1,4 +1,4 @@
-"""Dropout of whole channels."""
+"""Dropout that drops whole channels."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from polykeras.layers.regularization.dropout import BaseDropout
 
 
 class _SpatialDropout(BaseDropout):
-    """Dropout of whole channels over `rank` spatial axes."""
+    """Drops whole channels over `rank` spatial axes."""
 
     rank = 1
     data_format = "channels_last"
@@ -29,7 +29,7 @@ class _SpatialDropout(BaseDropout):
         return (shape[0], *ones, shape[-1]) if self.data_format == "channels_last" else (*shape[:2], *ones)
 
     def get_config(self) -> dict[str, Any]:
-        """Return the arguments, but `trainable`, which Keras's layer does not take."""
+        """Return the arguments, except `trainable`, which Keras's layer does not take."""
         config = super().get_config()
         del config["trainable"]
         return config
@@ -37,16 +37,16 @@ class _SpatialDropout(BaseDropout):
 
 @LAYERS.register()
 class SpatialDropout1D(_SpatialDropout):
-    """Dropout of whole channels of a sequence `(batch, time, channels)`.
+    """Drops whole channels of sequences `(batch, time, channels)` while training.
 
     Source: Tompson et al., 2014, https://arxiv.org/abs/1411.4280.
 
     Args:
-        rate: the share, in [0, 1].
-        seed: an int, for a stream of its own.
-        name: of the layer.
+        rate: the share to drop, in [0, 1].
+        seed: an int that gives the layer a random stream of its own.
+        name: the name of the layer.
         dtype: a dtype or a policy.
-        **kwargs: as for `Layer`.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
         ValueError: `rate` is out of range.
@@ -71,17 +71,17 @@ class _SpatialDropoutND(_SpatialDropout):
 
 @LAYERS.register()
 class SpatialDropout2D(_SpatialDropoutND):
-    """Dropout of whole channels of images `(batch, height, width, channels)`.
+    """Drops whole channels of images `(batch, height, width, channels)` while training.
 
     Source: Tompson et al., 2014, https://arxiv.org/abs/1411.4280.
 
     Args:
-        rate: the share, in [0, 1].
+        rate: the share to drop, in [0, 1].
         data_format: `"channels_last"`, or `"channels_first"` for `(batch, channels, height, width)`.
-        seed: an int, for a stream of its own.
-        name: of the layer.
+        seed: an int that gives the layer a random stream of its own.
+        name: the name of the layer.
         dtype: a dtype or a policy.
-        **kwargs: as for `Layer`.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
         ValueError: `rate` is out of range.
@@ -93,7 +93,7 @@ class SpatialDropout2D(_SpatialDropoutND):
 
 @LAYERS.register()
 class SpatialDropout3D(_SpatialDropoutND):
-    """Dropout of whole channels of volumes, space of three axes; arguments as for `SpatialDropout2D`."""
+    """Drops whole channels of volumes (three spatial axes) while training; arguments as for `SpatialDropout2D`."""
 
     sample_by_sample = True
     rank = 3

@@ -1,4 +1,4 @@
-"""Layers that move elements: reshape, pad, crop, repeat."""
+"""Layers that rearrange elements: reshape, pad, crop, repeat."""
 
 from polykeras.layers.reshaping.padding import (
     Cropping1D,

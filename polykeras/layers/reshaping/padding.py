@@ -1,4 +1,4 @@
-"""Layers that make sequences, images and volumes longer or shorter at their ends: padding, cropping."""
+"""Padding and cropping of sequences, images and volumes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from polykeras.layers.convolution.base import Spatial
 
 
 def _pairs(value: Any, rank: int, name: str, owner: Layer) -> tuple[tuple[int, int], ...]:
-    """Return `(before, after)` for each axis from an int, an int an axis, or a pair an axis."""
+    """Return `(before, after)` for each axis, from one int, or for each axis an int or a pair."""
     values = (value,) * rank if isinstance(value, int) else value
     if rank == 1 and isinstance(values, (list, tuple)) and all(isinstance(v, int) for v in values) and len(values) == 2:
         values = (values,)
@@ -33,7 +33,7 @@ class _ZeroPadding(Spatial):
         self.padding = pairs[0] if self.rank == 1 else pairs
 
     def call(self, inputs: Array) -> Array:
-        """Return the inputs with zeros around."""
+        """Return the inputs, padded with zeros."""
         widths: list[Any] = [(0, 0)] * (self.rank + 2)
         widths[self._space[0] : self._space[0] + self.rank] = [self.padding] if self.rank == 1 else self.padding
         return ops.pad(inputs, widths)
@@ -41,15 +41,15 @@ class _ZeroPadding(Spatial):
 
 @LAYERS.register()
 class ZeroPadding1D(_ZeroPadding):
-    """Zeros before and after a sequence `(batch, time, channels)`.
+    """Pads sequences `(batch, time, channels)` with zeros.
 
     Args:
-        padding: how many: one number, or `(before, after)`.
+        padding: the number of zeros at both ends, or a pair `(before, after)`.
         data_format: `"channels_last"`, or `"channels_first"` for `(batch, channels, time)`.
-        **kwargs: as for `Layer`.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
-        ValueError: `padding` is something else, or negative.
+        ValueError: `padding` is negative, or has another form.
     """
 
     sample_by_sample = True
@@ -57,15 +57,16 @@ class ZeroPadding1D(_ZeroPadding):
 
 @LAYERS.register()
 class ZeroPadding2D(_ZeroPadding):
-    """Zeros around images `(batch, height, width, channels)`.
+    """Pads images `(batch, height, width, channels)` with zeros.
 
     Args:
-        padding: how many: one number, one for height and one for width, or a pair `(before, after)` for each.
+        padding: the number of zeros: one for all sides, one for height and one for width, or a pair `(before, after)`
+            for each.
         data_format: `"channels_last"`, or `"channels_first"` for `(batch, channels, height, width)`.
-        **kwargs: as for `Layer`.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
-        ValueError: `padding` is something else, or negative.
+        ValueError: `padding` is negative, or has another form.
     """
 
     sample_by_sample = True
@@ -74,7 +75,7 @@ class ZeroPadding2D(_ZeroPadding):
 
 @LAYERS.register()
 class ZeroPadding3D(_ZeroPadding):
-    """Zeros around volumes `(batch, *space, channels)`, space of three axes; arguments as for `ZeroPadding2D`."""
+    """Pads volumes `(batch, *space, channels)` of three spatial axes with zeros; arguments as for `ZeroPadding2D`."""
 
     sample_by_sample = True
     rank = 3
@@ -84,7 +85,7 @@ class _Cropping(Spatial):
     cropping: Any
 
     def call(self, inputs: Array) -> Array:
-        """Return the inputs without their margins.
+        """Return the cropped inputs.
 
         Raises:
             ValueError: nothing is left of an axis.
@@ -104,14 +105,14 @@ class _Cropping(Spatial):
 
 @LAYERS.register()
 class Cropping1D(_Cropping):
-    """A sequence `(batch, time, channels)` without its ends.
+    """Crops sequences `(batch, time, channels)`.
 
     Args:
-        cropping: how many to drop: one number, or `(at the beginning, at the end)`.
-        **kwargs: as for `Layer`.
+        cropping: the number of time steps to drop at both ends, or a pair `(at the beginning, at the end)`.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
-        ValueError: `cropping` is something else, or negative.
+        ValueError: `cropping` is negative, or has another form.
     """
 
     sample_by_sample = True
@@ -124,15 +125,16 @@ class Cropping1D(_Cropping):
 
 @LAYERS.register()
 class Cropping2D(_Cropping):
-    """Images `(batch, height, width, channels)` without their margins.
+    """Crops images `(batch, height, width, channels)`.
 
     Args:
-        cropping: how many to drop: one number, one for height and one for width, or a pair `(before, after)` for each.
+        cropping: how much to drop: one number for all sides, one for height and one for width, or a pair `(before,
+            after)` for each.
         data_format: `"channels_last"`, or `"channels_first"` for `(batch, channels, height, width)`.
-        **kwargs: as for `Layer`.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
-        ValueError: `cropping` is something else, or negative.
+        ValueError: `cropping` is negative, or has another form.
     """
 
     sample_by_sample = True
@@ -145,15 +147,16 @@ class Cropping2D(_Cropping):
 
 @LAYERS.register()
 class Cropping3D(_Cropping):
-    """Volumes `(batch, *space, channels)` without their margins, space of three axes.
+    """Crops volumes `(batch, *space, channels)` along three spatial axes.
 
     Args:
-        cropping: how many to drop: one number, one an axis, or a pair `(before, after)` an axis.
+        cropping: how much to drop: one number for all sides, one for each axis, or a pair `(before, after)` for each
+            axis.
         data_format: `"channels_last"`, or `"channels_first"` for `(batch, channels, *space)`.
-        **kwargs: as for `Layer`.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
-        ValueError: `cropping` is something else, or negative.
+        ValueError: `cropping` is negative, or has another form.
     """
 
     sample_by_sample = True

@@ -1,4 +1,4 @@
-"""Layers that give the elements of each sample another order or shape."""
+"""Layers that reshape or reorder the elements of each sample."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from polykeras.layers.base.layer import LAYERS, Layer
 
 @LAYERS.register()
 class Flatten(Layer):
-    """All axes but the first in one.
+    """Joins all axes except the batch axis.
 
     Args:
-        data_format: with `"channels_first"` the channels are moved last before.
-        **kwargs: as for `Layer`.
+        data_format: with `"channels_first"`, the channels are moved last first.
+        **kwargs: further arguments of `Layer`.
 
     Example:
         >>> from polykeras import layers
@@ -44,11 +44,11 @@ class Flatten(Layer):
 
 @LAYERS.register()
 class Reshape(Layer):
-    """The elements of each sample in another shape.
+    """Reshapes each sample.
 
     Args:
-        target_shape: without the batch axis; one size may be -1.
-        **kwargs: as for `Layer`.
+        target_shape: the shape of a sample, without the batch axis; one size may be -1.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
         ValueError: more than one size is -1.
@@ -66,10 +66,10 @@ class Reshape(Layer):
         """Return `(batch, *target_shape)`.
 
         Raises:
-            ValueError: the elements of a sample do not fit.
+            ValueError: a sample has another number of elements.
         """
         rows, *sample = ops.shape(inputs)
-        try:  # from one sample's shape: a batch without samples does not tell how many elements one has
+        try:  # inferred from one sample's shape, because an empty batch has no elements to count
             return ops.reshape(inputs, (rows, *infer_reshape(tuple(sample), self.target_shape)))
         except ValueError as error:
             raise ValueError(f"Layer {self.name!r} (Reshape): {error}") from None
@@ -77,14 +77,14 @@ class Reshape(Layer):
 
 @LAYERS.register()
 class Permute(Layer):
-    """The axes of each sample in another order.
+    """Reorders the axes of each sample.
 
     Args:
-        dims: the order, counted from 1 without the batch axis: `(2, 1)` exchanges the first two.
-        **kwargs: as for `Layer`.
+        dims: the new order, counted from 1 without the batch axis: `(2, 1)` exchanges the first two.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
-        ValueError: `dims` is no such order.
+        ValueError: `dims` is not such an order.
     """
 
     sample_by_sample = True
@@ -103,11 +103,11 @@ class Permute(Layer):
 
 @LAYERS.register()
 class RepeatVector(Layer):
-    """`(batch, features)` repeated to `(batch, n, features)`.
+    """Repeats vectors: `(batch, features)` to `(batch, n, features)`.
 
     Args:
-        n: how often.
-        **kwargs: as for `Layer`.
+        n: the number of repetitions.
+        **kwargs: further arguments of `Layer`.
     """
 
     sample_by_sample = True

@@ -1,4 +1,4 @@
-"""Layers that enlarge sequences, images and volumes by whole factors."""
+"""Layers that enlarge sequences, images and volumes by integer factors."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from polykeras.ops.interpolation import KERNELS, resize_axis
 
 @LAYERS.register()
 class UpSampling1D(Layer):
-    """Each time of `(batch, time, channels)` repeated.
+    """Repeats each time step of `(batch, time, channels)`.
 
     Args:
-        size: how often.
-        **kwargs: as for `Layer`.
+        size: the number of repetitions.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
-        ValueError: `size` is no positive int.
+        ValueError: `size` is not a positive int.
     """
 
     sample_by_sample = True
@@ -42,16 +42,16 @@ class UpSampling1D(Layer):
 
 @LAYERS.register()
 class UpSampling2D(Spatial):
-    """Images `(batch, height, width, channels)` enlarged by whole factors.
+    """Enlarges images `(batch, height, width, channels)` by integer factors.
 
     Args:
-        size: the factors of height and width, or one for both.
+        size: the factors of height and width, or one factor for both.
         data_format: `"channels_last"`, or `"channels_first"` for `(batch, channels, height, width)`.
-        interpolation: `"nearest"` repeats pixels; `"bilinear"`, `"bicubic"`, `"lanczos3"` and `"lanczos5"` mix them.
-        **kwargs: as for `Layer`.
+        interpolation: `"nearest"` repeats pixels; `"bilinear"`, `"bicubic"`, `"lanczos3"`, `"lanczos5"` interpolate.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
-        ValueError: an unknown interpolation, or a factor that is no positive int.
+        ValueError: the interpolation is unknown, or a factor is not a positive int.
     """
 
     sample_by_sample = True
@@ -81,15 +81,15 @@ class UpSampling2D(Spatial):
 
 @LAYERS.register()
 class UpSampling3D(Spatial):
-    """Volumes `(batch, *space, channels)` whose places are repeated along each of three axes.
+    """Enlarges volumes `(batch, *space, channels)` by repeating places along three axes.
 
     Args:
-        size: how often along each axis, or one number for all.
+        size: the factors of the three axes, or one factor for all.
         data_format: `"channels_last"`, or `"channels_first"` for `(batch, channels, *space)`.
-        **kwargs: as for `Layer`.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
-        ValueError: a factor is no positive int.
+        ValueError: a factor is not a positive int.
     """
 
     sample_by_sample = True

@@ -1,4 +1,4 @@
-"""Layers around layers."""
+"""Layers that wrap other layers."""
 
 from polykeras.layers.wrappers.pipeline import Pipeline
 from polykeras.layers.wrappers.spectral_normalization import SpectralNormalization

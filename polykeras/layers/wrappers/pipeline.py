@@ -1,4 +1,4 @@
-"""Layers one after the other, as one."""
+"""Several layers in a row as one layer."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from polykeras.layers.base.layer import LAYERS, Layer
 
 @LAYERS.register()
 class Pipeline(Layer):
-    """Calls layers one after the other, such as those that prepare data; `training` is True by default.
+    """Calls layers one after another, usually preprocessing layers; `training` is True by default.
 
-    It is no model: it trains nothing by itself.
+    It is not a model, and cannot be trained by itself.
 
     Args:
-        layers: the layers.
-        name: by default made from the class's name.
+        layers: the list of layers.
+        name: the layer's name; by default made from the name of its class.
 
     Raises:
-        ValueError: one of them is no layer.
+        ValueError: an element of `layers` is not a layer.
 
     Example:
         >>> from polykeras import layers
@@ -39,12 +39,12 @@ class Pipeline(Layer):
         self.layers = list(layers)
 
     def call(self, inputs: Any, training: bool | None = True, mask: Any = None) -> Any:
-        """Return what the last layer gives.
+        """Return the outputs of the last layer.
 
         Args:
-            inputs: of the first layer.
-            training: of all layers, which are told by this call.
-            mask: of the inputs; what layers give has masks of its own.
+            inputs: the inputs of the first layer.
+            training: passed to all layers.
+            mask: the mask of the inputs; the outputs of a layer carry masks of their own.
         """
         for layer in self.layers:
             takes = mask is not None and call_spec(type(layer).call).has_mask

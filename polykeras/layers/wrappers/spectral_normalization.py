@@ -15,18 +15,18 @@ from polykeras.layers.wrappers.wrappers import Wrapper
 
 @LAYERS.register()
 class SpectralNormalization(Wrapper):
-    """Another layer, whose kernel is divided by its largest singular value in each call of training.
+    """Wraps a layer, and divides its kernel by its largest singular value in each training call.
 
     Source: Miyato et al., "Spectral Normalization for Generative Adversarial Networks", 2018,
-    https://arxiv.org/abs/1802.05957. The value is followed by power iteration, from call to call.
+    https://arxiv.org/abs/1802.05957. Power iteration tracks this value from call to call.
 
     Args:
         layer: a layer with a `kernel` or `embeddings`.
-        power_iterations: how many iterations a call makes.
-        **kwargs: as for `Layer`.
+        power_iterations: the number of iterations in each call.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
-        ValueError: `power_iterations` is no positive int; or, when built, the layer has no such weight.
+        ValueError: `power_iterations` is not a positive int, or the built layer has no such weight.
 
     Example:
         >>> from polykeras import layers
@@ -41,7 +41,7 @@ class SpectralNormalization(Wrapper):
         self.power_iterations = positive_int(power_iterations, "power_iterations", self)
 
     def build(self, input_shape: InputShape) -> None:
-        """Build the layer within, and make the vector that is iterated."""
+        """Build the wrapped layer, and make the vector for power iteration."""
         super().build(input_shape)
         self.input_spec = InputSpec(min_ndim=1, axes={-1: input_shape[-1]})
         kernel = getattr(self.layer, "kernel", getattr(self.layer, "embeddings", None))
@@ -58,11 +58,11 @@ class SpectralNormalization(Wrapper):
         )
 
     def call(self, inputs: Array, training: bool | None = False) -> Array:
-        """Return the outputs of the layer within.
+        """Return the outputs of the wrapped layer.
 
         Args:
-            inputs: of the layer.
-            training: whether the kernel is normalized first.
+            inputs: the inputs of the wrapped layer.
+            training: whether to normalize the kernel first.
         """
         if training:
             vector, kernel = self.normalized_weights()
@@ -73,7 +73,7 @@ class SpectralNormalization(Wrapper):
     def normalized_weights(self) -> tuple[Any, Any]:
         """Return the iterated vector `(1, width)`, and the kernel divided by its largest singular value.
 
-        A kernel of zeros has none: both stay as they are.
+        A kernel of zeros has no such value: then both are returned unchanged.
         """
         weights = ops.reshape(self.kernel, (-1, self.kernel_shape[-1]))
         constant = ops.stop_gradient(weights)

@@ -1,4 +1,4 @@
-"""Layers around another layer."""
+"""Layers that wrap another layer."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from polykeras.saving.serialization import serialize_keras_object
 
 
 def build_within(layer: Layer, shape: Any) -> None:
-    """Build a layer that another one holds, by calling it on shapes: whatever it holds itself is built as well."""
+    """Build a sublayer by calling it on shapes, which also builds the layers within it."""
     if not layer.built:
         infer_outputs(layer, (map_shapes(lambda s: KerasTensor(s, layer.compute_dtype), shape),), {})
 
 
 class Wrapper(Layer):
-    """Base class of layers that hold another layer.
+    """Base class of layers that wrap another layer.
 
     Args:
-        layer: the layer within.
-        **kwargs: as for `Layer`.
+        layer: the wrapped layer.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
-        ValueError: it is no layer.
+        ValueError: `layer` is not a layer.
     """
 
     def __init__(self, layer: Layer, **kwargs: Any) -> None:
@@ -39,19 +39,19 @@ class Wrapper(Layer):
             self._batch_input_shape = layer._batch_input_shape
 
     def build(self, input_shape: Any = None) -> None:
-        """Build the layer within."""
+        """Build the wrapped layer."""
         build_within(self.layer, input_shape)
 
 
 @LAYERS.register()
 class TimeDistributed(Wrapper):
-    """Another layer, applied to each time of `(batch, time, ...)`.
+    """Applies a layer to each time step of `(batch, time, ...)`.
 
-    All times become samples of one call: a `BatchNormalization` within takes its statistics over all of them.
+    All steps become samples of one call, so a wrapped `BatchNormalization` takes its statistics over all of them.
 
     Args:
         layer: the layer.
-        **kwargs: as for `Layer`.
+        **kwargs: further arguments of `Layer`.
     """
 
     sample_by_sample = True
@@ -61,7 +61,7 @@ class TimeDistributed(Wrapper):
         self.supports_masking = True
 
     def build(self, input_shape: Any) -> None:
-        """Build the layer within, for the shape without times."""
+        """Build the wrapped layer for the shape without the time axis."""
         self._check(tuple(input_shape))
         build_within(self.layer, (input_shape[0], *input_shape[2:]))
 
@@ -77,11 +77,11 @@ class TimeDistributed(Wrapper):
 
         Args:
             inputs: `(batch, time, ...)`.
-            training: passed on.
-            mask: bool `(batch, time, ...)`; passed on to a layer that takes one.
+            training: passed to the wrapped layer.
+            mask: bool `(batch, time, ...)`, passed to the wrapped layer if it takes a mask.
 
         Raises:
-            ValueError: inputs of less than 3 axes, or a mask for other times.
+            ValueError: the inputs have less than 3 axes, or the mask has another number of steps.
         """
         shape = ops.shape(inputs)
         self._check(shape)
@@ -90,7 +90,7 @@ class TimeDistributed(Wrapper):
             times = ops.shape(mask)
             if times[:2] != shape[:2]:
                 raise ValueError(
-                    f"Layer {self.name!r} (TimeDistributed) expects a mask of the first axes of its inputs, "
+                    f"Layer {self.name!r} (TimeDistributed) expects a mask with the first axes of its inputs, "
                     f"{shape[:2]}; received the shape {times}."
                 )
             if call_spec(type(self.layer).call).has_mask:
@@ -106,25 +106,25 @@ _MERGE = {
     "ave": lambda forward, backward: ops.multiply(ops.add(forward, backward), 0.5),
 }
 
-# What both layers of a Bidirectional have; all but the last are the same in both.
+# Attributes of both layers of a Bidirectional; they must agree in all except the last one.
 _SHARED = ("return_sequences", "return_state", "stateful", "go_backwards")
 
 
 @LAYERS.register()
 class Bidirectional(Layer):
-    """A recurrent layer run forward and backward along time.
+    """Runs a recurrent layer forward and backward along time.
 
     Args:
-        layer: a recurrent layer: the pattern of the one that runs forward, which has weights of its own. Another layer
-            serves as well where it has the attributes `go_backwards`, `return_sequences`, `return_state` and
-            `stateful`, and takes `go_backwards` as an argument.
-        merge_mode: how the two outputs become one: `"concat"`, `"sum"`, `"mul"`, `"ave"`, or None for both.
-        weights: arrays to begin with.
-        backward_layer: runs backward; by default one like `layer`.
-        **kwargs: as for `Layer`.
+        layer: a recurrent layer, from whose config the forward layer is made, with weights of its own. Any layer works
+            that has the attributes `go_backwards`, `return_sequences`, `return_state` and `stateful`, and takes
+            `go_backwards` as an argument.
+        merge_mode: how to merge the two outputs: `"concat"`, `"sum"`, `"mul"`, `"ave"`, or None to return both.
+        weights: arrays with the initial weights.
+        backward_layer: the layer that runs backward; by default one with the config of `layer`.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
-        ValueError: the layers are not recurrent, do not match, or an unknown merge mode.
+        ValueError: the layers are not recurrent or do not match, or the merge mode is unknown.
     """
 
     sample_by_sample = True
@@ -156,7 +156,7 @@ class Bidirectional(Layer):
         self.backward_layer = backward_layer or _like(layer, "backward", go_backwards=not layer.go_backwards)
         self._check_pair()
         for one in (self.forward_layer, self.backward_layer):
-            if hasattr(one, "zero_output_for_mask"):  # at masked times neither direction shows what it remembers
+            if hasattr(one, "zero_output_for_mask"):  # at masked steps, neither direction outputs its memory
                 one.zero_output_for_mask = one.return_sequences
         self.return_sequences = layer.return_sequences
         self.return_state = layer.return_state
@@ -187,11 +187,11 @@ class Bidirectional(Layer):
             sequences: `(batch, time, ...)`.
             initial_state: the states of the forward layer, then those of the backward one.
             mask: bool `(batch, time)`.
-            training: whether dropout is applied.
+            training: whether to apply dropout.
 
         Returns:
-            The output, or a tuple of both for `merge_mode=None`; with `return_state` a tuple of that, and the states
-            of the forward and of the backward layer.
+            The output, or a tuple of both outputs if `merge_mode` is None. With `return_state`, a tuple of the output
+            and the states of the forward and of the backward layer.
         """
         first = second = None
         if initial_state is not None:
@@ -211,10 +211,10 @@ class Bidirectional(Layer):
         return (output, *states) if states else output
 
     def compute_mask(self, sequences: Any, mask: Array | None = None) -> Any:
-        """Return the mask of the outputs: that of the times where sequences are returned.
+        """Return the mask of the outputs: the input's mask if sequences are returned.
 
         Args:
-            sequences: what the layer was called with.
+            sequences: the inputs of the call.
             mask: `(batch, time)` as bool, or None.
         """
         mask = mask if self.return_sequences else None
@@ -225,12 +225,12 @@ class Bidirectional(Layer):
 
     @property
     def states(self) -> tuple[Any, ...] | None:
-        """The states of the forward and of the backward layer, where they are stateful; else None."""
+        """The states of the forward and backward layers if they are stateful; otherwise None."""
         forward, backward = self.forward_layer.states, self.backward_layer.states
         return (*forward, *backward) if forward and backward else None
 
     def reset_state(self) -> None:
-        """Set the states of stateful layers to those they begin with."""
+        """Reset the states of stateful layers to their initial values."""
         self.forward_layer.reset_state()
         self.backward_layer.reset_state()
 
@@ -245,7 +245,7 @@ class Bidirectional(Layer):
 
 
 def _run(layer: Any, sequences: Any, initial_state: Any, mask: Array | None, training: bool | None) -> Any:
-    """Call one of the two layers with what it takes."""
+    """Call one of the two layers with the arguments that it accepts."""
     spec = call_spec(type(layer).call)
     given = {"initial_state": initial_state} if initial_state is not None else {}
     given |= {"mask": mask} if spec.has_mask else {}
@@ -253,6 +253,6 @@ def _run(layer: Any, sequences: Any, initial_state: Any, mask: Array | None, tra
 
 
 def _like(layer: Any, prefix: str, **changes: Any) -> Any:
-    """Return a new layer with the config of `layer`, but for its name and what is given."""
+    """Return a new layer with the config of `layer`, another name, and the given changes."""
     name = f"{prefix}_{layer.name.removeprefix(f'{prefix}_')}"
     return type(layer).from_config(layer.get_config() | changes | {"name": name})
