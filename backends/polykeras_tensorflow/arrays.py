@@ -44,7 +44,7 @@ def find_device(name: str) -> str:
     """Return TensorFlow's name of a device, such as `"gpu:0"`; `"gpu"` and `"cpu"` are the first of their kind.
 
     Raises:
-        ValueError: there is no such device.
+        ValueError: if there is no such device.
     """
     known = _named_devices()
     full_name = name if ":" in name else f"{name}:0"

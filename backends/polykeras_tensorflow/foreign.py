@@ -32,7 +32,7 @@ class SavedModel:
         variables: those that the functions use, each once; the trainable ones first.
 
     Raises:
-        ValueError: there is no such function.
+        ValueError: if there is no such function.
     """
 
     def __init__(self, folder: str, endpoints: Sequence[str]) -> None:
@@ -68,7 +68,7 @@ class SavedModel:
             The outputs, and the new values of variables that the function assigns to, by their places.
 
         Raises:
-            RuntimeError: this TensorFlow cannot call a graph on other variables.
+            RuntimeError: if this TensorFlow cannot call a graph on other variables.
         """
         if call_on_captures is None:
             raise RuntimeError(

@@ -101,7 +101,7 @@ def trace(fn: Flat, specs: Sequence[tf.TensorSpec], inline: bool = True, xla: bo
         xla: have XLA compile the graph, for each set of shapes, when it is called.
 
     Raises:
-        Exception: what `fn` raises, with its cause and traceback; `tf.function` by itself cuts both off.
+        Exception: whatever `fn` raises, with its cause and traceback, both of which `tf.function` would cut off.
     """
     raised: list[tuple[Any, ...]] = []
 

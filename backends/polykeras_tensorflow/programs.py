@@ -100,7 +100,7 @@ class Program:
         """Return the results for tensors of the specs.
 
         Raises:
-            IndexError: XLA ran the graph, and an index in it was out of range.
+            IndexError: if XLA ran the graph, and an index in it was out of range.
         """
         if not tf.executing_eagerly():
             return self._inline(arrays)

@@ -34,7 +34,7 @@ def torch_dtype(dtype: str) -> torch.dtype:
     """Return torch's own dtype of a name.
 
     Raises:
-        TypeError: torch has it not.
+        TypeError: if torch does not have it.
     """
     try:
         return TORCH_DTYPES[dtype]
@@ -107,7 +107,7 @@ def find_device(device: str) -> torch.device:
     """Return torch's device of a name, `"gpu"` and `"cpu"` being the first of their kind.
 
     Raises:
-        ValueError: there is no such device.
+        ValueError: if there is no such device.
     """
     name = device.lower() if ":" in device else f"{device.lower()}:0"
     name = name.replace("cuda:", "gpu:").replace("mps:", "gpu:")

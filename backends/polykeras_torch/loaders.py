@@ -24,7 +24,7 @@ def batches_of(source: Any) -> Iterator[Any]:
     """Return an iterator over the batches of a loader, of NumPy's arrays or tensors; its own where only that will do.
 
     Raises:
-        TypeError: the source is no iterable.
+        TypeError: if the source is not an iterable.
     """
     if not _reads_here(source):
         return iter(source)

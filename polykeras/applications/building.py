@@ -133,7 +133,7 @@ def image_shape(asked: Asked, size: int | None, least: int) -> tuple[int | None,
         least: the least that they may have.
 
     Raises:
-        ValueError: the shape that was asked for is no image's, is too small, or does not fit the published weights.
+        ValueError: if the requested shape is not that of an image, is too small, or does not fit the published weights.
     """
     shape = None if asked.input_shape is None else tuple(asked.input_shape)
     channels_last = channel_axis() == 3
@@ -163,7 +163,7 @@ def fitting_shape(
         channels_last: whether the channels are the last axis, else the first.
 
     Raises:
-        ValueError: the shape that was asked for is no image's, is too small, or does not fit the published weights.
+        ValueError: if the requested shape is not that of an image, is too small, or does not fit the published weights.
     """
 
     def image(side: int | None) -> tuple[int | None, ...]:
@@ -191,7 +191,7 @@ def begin(asked: Asked, shape: Sequence[int | None]) -> tuple[Any, Any]:
     """Return the inputs of the model, and the images that its first layer gets.
 
     Raises:
-        ValueError: `input_tensor` is not symbolic.
+        ValueError: if `input_tensor` is not symbolic.
     """
     tensor = asked.input_tensor
     if tensor is None:

@@ -26,7 +26,7 @@ ARGUMENTS = """
         A functional model.
 
     Raises:
-        ValueError: there is no such file, the input is too small, or the weights do not fit what is asked for.
+        ValueError: if there is no such file, the input is too small, or the weights do not fit what is asked for.
     """
 
 

@@ -38,7 +38,7 @@ def preprocess_input(x: ArrayLike, data_format: str | None = None, mode: str = "
         The scaled images, of the kind of `x`.
 
     Raises:
-        ValueError: another mode or data format, or no image.
+        ValueError: if the mode or the data format is unknown, or the array is not an image.
 
     Example:
         >>> import numpy as np
@@ -80,7 +80,7 @@ def decode_predictions(preds: ArrayLike, top: int = 5) -> list[list[tuple[str, s
         For each sample `(WordNet's id, name, score)` of the likeliest classes, the likeliest first.
 
     Raises:
-        ValueError: scores of another shape.
+        ValueError: if the scores have another shape.
     """
     scores = ops.convert_to_numpy(preds)
     if scores.ndim != 2 or scores.shape[1] != 1000:

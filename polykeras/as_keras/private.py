@@ -176,7 +176,7 @@ def standardize_data_format(data_format: str | None) -> str:
     """Return where the channels are, by default as set by `set_image_data_format`.
 
     Raises:
-        ValueError: another word.
+        ValueError: if the word is unknown.
     """
     found = str(data_format or config.image_data_format()).lower()
     if found not in ("channels_first", "channels_last"):
@@ -192,7 +192,7 @@ def canonicalize_axis(axis: int, num_dims: int) -> int:
         num_dims: how many axes there are.
 
     Raises:
-        ValueError: there is no such axis.
+        ValueError: if there is no such axis.
     """
     if not -num_dims <= axis < num_dims:
         raise ValueError(f"axis {axis} is not among the {num_dims} of the array.")

@@ -16,8 +16,8 @@ def canonical_axis(axis: int, ndim: int) -> int:
     """Return `axis` counted from the front.
 
     Raises:
-        TypeError: it is not an integer.
-        ValueError: it lies outside `[-ndim, ndim)`.
+        TypeError: if it is not an integer.
+        ValueError: if it lies outside `[-ndim, ndim)`.
     """
     axis = operator.index(axis)
     if not -ndim <= axis < ndim:

@@ -43,7 +43,7 @@ def dataset_of(name: str, make: Callable[[], Iterator[Any]]) -> Any:
         make: returns an iterator over NumPy arrays, or trees of them, from their beginning.
 
     Raises:
-        ValueError: the framework has no data sets of that kind.
+        ValueError: if the framework has no such data sets.
     """
     load(name)
     provider = providers()[name]

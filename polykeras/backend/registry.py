@@ -40,8 +40,8 @@ def load(name: str) -> Backend:
         name: one of `polykeras.backends()`.
 
     Raises:
-        ValueError: no backend has that name.
-        ImportError: its framework is not installed.
+        ValueError: if no backend has that name.
+        ImportError: if its framework is not installed.
     """
     backend = _loaded.get(name)
     if backend is not None:
@@ -131,7 +131,7 @@ def set_matmul_precision(precision: str) -> None:
             three passes of bfloat16 on TPUs), which is several times as fast. CPUs are not concerned.
 
     Raises:
-        ValueError: for any other value.
+        ValueError: if `precision` has another value.
     """
     global _precision
     if precision not in ("highest", "high"):
@@ -208,8 +208,8 @@ class use_backend(ContextDecorator):  # used like a function, and named like one
         0.5
 
     Raises:
-        ValueError: no backend has that name.
-        ImportError: its framework is not installed.
+        ValueError: if no backend has that name.
+        ImportError: if its framework is not installed.
     """
 
     def __init__(self, name: str | Backend) -> None:

@@ -24,7 +24,7 @@ def check_state(before: Sequence[Kind], after: Sequence[Kind]) -> None:
     """Check that a step of `compile_steps` kept the dtypes and shapes of its state, as `kinds_of` returns them.
 
     Raises:
-        ValueError: it returned another number of arrays, or changed a shape or dtype.
+        ValueError: if it returned another number of arrays, or changed a shape or dtype.
     """
     if len(after) != len(before):
         raise ValueError(f"compile_steps: the step was given {len(before)} state arrays and returned {len(after)}.")

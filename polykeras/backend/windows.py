@@ -13,7 +13,7 @@ def per_axis(value: PerAxis, ndim: int, name: str) -> tuple[int, ...]:
     """Return `value` as one positive int for each of `ndim` spatial axes.
 
     Raises:
-        ValueError: there are fewer or more, or one is not positive.
+        ValueError: if there are fewer or more, or one is not positive.
     """
     values = (value,) * ndim if isinstance(value, int) else tuple(value)
     if len(values) != ndim or any(v < 1 for v in values):
@@ -31,7 +31,7 @@ def window_padding(
     `"causal"` adds `dilation * (window - 1)` before, so that no window sees what comes later.
 
     Raises:
-        ValueError: for any other `padding`.
+        ValueError: if `padding` has another value.
     """
     spans = [d * (k - 1) + 1 for k, d in zip(window, dilation, strict=True)]
     if padding == "valid":

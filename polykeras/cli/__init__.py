@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit status: 0, 1 or 2.
 
     Raises:
-        SystemExit: `--help` or `--version` was asked for, or a script that `as-keras` ran ended so.
+        SystemExit: after `--help` or `--version`, or if a script that `as-keras` runs calls `sys.exit`.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given[:1] == ["as-keras"] and given[1:2] not in (["-h"], ["--help"]):

@@ -37,8 +37,8 @@ def run_script(arguments: list[str]) -> int:
         The exit status, 0. Errors of the script are its own.
 
     Raises:
-        CommandError: there is no such script.
-        SystemExit: the script ended so.
+        CommandError: if there is no such script.
+        SystemExit: if the script calls `sys.exit`.
     """
     by_module = arguments[:1] == ["-m"]
     script = arguments[by_module : by_module + 1]

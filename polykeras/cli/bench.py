@@ -68,7 +68,7 @@ def measure(names: list[str], options: argparse.Namespace) -> dict[str, Any]:
         and `notes`.
 
     Raises:
-        CommandError: no backend runs the model.
+        CommandError: if no backend runs the model.
     """
     workers: dict[str, _Worker] = {}
     rows: dict[str, dict[str, Any]] = {}
@@ -151,7 +151,7 @@ class _Worker:
         """Return the answer to a request.
 
         Raises:
-            _Failed: the process said why it could not, or ended.
+            _Failed: if the process reports an error, or ends.
         """
         assert self._process.stdin
         assert self._process.stdout

@@ -16,7 +16,7 @@ def chosen_backends(text: str | None, least: int = 2) -> list[str]:
         least: how many there must be.
 
     Raises:
-        CommandError: a name is not known or not installed, or there are too few.
+        CommandError: if a name is not known or not installed, or there are too few.
     """
     known = {info.name: info for info in backends()}
     installed = [name for name, info in known.items() if info.installed]

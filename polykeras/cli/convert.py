@@ -81,7 +81,7 @@ def kind_of(path: str) -> str:
         path: its name; the file need not exist.
 
     Raises:
-        CommandError: the suffix is that of no format.
+        CommandError: if no format has this suffix.
     """
     if path.endswith(WEIGHTS):
         return "weights"

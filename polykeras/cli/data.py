@@ -71,7 +71,7 @@ def prepared_experiment(options: argparse.Namespace) -> tuple[Experiment, list[s
         The experiment, of which nothing is None; and what was done to it, in words.
 
     Raises:
-        CommandError: the model's data cannot be drawn.
+        CommandError: if the model's data cannot be drawn.
     """
     experiment = load_experiment(options.model, options)
     model, notes = experiment.model, []

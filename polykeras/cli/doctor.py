@@ -68,8 +68,8 @@ def probe(name: str) -> dict[str, Any]:
         `version`, `devices`, and `seconds`: the time that loading took.
 
     Raises:
-        ImportError: its framework cannot be loaded.
-        ValueError: no backend has that name, or its product is wrong.
+        ImportError: if its framework cannot be loaded.
+        ValueError: if no backend has that name, or its product is wrong.
     """
     begin = time.perf_counter()
     backend = registry.load(name)

@@ -72,8 +72,8 @@ def load_experiment(name: str, options: argparse.Namespace) -> Experiment:
         options: those of `add_loading_options`.
 
     Raises:
-        CommandError: there is no such file or function, or it gives something else than a model.
-        SavedFileError: the file is not what it should be.
+        CommandError: if there is no such file or function, or it does not return a model.
+        SavedFileError: if the file is malformed.
     """
     if options.as_keras:
         as_keras.install()

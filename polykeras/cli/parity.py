@@ -121,7 +121,7 @@ def compare(names: list[str], options: argparse.Namespace) -> Comparison:
         options: those of the command.
 
     Raises:
-        CommandError: no backend runs the model.
+        CommandError: if no backend runs the model.
     """
     tolerances = {
         quantity: float(options.tolerance_trained if quantity in _TRAINED else options.tolerance)

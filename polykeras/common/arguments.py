@@ -45,7 +45,7 @@ def one_of(value: Any, known: Collection[Any], what: str) -> Any:
         what: whose argument it is, and which, for the message.
 
     Raises:
-        ValueError: it is anything else.
+        ValueError: if it is anything else.
     """
     if value not in known:
         raise ValueError(f"{what} must be one of {', '.join(known)}; received {value!r}.")
@@ -65,7 +65,7 @@ def positive_int(value: Any, name: str, owner: Any = None) -> int:
         owner: the object whose argument it is, for the message.
 
     Raises:
-        ValueError: it is anything else.
+        ValueError: if it is anything else.
     """
     if not _is_int(value) or value <= 0:
         where = f"{type(owner).__name__}: " if owner is not None else ""
@@ -77,7 +77,7 @@ def int_tuple(value: Any, n: int, name: str, owner: Any = None, minimum: int = 1
     """Return an int for each of `n` axes, from one int for all or a sequence.
 
     Raises:
-        ValueError: another number of them, or one that is no int of at least `minimum`.
+        ValueError: if there are not `n` of them, or one is not an int of at least `minimum`.
     """
     values = (value,) * n if _is_int(value) else value
     good = isinstance(values, (list, tuple)) and len(values) == n
@@ -100,7 +100,7 @@ def rate(value: Any, name: str, owner: Any = None) -> float:
     """Return `value` if it is a share in [0, 1], as the rate of a dropout.
 
     Raises:
-        ValueError: it is anything else.
+        ValueError: if it is anything else.
     """
     if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not 0 <= value <= 1:
         where = f"{type(owner).__name__}: " if owner is not None else ""

@@ -33,7 +33,7 @@ def spend(steps: int = 1) -> None:
     """Take steps: operations on shapes, or numbers that are made on the host.
 
     Raises:
-        ValueError: there are not so many left.
+        ValueError: if too few steps are left.
     """
     account = left.get()
     if account is None:
@@ -51,7 +51,7 @@ def check_size(shape: Sequence[Any], unknown: type) -> None:
         unknown: the class of sizes that stand for unknown ones, which do not count.
 
     Raises:
-        ValueError: it has more than `MAX_ELEMENTS` elements, or no steps are left.
+        ValueError: if it has more than `MAX_ELEMENTS` elements, or no steps are left.
     """
     spend()
     size = 1

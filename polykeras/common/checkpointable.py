@@ -67,7 +67,7 @@ class Checkpointable:
         """Read what `save_own_variables` wrote; nothing is changed where it does not fit.
 
         Raises:
-            ValueError: it holds another number of variables, or variables of other shapes.
+            ValueError: if the number or the shapes of the variables do not match.
         """
         own = self._saved_variables()
         if len(store) != len(own):
@@ -85,7 +85,7 @@ class Checkpointable:
         """Assign an array to each variable; nothing is changed where one does not fit.
 
         Raises:
-            ValueError: an array has another shape.
+            ValueError: if an array has another shape.
         """
         for variable, array in zip(variables, arrays, strict=True):
             shape = tuple(np.shape(array))  # which reads no array that says its shape

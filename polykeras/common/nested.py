@@ -61,7 +61,7 @@ def map_structure(func: Callable[..., Any], *structures: Any) -> Any:
         A structure of the shape of the first one, of what `func` returned.
 
     Raises:
-        ValueError: another structure lacks a container of the first one, or has another one in its place.
+        ValueError: if another structure lacks a container of the first one, or has a different one in its place.
     """
     if structures and all(map(_is_leaf, structures)):
         return func(*structures)
@@ -89,7 +89,7 @@ def assert_same_structure(a: Any, b: Any) -> None:
         b: another structure.
 
     Raises:
-        ValueError: they differ.
+        ValueError: if they differ.
     """
     left, right = (optree.tree_structure(s, namespace=NAMESPACE) for s in (a, b))
     if left != right:

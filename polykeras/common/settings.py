@@ -79,7 +79,7 @@ def read_config(path: Path) -> Settings:
         The settings, with defaults for absent keys.
 
     Raises:
-        ValueError: the file is not JSON, not an object, or holds an unknown key or a bad value. The message
+        ValueError: if the file is not JSON, not an object, or holds an unknown key or a bad value. The message
             names the file and, where JSON itself is broken, the line.
     """
     try:

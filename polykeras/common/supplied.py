@@ -41,7 +41,7 @@ class Supplied(Generic[T]):
         """Supply it: a decorator of the function or class.
 
         Raises:
-            RuntimeError: another module does so.
+            RuntimeError: if another module supplies it.
         """
         if found.__module__ != self.by:
             raise RuntimeError(f"{self._name} is supplied by {self.by}; received one of {found.__module__}.")
@@ -52,7 +52,7 @@ class Supplied(Generic[T]):
         """Return what was supplied.
 
         Raises:
-            RuntimeError: nothing was: the module was not loaded.
+            RuntimeError: if nothing was supplied, because the module is not loaded.
         """
         if self._found is None:
             raise RuntimeError(f"{self._name} is supplied by {self.by}, which `import polykeras` loads.")

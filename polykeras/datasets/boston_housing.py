@@ -22,7 +22,7 @@ def load_data(path: str = "boston_housing.npz", test_split: float = 0.2, seed: i
         `(x_train, y_train), (x_test, y_test)`: features float64 `(n, 13)`, prices in 1000 dollars float64 `(n,)`.
 
     Raises:
-        ValueError: `test_split` is no such share.
+        ValueError: if `test_split` is out of range.
     """
     file = fetch(path, "boston_housing.npz", "f553886a1f8d56431e820c5b82552d9d95cfcb96d1e678153f8839538947dff5")
     with np.load(file, allow_pickle=False) as arrays:

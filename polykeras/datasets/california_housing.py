@@ -24,7 +24,7 @@ def load_data(
         `(x_train, y_train), (x_test, y_test)`: features `(n, 8)`, prices in dollars `(n,)`.
 
     Raises:
-        ValueError: another version, or `test_split` is no such share.
+        ValueError: if the version is unknown, or `test_split` is out of range.
     """
     if version not in ("large", "small"):
         raise ValueError(f'california_housing: `version` must be "large" or "small"; received {version!r}.')

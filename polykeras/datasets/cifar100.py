@@ -19,7 +19,7 @@ def load_data(label_mode: str = "fine") -> Split:
         `config.image_data_format()` says so, and classes int64 `(n, 1)`.
 
     Raises:
-        ValueError: another `label_mode`.
+        ValueError: if `label_mode` is unknown.
     """
     if label_mode not in ("fine", "coarse"):
         raise ValueError(f'cifar100: `label_mode` must be "fine" or "coarse"; received {label_mode!r}.')

@@ -35,7 +35,7 @@ def shuffled_split(x: np.ndarray, y: np.ndarray, test_split: float, seed: int) -
         seed: of the order.
 
     Raises:
-        ValueError: `test_split` is no such share.
+        ValueError: if `test_split` is out of range.
     """
     if not 0 <= test_split < 1:
         raise ValueError(f"test_split must be at least 0 and below 1; received {test_split}.")

@@ -41,8 +41,8 @@ def load_data(
         `(x_train, y_train), (x_test, y_test)`: arrays `(n,)` of lists of ints, and 1 (good) or 0 int64 `(n,)`.
 
     Raises:
-        ValueError: no review has fewer than `maxlen` words.
-        TypeError: an unknown argument.
+        ValueError: if no review has fewer than `maxlen` words.
+        TypeError: if an argument is unknown.
     """
     num_words = kwargs.pop("nb_words", num_words)
     if kwargs:

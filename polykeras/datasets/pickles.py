@@ -83,7 +83,7 @@ def load_pickle(file: IO[bytes], encoding: str = "ASCII") -> Any:
         encoding: of texts that Python 2 wrote; `"bytes"` leaves them as they are.
 
     Raises:
-        pickle.UnpicklingError: the file names anything but arrays.
+        pickle.UnpicklingError: if the file names anything except arrays.
     """
     value = _Reader(file, encoding=encoding).load()
     if isinstance(value, dict):
@@ -98,7 +98,7 @@ def load_npz(path: str) -> dict[str, np.ndarray]:
         path: the file.
 
     Raises:
-        pickle.UnpicklingError: an array of objects names anything but arrays.
+        pickle.UnpicklingError: if an object array names anything except arrays.
     """
     arrays = {}
     with zipfile.ZipFile(path) as archive:

@@ -45,7 +45,7 @@ def load_data(
         `(x_train, y_train), (x_test, y_test)`: arrays `(n,)` of lists of ints, and topics int64 `(n,)`.
 
     Raises:
-        ValueError: no text has fewer than `maxlen` words.
+        ValueError: if no text has fewer than `maxlen` words.
     """
     file = fetch(path, "reuters.npz", "d6586e694ee56d7a4e65172e12b3e987c03096cb01eab99753921ef915959916")
     arrays = load_npz(file)

@@ -37,7 +37,7 @@ class Distiller(Model):
         student: the student, a model of its own after training.
 
     Raises:
-        ValueError: models or losses that do not fit, or another weight.
+        ValueError: if the models or losses do not fit together, or a weight is out of range.
 
     Example:
         >>> from polykeras import Sequential, distillation, layers
@@ -92,7 +92,7 @@ class Distiller(Model):
         """Say how the student is trained; arguments as for `Model.compile`.
 
         Raises:
-            ValueError: there is no loss for the student.
+            ValueError: if there is no loss for the student.
         """
         if loss is None:
             raise ValueError("Distiller.compile: `loss` is the student's loss for the labels; received None.")

@@ -41,7 +41,7 @@ class DistillationLoss(Configurable):
             student_outputs: an array, or a structure of them.
 
         Raises:
-            ValueError: their structures differ.
+            ValueError: if their structures differ.
         """
         tree.assert_same_structure(teacher_outputs, student_outputs)
 
@@ -53,7 +53,7 @@ class DistillationLoss(Configurable):
             student: the model that is trained.
 
         Raises:
-            ValueError: a model lacks a layer that is compared, or has no symbolic inputs.
+            ValueError: if a model lacks a layer that is compared, or has no symbolic inputs.
         """
         for role, model, name in (
             ("teacher", teacher, self.teacher_layer_name),
@@ -115,7 +115,7 @@ class FeatureDistillation(_ByOutput):
         student_layer_name: the student's layer.
 
     Raises:
-        ValueError: an unknown loss, or none at all.
+        ValueError: if a loss is unknown, or there is none.
     """
 
     def __init__(
@@ -138,7 +138,7 @@ class LogitsDistillation(_ByOutput):
         loss: as for `FeatureDistillation`.
 
     Raises:
-        ValueError: an unknown loss or none at all, or another temperature.
+        ValueError: if the loss is unknown or missing, or the temperature is out of range.
     """
 
     def __init__(self, temperature: float = 3.0, loss: Any = "kl_divergence") -> None:

@@ -162,7 +162,7 @@ def repeat(x: ArrayLike, n: int) -> Array:
         n: how often.
 
     Raises:
-        ValueError: `x` has not 2 axes.
+        ValueError: if `x` does not have 2 axes.
     """
     if ndim(x) != 2:
         raise ValueError(f"repeat: expected an array with 2 axes; received one of shape {tuple(x.shape)}.")

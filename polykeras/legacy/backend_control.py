@@ -63,7 +63,7 @@ def switch(condition: ArrayLike, then_expression: Any, else_expression: Any) -> 
         else_expression: in the same way.
 
     Raises:
-        ValueError: the condition has more axes than the expressions.
+        ValueError: if the condition has more axes than the expressions.
     """
     if is_keras_tensor(condition) or ndim(condition) == 0:
         then, other = (lambda x=x: x if not callable(x) else x() for x in (then_expression, else_expression))

@@ -113,7 +113,7 @@ def batch_dot(x: ArrayLike, y: ArrayLike, axes: int | Sequence[int] | None = Non
         `(batch, other axes of x, other axes of y)`, `(batch, 1)` where there are none.
 
     Raises:
-        ValueError: `axes` name the axis of the batch.
+        ValueError: if `axes` contains the batch axis.
     """
     ranks = ndim(x), ndim(y)
     if axes is None:

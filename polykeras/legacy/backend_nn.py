@@ -51,7 +51,7 @@ def bias_add(x: ArrayLike, bias: ArrayLike, data_format: str | None = None) -> A
         data_format: where the channels of `x` are; as configured by default.
 
     Raises:
-        ValueError: the bias has another number of axes.
+        ValueError: if the bias has another number of axes.
     """
     rank, axes = len(ops.shape(x)), ops.shape(bias)
     if len(axes) not in (1, rank - 1):

@@ -58,7 +58,7 @@ def function(
         name: of no use.
 
     Raises:
-        ValueError: there are `updates`.
+        ValueError: if there are `updates`.
     """
     if updates:
         raise ValueError("K.function: `updates` are not supported; assign to variables in a layer's `call`.")
@@ -96,7 +96,7 @@ def set_learning_phase(value: int) -> None:
     """Say what `learning_phase` returns from now on: 0 or 1.
 
     Raises:
-        ValueError: another value.
+        ValueError: if the value is unknown.
     """
     global _phase
     if value not in (0, 1):
@@ -136,7 +136,7 @@ def set_image_dim_ordering(dim_ordering: str) -> None:
     """Say where channels are, in Keras 1's words: "tf" for last, "th" for first.
 
     Raises:
-        ValueError: another word.
+        ValueError: if the word is unknown.
     """
     for form, order in _ORDERS.items():
         if order == dim_ordering:

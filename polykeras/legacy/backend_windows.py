@@ -83,7 +83,7 @@ def conv2d_transpose(
         dilation_rate: the distances of the elements of a window.
 
     Raises:
-        ValueError: no convolution with these strides makes the input's shape of it.
+        ValueError: if no convolution with these strides maps it to the shape of the input.
     """
     form = data_format or image_data_format()
     first = 1 if form == "channels_last" else 2
@@ -163,7 +163,7 @@ def pool2d(
         pool_mode: `"max"` or `"avg"`.
 
     Raises:
-        ValueError: another mode.
+        ValueError: if the mode is unknown.
     """
     if pool_mode not in ("max", "avg"):
         raise ValueError(f"`pool_mode` must be 'max' or 'avg'; received {pool_mode!r}.")

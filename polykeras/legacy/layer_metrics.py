@@ -25,8 +25,8 @@ def add_metric(layer: Layer, value: ArrayLike, name: str | None, aggregation: st
         aggregation: `"mean"`, or None for the same.
 
     Raises:
-        ValueError: no name, or another aggregation.
-        NotImplementedError: a symbolic tensor.
+        ValueError: if the name is missing, or the aggregation is unknown.
+        NotImplementedError: if it is called on a symbolic tensor.
     """
     where = f"Layer {layer.name!r} ({type(layer).__name__}): `add_metric`"
     if not isinstance(name, str):

@@ -147,7 +147,7 @@ def merge(
         name: of the layer.
 
     Raises:
-        ValueError: another mode.
+        ValueError: if the mode is unknown.
     """
     if callable(mode):
         _instead("merge", "Lambda")

@@ -24,7 +24,7 @@ class ThresholdedReLU(Layer):
         **kwargs: as for `Layer`.
 
     Raises:
-        ValueError: `theta` is negative or None.
+        ValueError: if `theta` is negative or None.
     """
 
     sample_by_sample = True

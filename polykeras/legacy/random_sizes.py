@@ -84,7 +84,7 @@ class RandomHeight(_RandomSize):
         **kwargs: as for `Layer`.
 
     Raises:
-        ValueError: a factor that is no number, or no pair from -1 in ascending order.
+        ValueError: if a factor is neither a number nor an ascending pair of numbers of at least -1.
     """
 
 
@@ -99,7 +99,7 @@ class RandomWidth(_RandomSize):
         **kwargs: as for `Layer`.
 
     Raises:
-        ValueError: a factor that is no number, or no pair from -1 in ascending order.
+        ValueError: if a factor is neither a number nor an ascending pair of numbers of at least -1.
     """
 
     _axis = -2

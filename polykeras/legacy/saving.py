@@ -18,7 +18,7 @@ def serialize_keras_object(instance: Any) -> Any:
         `{"class_name": ..., "config": ...}`, what the config holds written in the same way.
 
     Raises:
-        ValueError: it has neither a config nor a name.
+        ValueError: if it has neither a config nor a name.
     """
     if instance is None:
         return None
@@ -50,7 +50,7 @@ def deserialize_keras_object(
         printable_module_name: what the object is called in messages.
 
     Raises:
-        ValueError: the name is not known.
+        ValueError: if the name is not known.
     """
     if not isinstance(identifier, (str, Mapping)):
         return identifier

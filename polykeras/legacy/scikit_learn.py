@@ -26,7 +26,7 @@ class BaseWrapper(BaseEstimator):
         model: the model, once `fit` was called.
 
     Raises:
-        ValueError: an argument that neither takes.
+        ValueError: if neither of them takes an argument.
     """
 
     def __init__(self, build_fn: Callable[..., Any] | None = None, **sk_params: Any) -> None:
@@ -48,7 +48,7 @@ class BaseWrapper(BaseEstimator):
         """Raise `ValueError` for arguments that nothing takes.
 
         Raises:
-            ValueError: one that neither `build_fn` nor the model's methods take.
+            ValueError: if neither `build_fn` nor a method of the model takes an argument.
         """
         functions = (Model.fit, Model.predict, Model.evaluate, self._build_function())
         known = {"nb_epoch"}.union(*(inspect.signature(function).parameters for function in functions))

@@ -93,7 +93,7 @@ def get(identifier: str | Loss | type[Loss] | Callable[..., Array] | Mapping[str
     """Return a loss from a name, a config, a class, a function or a loss; None stays None.
 
     Raises:
-        ValueError: an unknown name (the nearest one is suggested).
+        ValueError: if the name is unknown (the message suggests the nearest one).
     """
     return LOSSES.get(identifier)
 

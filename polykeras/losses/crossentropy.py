@@ -55,7 +55,7 @@ def categorical_crossentropy(
         axis: the axis of the classes.
 
     Raises:
-        ValueError: labels of another shape.
+        ValueError: if the labels have another shape.
     """
     name = "categorical_crossentropy (one-hot labels; class numbers go with sparse_categorical_crossentropy)"
     y_true, y_pred = floats(y_true, y_pred, name)
@@ -79,7 +79,7 @@ def sparse_categorical_crossentropy(
         axis: the axis of the classes.
 
     Raises:
-        ValueError: labels of another shape.
+        ValueError: if the labels have another shape.
     """
     y_pred = ops.convert_to_tensor(y_pred)
     y_true = class_numbers(y_true, y_pred, axis, "sparse_categorical_crossentropy")
@@ -241,7 +241,7 @@ class CategoricalGeneralizedCrossEntropy(FunctionLoss, fn=categorical_generalize
         dtype: see `Loss`.
 
     Raises:
-        ValueError: `q` lies outside.
+        ValueError: if `q` is out of range.
     """
 
     def __init__(

@@ -16,7 +16,7 @@ def floats(y_true: ArrayLike, y_pred: ArrayLike, name: str) -> tuple[Array, Arra
     """Return labels and predictions as floats of one dtype and shape.
 
     Raises:
-        ValueError: their shapes differ.
+        ValueError: if their shapes differ.
     """
     return _as_floats(*aligned(y_true, y_pred, name))
 
@@ -27,7 +27,7 @@ def broadcast_floats(y_true: ArrayLike, y_pred: ArrayLike, name: str) -> tuple[A
     That is seldom meant, so it warns.
 
     Raises:
-        ValueError: their shapes do not broadcast.
+        ValueError: if their shapes do not broadcast.
     """
     labels, predictions = match_ranks(ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred))
     here, there = tuple(ops.shape(labels)), tuple(ops.shape(predictions))
@@ -61,7 +61,7 @@ def class_numbers(y_true: ArrayLike, y_pred: ArrayLike, axis: int, name: str) ->
         name: of the loss or metric, for the message.
 
     Raises:
-        ValueError: labels of another shape.
+        ValueError: if the labels have another shape.
     """
     y_true = ops.convert_to_tensor(y_true)
     full, shape = ops.shape(y_pred), ops.shape(y_true)

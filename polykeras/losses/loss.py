@@ -32,7 +32,7 @@ class Loss(Configurable):
         dtype: in which to compute; the default float dtype where None.
 
     Raises:
-        ValueError: an unknown reduction.
+        ValueError: if the reduction is unknown.
     """
 
     # Whether labels are cast to the loss's dtype. The built-in losses see to that themselves, so that class numbers
@@ -108,7 +108,7 @@ class Loss(Configurable):
             output: its name, for the message.
 
         Raises:
-            ValueError: a label is out of range.
+            ValueError: if a label is out of range.
         """
 
     def get_config(self) -> dict[str, Any]:
@@ -244,7 +244,7 @@ def aligned(y_true: ArrayLike, y_pred: ArrayLike, name: str) -> tuple[Array, Arr
         name: of the loss or metric, for the message.
 
     Raises:
-        ValueError: their shapes differ.
+        ValueError: if their shapes differ.
     """
     y_true, y_pred = match_ranks(ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred))
     if ops.shape(y_true) != ops.shape(y_pred):

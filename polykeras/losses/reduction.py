@@ -57,7 +57,7 @@ def left_aligned(weight: Array, values: ArrayLike) -> Array:
     """Return a weight with trailing axes, so that `(batch,)` meets `(batch, time)` on the batch axis.
 
     Raises:
-        ValueError: it has more axes than the values.
+        ValueError: if it has more axes than the values.
     """
     have, want = len(ops.shape(weight)), len(ops.shape(values))
     if have == want + 1 and ops.shape(weight)[-1] == 1:

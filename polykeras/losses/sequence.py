@@ -19,7 +19,7 @@ def ctc(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
         y_pred: logits, `(batch, time, classes)`.
 
     Raises:
-        ValueError: arrays of other ranks.
+        ValueError: if an array has another rank.
     """
     y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
     shape, labels = ops.shape(y_pred), ops.shape(y_true)

@@ -106,7 +106,7 @@ def get(identifier: str | Metric | type[Metric] | Callable[..., Array] | Mapping
     """Return a metric from a name, a config, a class, a function or a metric; None stays None.
 
     Raises:
-        ValueError: an unknown name (the nearest one is suggested).
+        ValueError: if the name is unknown (the message suggests the nearest one).
     """
     return METRICS.get(identifier)
 

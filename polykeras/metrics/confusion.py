@@ -52,7 +52,7 @@ class ConfusionMetric(Metric):
             sample_weight: broadcasts to the labels from the left.
 
         Raises:
-            ValueError: `class_id` is set, and there is no axis of classes.
+            ValueError: if `class_id` is set, and there is no axis of classes.
         """
         weight = sample_weights(y_pred, sample_weight, self.dtype)
         y_true, y_pred = aligned(y_true, y_pred, type(self).__name__)

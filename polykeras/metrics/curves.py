@@ -87,7 +87,7 @@ class AUC(CurveMetric):
         from_logits: whether predictions are logits, not probabilities.
 
     Raises:
-        ValueError: an unknown curve or summation method, or thresholds out of range.
+        ValueError: if the curve or the summation method is unknown, or a threshold is out of range.
     """
 
     direction = "up"

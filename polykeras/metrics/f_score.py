@@ -28,7 +28,7 @@ class FBetaScore(Metric):
         dtype: of the state.
 
     Raises:
-        ValueError: an unknown average, or a beta or threshold out of range.
+        ValueError: if the average is unknown, or beta or the threshold is out of range.
     """
 
     direction = "up"

@@ -34,7 +34,7 @@ class IoU(Metric):
         axis: the axis of the classes, where there is one.
 
     Raises:
-        ValueError: a target is no class.
+        ValueError: if a target is not a class.
     """
 
     direction = "up"

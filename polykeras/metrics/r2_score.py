@@ -28,7 +28,7 @@ class R2Score(Metric):
         dtype: of the state.
 
     Raises:
-        ValueError: another aggregation, or a negative number.
+        ValueError: if the aggregation is unknown, or a number is negative.
     """
 
     direction = "up"

@@ -49,7 +49,7 @@ def convert_to_tensor(
         ragged: refused.
 
     Raises:
-        ValueError: `sparse` or `ragged` is set.
+        ValueError: if `sparse` or `ragged` is set.
     """
     refuse_sparse(sparse, "convert_to_tensor")
     if ragged:
@@ -66,7 +66,7 @@ def convert_to_numpy(x: ArrayLike) -> np.ndarray:
     """Return `x` as a NumPy array; waits for its computation.
 
     Raises:
-        TypeError: `x` has no values: it is symbolic, or inside a compiled function.
+        TypeError: if `x` has no values: it is symbolic, or inside a compiled function.
     """
     if isinstance(x, Symbolic):
         raise TypeError(f"A symbolic tensor has no values: {x!r}. Call the model on arrays and convert its result.")

@@ -23,7 +23,7 @@ def where(condition: ArrayLike, x1: ArrayLike | None = None, x2: ArrayLike | Non
         x2: an array or a number; all three broadcast.
 
     Raises:
-        ValueError: only one of `x1` and `x2` is given.
+        ValueError: if only one of `x1` and `x2` is given.
     """
     if (x1 is None) != (x2 is None):
         raise ValueError("where: expected both x1 and x2, or neither; received one of them.")

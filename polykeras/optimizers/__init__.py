@@ -29,7 +29,7 @@ def get(identifier: str | Optimizer | type[Optimizer] | Mapping[str, Any]) -> An
         identifier: a name such as `"adam"`, a config, a class, an optimizer, or None (stays None).
 
     Raises:
-        ValueError: an unknown name, or something that is no optimizer.
+        ValueError: if the name is unknown, or the object is not an optimizer.
     """
     found = registry.get(identifier)
     if found is not None and not isinstance(found, Optimizer):

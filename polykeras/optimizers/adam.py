@@ -99,7 +99,7 @@ class AdamW(Adam):
         **kwargs: see `Optimizer`.
 
     Raises:
-        ValueError: no `weight_decay`.
+        ValueError: if `weight_decay` is missing.
     """
 
     @shared_arguments

@@ -68,7 +68,7 @@ def learning_rate_number(owner: object, value: Any) -> np.ndarray:
     """Return a learning rate as a scalar array.
 
     Raises:
-        TypeError: it is no number.
+        TypeError: if it is not a number.
     """
     if isinstance(value, Variable):
         value = value.numpy()

@@ -48,8 +48,8 @@ class Optimizer(OptimizerState):
             `1 + decay * iterations`.
 
     Raises:
-        TypeError: an argument has another name, or the learning rate is something else.
-        ValueError: a value out of range, or more than one kind of clipping.
+        TypeError: if an argument name is unknown, or the learning rate has an unsupported type.
+        ValueError: if a value is out of range, or more than one kind of clipping is given.
     """
 
     # ---- what a subclass defines -------------------------------------------------------------------------------
@@ -136,8 +136,8 @@ class Optimizer(OptimizerState):
                 (`tf.Variable`) are taken too.
 
         Raises:
-            ValueError: there is no gradient (each is None), one is of another shape, or a variable is not known.
-            TypeError: a gradient is not of a float dtype, or something else than a variable.
+            ValueError: if there is no gradient (each is None), one is of another shape, or a variable is not known.
+            TypeError: if a gradient is not of a float dtype, or an item is not a variable.
         """
         grads = list(grads)
         if not grads:
@@ -173,7 +173,7 @@ class Optimizer(OptimizerState):
             The counter of steps.
 
         Raises:
-            ValueError: the loss is a value, and there is no tape; or there are no variables.
+            ValueError: if the loss is a value, and there is no tape; or there are no variables.
         """
         return minimize(self, loss, var_list, tape)
 
@@ -287,7 +287,7 @@ class Optimizer(OptimizerState):
             `(trainable_variables, optimizer_variables)`.
 
         Raises:
-            ValueError: it is not built, or a list has another length.
+            ValueError: if it is not built, or a list has another length.
         """
         if not self.built:
             raise ValueError(f"Optimizer {self.name!r}: call `build(variables)` before `stateless_apply`.")

@@ -23,7 +23,7 @@ def present(gradients: Sequence[Array], variables: Sequence[Variable]) -> list[t
     """Return pairs of gradients and trainable variables, without those of no gradient: a warning names them.
 
     Raises:
-        NoGradients: no variable has a gradient.
+        NoGradients: if no variable has a gradient.
     """
     pairs = [pair for pair in zip(gradients, variables, strict=True) if pair[1].trainable]
     lacking = [repr(variable.path) for gradient, variable in pairs if gradient is None]
@@ -45,8 +45,8 @@ def checked(backend: Backend, gradient: Array, variable: Variable) -> Array:
     """Return a gradient as an array of the variable's dtype.
 
     Raises:
-        ValueError: it has another shape than the variable.
-        TypeError: it is not of a float dtype.
+        ValueError: if it has another shape than the variable.
+        TypeError: if it is not of a float dtype.
     """
     gradient = convert(backend, gradient)
     dtype = backend.dtype(gradient)

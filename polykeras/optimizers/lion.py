@@ -27,7 +27,7 @@ class Lion(Optimizer):
         **kwargs: see `Optimizer`.
 
     Raises:
-        ValueError: a number out of its range.
+        ValueError: if a number is out of range.
     """
 
     @shared_arguments

@@ -36,7 +36,7 @@ class LossScaleOptimizer(Optimizer):
         **kwargs: those of other optimizers, as old configs hold them: at their defaults only.
 
     Raises:
-        ValueError: a value out of range, or an argument that belongs to the inner optimizer.
+        ValueError: if a value is out of range, or an argument belongs to the inner optimizer.
 
     Example:
         >>> from polykeras.optimizers import LossScaleOptimizer

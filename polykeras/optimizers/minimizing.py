@@ -24,7 +24,7 @@ def minimize(optimizer: Optimizer, loss: Any, var_list: Any, tape: Any = None) -
         The counter of steps.
 
     Raises:
-        ValueError: the loss is a value, and there is no tape; or there are no variables.
+        ValueError: if the loss is a value, and there is no tape; or there are no variables.
     """
     given: Any = var_list() if callable(var_list) else var_list
     variables = list(given)

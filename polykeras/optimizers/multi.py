@@ -22,7 +22,7 @@ class OptimizerMap(MutableMapping[str, Optimizer]):
         optimizer_map: a dict of optimizers by regular expressions, each for paths that it fits as a whole.
 
     Raises:
-        TypeError: the default is no optimizer, or the map no dict.
+        TypeError: if the default is not an optimizer, or the map is not a dict.
     """
 
     def __init__(self, default_optimizer: Optimizer, optimizer_map: dict[str, Optimizer] | None = None) -> None:
@@ -100,7 +100,7 @@ class MultiOptimizer(Optimizer):
         name: the prefix of its own variables' paths.
 
     Raises:
-        ValueError: something else than an optimizer is found for a variable.
+        ValueError: if the entry for a variable is not an optimizer.
     """
 
     def __init__(

@@ -33,7 +33,7 @@ class ScheduleFreeAdamW(Optimizer):
         **kwargs: see `Optimizer`.
 
     Raises:
-        ValueError: a number out of its range.
+        ValueError: if a number is out of range.
     """
 
     @shared_arguments

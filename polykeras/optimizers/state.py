@@ -133,7 +133,7 @@ class OptimizerState(Checkpointable, Configurable):
             var_list: the trainable variables of a model; a framework's own (`tf.Variable`) too.
 
         Raises:
-            TypeError: something else than a variable.
+            TypeError: if an item is not a variable.
             ValueError: it was built with other variables before.
         """
         variables = self._ours(var_list)
@@ -249,7 +249,7 @@ class OptimizerState(Checkpointable, Configurable):
         """Set the values of `variables`; nothing is changed where one of them does not fit.
 
         Raises:
-            ValueError: it is not built, or there is another number of arrays, or another shape.
+            ValueError: if it is not built, or there is another number of arrays, or another shape.
         """
         if not self.built:
             raise ValueError(f"Optimizer {self.name!r}: call `build(variables)` before `set_weights`.")
@@ -268,7 +268,7 @@ class OptimizerState(Checkpointable, Configurable):
             var_names: regular expressions; a variable in whose path one of them occurs is excluded.
 
         Raises:
-            ValueError: the optimizer is built already.
+            ValueError: if the optimizer is built already.
         """
         if self.built:
             raise ValueError(f"Optimizer {self.name!r} is built: call `exclude_from_weight_decay` before.")

@@ -43,8 +43,8 @@ def apply_affine_transform(
         order: of the splines between pixels: 0 for the nearest pixel, 1 for linear.
 
     Raises:
-        ValueError: another rank, or other axes.
-        ImportError: SciPy is not installed.
+        ValueError: if the rank or the axes are wrong.
+        ImportError: if SciPy is not installed.
     """
     if x.ndim != 3 or sorted((row_axis, col_axis, channel_axis)) != [0, 1, 2] or channel_axis == 1:
         raise ValueError(
@@ -111,7 +111,7 @@ def apply_brightness_shift(x: np.ndarray, brightness: float, scale: bool = True)
         scale: whether the image is stretched to 0 to 255 before.
 
     Raises:
-        ImportError: Pillow is not installed.
+        ImportError: if Pillow is not installed.
     """
     low, high = np.min(x), np.max(x)
     outside = bool(low < 0 or high > 255)
@@ -200,7 +200,7 @@ def random_zoom(
     """Return an image zoomed by factors drawn from `zoom_range`; the other arguments as for `random_shift`.
 
     Raises:
-        ValueError: `zoom_range` has not two numbers.
+        ValueError: if `zoom_range` is not two numbers.
     """
     if len(zoom_range) != 2:
         raise ValueError(f"random_zoom: `zoom_range` must be two numbers; received {zoom_range}.")
@@ -236,7 +236,7 @@ def random_brightness(x: np.ndarray, brightness_range: Sequence[float], scale: b
         scale: see `apply_brightness_shift`.
 
     Raises:
-        ValueError: `brightness_range` has not two numbers.
+        ValueError: if `brightness_range` is not two numbers.
     """
     if len(brightness_range) != 2:
         raise ValueError(f"random_brightness: `brightness_range` must be two numbers; received {brightness_range}.")

@@ -58,7 +58,7 @@ class BatchFromFilesMixin:
             keep_aspect_ratio: see `load_img`.
 
         Raises:
-            ValueError: another colour mode or subset.
+            ValueError: if the colour mode or the subset is unknown.
         """
         if color_mode not in _CHANNELS:
             raise ValueError(f"`color_mode` must be one of {', '.join(_CHANNELS)}; received {color_mode!r}.")
@@ -136,7 +136,7 @@ class DirectoryIterator(BatchFromFilesMixin, Iterator):
         dtype: of the batches; the default float dtype by default.
 
     Raises:
-        ValueError: an unknown `class_mode`.
+        ValueError: if `class_mode` is unknown.
     """
 
     allowed_class_modes = ("categorical", "binary", "sparse", "input", None)

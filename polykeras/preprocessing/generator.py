@@ -49,7 +49,7 @@ class ImageDataGenerator(Standardization):
         dtype: of the batches; the default float dtype by default.
 
     Raises:
-        ValueError: an argument of another form.
+        ValueError: if an argument has the wrong form.
     """
 
     def __init__(
@@ -157,7 +157,7 @@ class ImageDataGenerator(Standardization):
             subset: `"training"` or `"validation"`, where there is a `validation_split`.
 
         Raises:
-            ValueError: lengths, rank or subset do not fit.
+            ValueError: if the lengths, the rank or the subset do not fit.
         """
         return NumpyArrayIterator(**self._given(locals()))
 
@@ -200,7 +200,7 @@ class ImageDataGenerator(Standardization):
             keep_aspect_ratio: see `load_img`.
 
         Raises:
-            ValueError: another word for a mode or a subset.
+            ValueError: if a mode or the subset is unknown.
         """
         return DirectoryIterator(**self._given(locals()))
 
@@ -250,8 +250,8 @@ class ImageDataGenerator(Standardization):
             **kwargs: `has_ext`, `sort` and `drop_duplicates` of older code, which mean nothing.
 
         Raises:
-            ValueError: another word for a mode or a subset.
-            TypeError: columns of another kind, or an unknown argument.
+            ValueError: if a mode or the subset is unknown.
+            TypeError: if a column is of another kind, or an argument is unknown.
         """
         for name in kwargs:
             if name not in ("has_ext", "sort", "drop_duplicates"):

@@ -36,7 +36,7 @@ class NumpyArrayIterator(Iterator):
         dtype: of the images; the default float dtype by default.
 
     Raises:
-        ValueError: lengths, rank or subset do not fit.
+        ValueError: if the lengths, the rank or the subset do not fit.
     """
 
     def __init__(

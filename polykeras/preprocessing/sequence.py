@@ -30,7 +30,7 @@ class TimeseriesGenerator(PyDataset):
         **kwargs: as for `PyDataset`.
 
     Raises:
-        ValueError: `data` and `targets` differ in length, or no window fits.
+        ValueError: if `data` and `targets` differ in length, or no window fits.
 
     Example:
         >>> x, y = TimeseriesGenerator(np.arange(5), np.arange(5), length=3)[0]

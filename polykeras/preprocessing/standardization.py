@@ -63,7 +63,7 @@ class Standardization(RandomTransforms):
             seed: of NumPy's global generator; None to leave it alone.
 
         Raises:
-            ValueError: another rank.
+            ValueError: if the rank is wrong.
         """
         x = np.array(x, dtype=self.dtype)
         if x.ndim != 4:

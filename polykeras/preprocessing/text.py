@@ -110,7 +110,7 @@ class Tokenizer:
         document_count: how many texts there were.
 
     Raises:
-        TypeError: an unknown argument.
+        TypeError: if an argument is unknown.
 
     Example:
         >>> tokenizer = Tokenizer(num_words=3)
@@ -235,7 +235,7 @@ class Tokenizer:
             float64 `(sequences, num_words)`, or of as many columns as there are words, and one for 0.
 
         Raises:
-            ValueError: another mode, or nothing was fitted that it needs.
+            ValueError: if the mode is unknown, or it needs statistics that were not fitted.
         """
         if mode not in ("binary", "count", "freq", "tfidf"):
             raise ValueError(f'Tokenizer: `mode` must be "binary", "count", "freq" or "tfidf"; received {mode!r}.')

@@ -48,8 +48,8 @@ def save_archive(model: Model, path: str | os.PathLike[str], overwrite: bool = T
         overwrite: whether a file that exists is replaced.
 
     Raises:
-        FileExistsError: it exists and must not be replaced.
-        NotImplementedError: a layer cannot be described.
+        FileExistsError: if the file exists and must not be replaced.
+        NotImplementedError: if a layer cannot be described.
         ValueError: the config, or a file that a layer keeps, is too large to be read again; or it would not say of a
             layer that it is quantized.
     """
@@ -106,7 +106,7 @@ def load_archive(
         safe_mode: whether code in the file is refused.
 
     Raises:
-        SavedFileError: the file is not what it should be, or asks for more than it holds.
+        SavedFileError: if the file is malformed, or claims more than it holds.
     """
     name = os.fspath(path)
     archive, members = open_zip(name)

@@ -67,7 +67,7 @@ class Configurable:
         """Return the arguments of `__init__` as plain data.
 
         Raises:
-            NotImplementedError: an argument is neither kept as an attribute nor plain data.
+            NotImplementedError: if an argument is neither kept as an attribute nor plain data.
         """
         config: dict[str, Any] = {}
         for parameter in self._described():

@@ -27,8 +27,8 @@ class KerasFileEditor:
         metadata: what a `.keras` file says of itself; else None.
 
     Raises:
-        SavedFileError: the file is not what it should be.
-        ValueError: another suffix.
+        SavedFileError: if the file is malformed.
+        ValueError: if the suffix is unknown.
 
     Example:
         >>> from tempfile import TemporaryDirectory
@@ -103,7 +103,7 @@ class KerasFileEditor:
             new_name: its new name, which is no path.
 
         Raises:
-            ValueError: there is no such object, or more than one; or the new name is taken, or a path.
+            ValueError: if there is no such object or more than one, or the new name is taken or is a path.
         """
         if "/" in new_name:
             raise ValueError(f"KerasFileEditor: `new_name` is a name and no path; received {new_name!r}.")
@@ -125,7 +125,7 @@ class KerasFileEditor:
             weights: arrays by name, usually `"0"`, `"1"`, ...
 
         Raises:
-            ValueError: `weights` is no dict, or the way leads through what is not there.
+            ValueError: if `weights` is not a dict, or the path does not exist.
         """
         arrays = _arrays(weights)
         *way, name = object_path.split("/")
@@ -146,7 +146,7 @@ class KerasFileEditor:
             weight_name: the name of the weight in it.
 
         Raises:
-            ValueError: there is no such weight; or no such object, or more than one.
+            ValueError: if there is no such weight or object, or more than one object.
         """
         holder, name = self._find(object_name)
         weights = {key for key, value in holder[name].items() if not isinstance(value, dict)}
@@ -164,7 +164,7 @@ class KerasFileEditor:
             weights: arrays by name; one of a name that is there replaces that.
 
         Raises:
-            ValueError: there is no such object, or more than one.
+            ValueError: if there is no such object, or more than one.
         """
         arrays = _arrays(weights)
         holder, name = self._find(object_name)
@@ -174,7 +174,7 @@ class KerasFileEditor:
         """Write the weights to a `.weights.h5` file, which is there as a whole or not at all.
 
         Raises:
-            ValueError: another suffix.
+            ValueError: if the suffix is unknown.
         """
         from polykeras.saving.files.formats import write_arrays
         from polykeras.saving.state import group_of

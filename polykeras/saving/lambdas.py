@@ -37,7 +37,7 @@ def describe_lambda(function: FunctionType) -> dict[str, Any]:
     """Return the config of a function without a name.
 
     Raises:
-        TypeError: it refers to variables of the function around it, which no config can hold.
+        TypeError: if it refers to variables of the function around it, which no config can hold.
     """
     if function.__closure__:
         raise TypeError(
@@ -56,7 +56,7 @@ def lambda_of(config: Any) -> FunctionType:
     Of global names it finds NumPy as `np` and `numpy`, polykeras as `polykeras` and `keras`, and `ops`.
 
     Raises:
-        ValueError: code was not allowed, or it is that of another Python.
+        ValueError: if code is not allowed, or was written by another version of Python.
     """
     if not (_allowed.get() or is_unsafe_deserialization_enabled()):
         raise ValueError(

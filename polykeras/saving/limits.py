@@ -41,7 +41,7 @@ def checked_name(value: Any, key: str) -> str:
         key: under which it stands there, for the message.
 
     Raises:
-        ValueError: it is no text, or a long one.
+        ValueError: if it is not text, or is too long.
     """
     if not isinstance(value, str) or len(value) > MAX_NAME:
         raise ValueError(f"`{key}` in a config must be a name; received {str(value)[:100]!r} ({type(value).__name__}).")
@@ -109,7 +109,7 @@ def read_json(data: bytes, path: str, place: str) -> Any:
         place: in the file.
 
     Raises:
-        SavedFileError: it is too long, nested too deeply, no JSON, or holds a number that nothing in a config has.
+        SavedFileError: if it is too long, nested too deeply, not JSON, or holds a number too large for a config.
     """
     if len(data) > MAX_CONFIG_BYTES:
         raise SavedFileError(path, place, f"{len(data)} bytes of JSON; at most {MAX_CONFIG_BYTES} are read.")
@@ -138,7 +138,7 @@ def check_readable(text: str, what: str) -> None:
         what: it describes, for the message.
 
     Raises:
-        ValueError: it is too long, nested too deeply, or the like.
+        ValueError: if it is too long, nested too deeply, or the like.
     """
     try:
         read_json(text.encode("utf-8"), what, "")

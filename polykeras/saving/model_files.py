@@ -31,9 +31,9 @@ def save_model(
         save_format: accepted for Keras 2 code, without effect, as in Keras 3: the suffix says which form is written.
 
     Raises:
-        FileExistsError: it exists and must not be replaced.
-        ImportError: h5py is not installed.
-        ValueError: another suffix, or one that does not fit `zipped`.
+        FileExistsError: if the file exists and must not be replaced.
+        ImportError: if h5py is not installed.
+        ValueError: if the suffix is unknown, or does not fit `zipped`.
 
     Example:
         >>> import tempfile
@@ -87,9 +87,9 @@ def load_model(
         safe_mode: False runs code of `lambda`s that the file holds.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ImportError: h5py is not installed.
-        SavedFileError: the file is not what it should be; a `ValueError` that says where and why.
+        FileNotFoundError: if there is no such file.
+        ImportError: if h5py is not installed.
+        SavedFileError: if the file is malformed; a `ValueError` that says where and why.
     """
     from polykeras.saving import unzipped
 

@@ -68,7 +68,7 @@ class NamedObjects:
         """Return the class or function of that name.
 
         Raises:
-            ValueError: there is none; the nearest name is suggested.
+            ValueError: if there is none; the message suggests the nearest name.
         """
         custom = find_exactly(name)
         if custom is not None:

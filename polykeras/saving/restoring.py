@@ -44,7 +44,7 @@ def model_of_config(config: Any, path: str, place: str, size: int = 0, alone: bo
         alone: whether it may be a layer alone.
 
     Raises:
-        SavedFileError: the config describes no model, or one that cannot be made.
+        SavedFileError: if the config describes no model, or a model that cannot be built.
     """
     with reading(path, place), values_deferred(), budget.limited(_FREE_STEPS + _STEPS_A_BYTE * size):
         model = deserialize_keras_object(with_numbers_on_both(config))
@@ -65,7 +65,7 @@ def restore(model: Any, arrays: ArrayFile, skip_mismatch: bool = False) -> list[
         The parts that were left out, each with the reason.
 
     Raises:
-        SavedFileError: they do not fit; nothing is changed.
+        SavedFileError: if they do not fit; nothing is changed.
     """
     return load_state(model, arrays, skip_mismatch, without=() if _fits_optimizer(model, arrays) else ("optimizer",))
 

@@ -46,7 +46,7 @@ class Registry(NamedObjects, Generic[T]):
                 instance or function (is returned).
 
         Raises:
-            ValueError: an unknown name, or something else.
+            ValueError: if the name is unknown, or the argument is of another type.
         """
         if identifier is None:
             return None
@@ -92,7 +92,7 @@ def serialize_keras_object(obj: Any) -> Any:
         JSON-like data, from which `deserialize_keras_object` makes an equal object.
 
     Raises:
-        TypeError: something that cannot be described.
+        TypeError: if an object cannot be serialized.
     """
     if obj is None or isinstance(obj, (bool, int, float, str)):
         return obj
@@ -177,7 +177,7 @@ def deserialize_keras_object(
         **kwargs: of Keras 2, such as `printable_module_name`; they change nothing.
 
     Raises:
-        ValueError: the config names something that is neither built in nor registered nor passed.
+        ValueError: if the config names something that is neither built in nor registered nor passed.
     """
     if custom_objects or not safe_mode:
         with custom_object_scope(custom_objects or {}), code_allowed(True) if not safe_mode else nullcontext():

@@ -70,7 +70,7 @@ def with_numbers_on_both(config: Any) -> Any:
     have names, by digests: what holds each other many times over is read once all the same.
 
     Raises:
-        ValueError: the config is larger than the budget allows.
+        ValueError: if the config is larger than the budget allows.
     """
     counts = Counter(entry["shared_object_id"] for entry in _described_objects(config) if "shared_object_id" in entry)
     single = {number for number, count in counts.items() if count == 1}

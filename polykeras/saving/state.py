@@ -51,7 +51,7 @@ def load_state(
         The parts that were left out, each with the reason.
 
     Raises:
-        SavedFileError: the file does not fit the model; nothing is changed.
+        SavedFileError: if the file does not fit the model; then nothing is changed.
     """
     left_out: list[str] = []
     found = [(path, part) for path, part in parts(root) if not _is_within(path, without)]

@@ -52,7 +52,7 @@ def save_folder(model: Model, path: str, overwrite: bool = True) -> None:
     """Write what an archive of a model holds as files of a folder, each as a whole or not at all.
 
     Raises:
-        FileExistsError: the folder exists and must not be written to.
+        FileExistsError: if the folder exists and must not be written to.
     """
     target = Path(path)
     if target.exists() and not overwrite:

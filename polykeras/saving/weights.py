@@ -29,9 +29,9 @@ def save_weights(
         max_shard_size: for `.weights.json`: how many GB (2**30 bytes) go into one of several files; 5 by default.
 
     Raises:
-        FileExistsError: it exists and must not be replaced.
-        ImportError: the library that the format needs is not installed.
-        ValueError: another suffix, or there are no weights yet.
+        FileExistsError: if the file exists and must not be replaced.
+        ImportError: if the library that the format needs is not installed.
+        ValueError: if the suffix is unknown, or there are no weights yet.
     """
     # Libraries of formats are imported where files are written: `import polykeras` needs none of them.
     from polykeras.saving.files.formats import write_arrays
@@ -63,9 +63,9 @@ def load_weights(
         by_name: for `.h5` files of Keras 1 and 2: find layers by their names, not by their order, and leave out others.
 
     Raises:
-        SavedFileError: the file is not what it should be, or does not fit.
-        ImportError: the library that the format needs is not installed.
-        ValueError: another suffix, or the layer has no weights yet.
+        SavedFileError: if the file is malformed, or does not fit the model.
+        ImportError: if the library that the format needs is not installed.
+        ValueError: if the suffix is unknown, or the layer has no weights yet.
     """
     path = os.fspath(filepath)
     if not model.built:

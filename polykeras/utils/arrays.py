@@ -18,7 +18,7 @@ def to_categorical(x: ArrayLike, num_classes: int | None = None) -> np.ndarray:
         float32 zeros and ones, `(..., num_classes)`.
 
     Raises:
-        ValueError: a number is negative or not below `num_classes`.
+        ValueError: if a number is negative or not below `num_classes`.
 
     Example:
         >>> to_categorical([0, 2]).tolist()

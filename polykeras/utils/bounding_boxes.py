@@ -108,7 +108,7 @@ def encode_box_to_deltas(
         image_shape: `(height, width, channels)`, for relative formats.
 
     Raises:
-        ValueError: another encoding, or variances of another size.
+        ValueError: if the encoding is unknown, or the variances have another size.
     """
     variance = _checked(encoding_format, variance)
     height, width = _sizes(image_shape)
@@ -141,7 +141,7 @@ def decode_deltas_to_boxes(
         image_shape: `(height, width, channels)`, for relative formats.
 
     Raises:
-        ValueError: another encoding, or variances of another size.
+        ValueError: if the encoding is unknown, or the variances have another size.
     """
     variance = _checked(encoded_format, variance)
     height, width = _sizes(image_shape)
@@ -180,7 +180,7 @@ def compute_iou(
         Shape `(n, m)` or `(batch, n, m)`.
 
     Raises:
-        ValueError: other ranks, or a relative format without `image_shape`.
+        ValueError: if the ranks are wrong, or the format is relative and `image_shape` is missing.
     """
     height, width = _sizes(image_shape)
     if "rel" in bounding_box_format and image_shape is None:
@@ -218,7 +218,7 @@ def compute_ciou(
         image_shape: `(height, width, channels)`, for relative formats.
 
     Raises:
-        ValueError: a relative format without `image_shape`.
+        ValueError: if the format is relative and `image_shape` is missing.
     """
     if "rel" in bounding_box_format and image_shape is None:
         raise ValueError(f"compute_ciou: the format {bounding_box_format!r} needs `image_shape`.")

@@ -28,7 +28,7 @@ def download(origin: str, target: Path) -> None:
         target: where it comes to; its folder must exist.
 
     Raises:
-        OSError: the server, or the network, fails; what came is kept for the next call.
+        OSError: if the server, or the network, fails; what came is kept for the next call.
     """
     part = target.with_name(target.name + ".part")
     for attempt in range(1, ATTEMPTS + 1):

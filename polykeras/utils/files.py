@@ -52,8 +52,8 @@ def get_file(
         The path of the file; of the folder where an archive is unpacked.
 
     Raises:
-        ValueError: no origin, no name, a path as a name, a hash that does not fit, or an archive that is not safe.
-        OSError: the download failed.
+        ValueError: if the origin or the name is missing, the name is a path, the hash differs, or the archive is unsafe.
+        OSError: if the download failed.
     """
     if origin is None:
         raise ValueError("get_file: pass `origin`, the URL of the file.")

@@ -50,8 +50,8 @@ def array_to_img(
         The image: of 8 bits a channel, but grey ones with values above 255 have 32 bits.
 
     Raises:
-        ValueError: another rank, or number of channels.
-        ImportError: Pillow is not installed.
+        ValueError: if the rank or the number of channels is wrong.
+        ImportError: if Pillow is not installed.
     """
     image = _pillow("array_to_img")
     first = config.standardize_data_format(data_format) == "channels_first"
@@ -83,7 +83,7 @@ def img_to_array(img: Any, data_format: str | None = None, dtype: DTypeLike | No
         Shape `(height, width, channels)`, or channels first.
 
     Raises:
-        ValueError: it has another number of axes.
+        ValueError: if it has another number of axes.
     """
     first = config.standardize_data_format(data_format) == "channels_first"
     x = np.asarray(img, dtype or config.floatx())
@@ -140,9 +140,9 @@ def load_img(
         keep_aspect_ratio: cut it first, around the middle, to the aspect ratio of `target_size`.
 
     Raises:
-        TypeError: `path` is something else.
-        ValueError: an unknown colour mode or interpolation.
-        ImportError: Pillow is not installed.
+        TypeError: if `path` is something else.
+        ValueError: if the colour mode or the interpolation is unknown.
+        ImportError: if Pillow is not installed.
 
     Example:
         >>> import io

@@ -54,7 +54,7 @@ def graph_of(model: Model, shown: Shown, expand_nested: bool = False) -> tuple[C
         expand_nested: whether models in it are shown in detail.
 
     Raises:
-        ValueError: the model is not built.
+        ValueError: if the model is not built.
     """
     if not model.built:
         raise ValueError("The model is not built: its layers have no shapes. Call it on data, or `build`, first.")

@@ -49,8 +49,8 @@ def model_to_dot(
         A `pydot.Dot`, or a `pydot.Cluster`.
 
     Raises:
-        ValueError: the model is not built.
-        ImportError: pydot is not installed.
+        ValueError: if the model is not built.
+        ImportError: if pydot is not installed.
     """
     shown = Shown(show_shapes, show_dtype, show_layer_names, show_layer_activations, show_trainable)
     cluster, lines = graph_of(model, shown, expand_nested)
@@ -116,7 +116,7 @@ def plot_model(
         The picture as notebooks show it, where IPython is installed; else None.
 
     Raises:
-        ValueError: the model is not built.
+        ValueError: if the model is not built.
         ImportError: neither is installed.
     """
     path = os.fspath(to_file)

@@ -24,7 +24,7 @@ class Progbar:
         unit_name: what a step is called.
 
     Raises:
-        ValueError: both lists of names are given.
+        ValueError: if both lists of names are given.
 
     Example:
         >>> bar = Progbar(2, verbose=0)

@@ -32,7 +32,7 @@ def pad_sequences(
         An array `(sequences, maxlen, ...)`.
 
     Raises:
-        ValueError: an item is no sequence, or of another shape than the others; another word for `padding` or
+        ValueError: if an item is not a sequence, or has another shape than the others; an unknown word for `padding` or
             `truncating`; a string as `value` for a dtype of numbers.
 
     Example:

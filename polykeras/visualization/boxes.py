@@ -46,9 +46,9 @@ def draw_bounding_boxes(
         An array of uint8 in the shape of `images`.
 
     Raises:
-        ImportError: there are names to write and Pillow is not installed.
-        TypeError: `bounding_boxes` is no dict.
-        ValueError: it lacks boxes or labels; `images` are no batch; or the format is unknown.
+        ImportError: if there are names to write and Pillow is not installed.
+        TypeError: if `bounding_boxes` is not a dict.
+        ValueError: if it lacks boxes or labels, `images` is not a batch, or the format is unknown.
     """
     batch = image_batch(images, "draw_bounding_boxes", data_format)
     if not isinstance(bounding_boxes, Mapping):
@@ -166,8 +166,8 @@ def plot_bounding_box_gallery(
         **kwargs: for `plot_image_gallery`.
 
     Raises:
-        ImportError: matplotlib is not installed.
-        ValueError: `images` are no batch, or there is a `legend` and `legend_handles`.
+        ImportError: if matplotlib is not installed.
+        ValueError: if `images` is not a batch, or both `legend` and `legend_handles` are given.
     """
     patches = matplotlib_module("patches", "plot_bounding_box_gallery")
     if legend and legend_handles:

@@ -19,7 +19,7 @@ def image_batch(images: ArrayLike, what: str, data_format: str | None) -> np.nda
     """Return images as a NumPy array `(batch, height, width, channels)`.
 
     Raises:
-        ValueError: they have not four axes, or the format is unknown.
+        ValueError: if they do not have four axes, or the format is unknown.
     """
     found = np.asarray(ops.convert_to_numpy(images))
     if found.ndim != 4:
@@ -31,7 +31,7 @@ def matplotlib_module(name: str, what: str) -> Any:
     """Return a module of matplotlib.
 
     Raises:
-        ImportError: matplotlib is not installed.
+        ImportError: if matplotlib is not installed.
     """
     try:
         return import_module(f"matplotlib.{name}")
@@ -78,8 +78,8 @@ def plot_image_gallery(
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
 
     Raises:
-        ImportError: matplotlib is not installed.
-        ValueError: `path` with `show`, classes without names, or `images` that are no batch.
+        ImportError: if matplotlib is not installed.
+        ValueError: if `path` is given together with `show`, a class has no name, or `images` is not a batch.
     """
     plt = matplotlib_module("pyplot", "plot_image_gallery")
     if path is not None and show:

@@ -43,8 +43,8 @@ def draw_segmentation_masks(
         `(batch, height, width, channels)`, uint8; float32 without `blend`.
 
     Raises:
-        TypeError: masks of floats.
-        ValueError: `images` are no batch, or the masks have other sizes.
+        TypeError: if the masks are floats.
+        ValueError: if `images` is not a batch, or the masks have other sizes.
     """
     batch = image_batch(images, "draw_segmentation_masks", data_format).astype("float32")
     classes = _classes(segmentation_masks, batch, data_format)
@@ -107,8 +107,8 @@ def plot_segmentation_mask_gallery(
         **kwargs: for `plot_image_gallery`.
 
     Raises:
-        ImportError: matplotlib is not installed.
-        ValueError: `images` are no batch, or masks have other sizes.
+        ImportError: if matplotlib is not installed.
+        ValueError: if `images` is not a batch, or the masks have other sizes.
     """
     batch = image_batch(images, "plot_segmentation_mask_gallery", data_format)
     columns = [batch]

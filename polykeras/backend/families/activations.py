@@ -205,7 +205,7 @@ class Activations(Family):
             The shape of `x`, with half the size along `axis`.
 
         Raises:
-            ValueError: the size along `axis` is odd.
+            ValueError: if the size along `axis` is odd.
         """
         place = canonical_axis(axis, self.ndim(x))
         size = self.shape(x)[place]

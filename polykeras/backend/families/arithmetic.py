@@ -114,7 +114,7 @@ class Arithmetic(Family):
             x2: integers, of a shape that broadcasts with that of `x1`.
 
         Raises:
-            TypeError: the common dtype is not one of integers.
+            TypeError: if the common dtype is not an integer dtype.
         """
         x1, x2 = self.both_arrays(x1, x2)
         a, b = (self.abs(x) for x in (x1, x2))
@@ -136,7 +136,7 @@ class Arithmetic(Family):
             x2: integers, of a shape that broadcasts with that of `x1`.
 
         Raises:
-            TypeError: the common dtype is not one of integers.
+            TypeError: if the common dtype is not an integer dtype.
         """
         x1, x2 = self.both_arrays(x1, x2)
         divisor = self.gcd(x1, x2)

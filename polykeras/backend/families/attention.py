@@ -43,7 +43,7 @@ class Attention(Family):
             Shape `(batch, targets, heads, depth of values)`.
 
         Raises:
-            ValueError: shapes that do not belong together.
+            ValueError: if the shapes do not match.
         """
         _, targets, heads, depth = self.shape(query)
         sources, key_heads = self.shape(key)[1:3]

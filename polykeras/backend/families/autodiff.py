@@ -34,7 +34,7 @@ class Autodiff(Family):
             differentiable themselves. The leaves of `aux` carry no trace of this call.
 
         Raises:
-            TypeError: an array is not of a float dtype, or the backend cannot differentiate an op (it names those
+            TypeError: if an array is not of a float dtype, or the backend cannot differentiate an op (it names those
                 backends that can).
         """
 

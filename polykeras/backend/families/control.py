@@ -114,7 +114,7 @@ class Control(Family):
             *operands: passed on.
 
         Raises:
-            ValueError: there is no branch.
+            ValueError: if there is no branch.
         """
         if not branches:
             raise ValueError("switch needs at least one branch; received an empty list.")
@@ -143,7 +143,7 @@ class Control(Family):
             A tree of the shapes of `elems`.
 
         Raises:
-            ValueError: arrays of different lengths along `axis`.
+            ValueError: if the arrays have different lengths along `axis`.
         """
         leaves, definition = nested.flatten_with_def(elems)
         places = [canonical_axis(axis, self.ndim(leaf)) for leaf in leaves]
@@ -184,7 +184,7 @@ class Control(Family):
             axis: the axis to take apart.
 
         Raises:
-            ValueError: `num` is not the size of the axis.
+            ValueError: if `num` is not the size of the axis.
         """
         place = canonical_axis(axis, self.ndim(x))
         length = self.shape(x)[place]

@@ -120,7 +120,7 @@ class Convolution(Family):
             dilation_rate: the distance between the elements of a window.
 
         Raises:
-            ValueError: channels do not fit, or no window fits into the input.
+            ValueError: if channels do not fit, or no window fits into the input.
         """
         x, first = self._channels_last(inputs, data_format)
         _, *sizes, channels = self.shape(x)
@@ -165,7 +165,7 @@ class Convolution(Family):
             As `conv`, with `channels * multiplier` filters, those of one channel side by side.
 
         Raises:
-            ValueError: the inputs have another number of channels than the kernel.
+            ValueError: if the inputs have another number of channels than the kernel.
         """
         *window, channels, multiplier = self.shape(kernel)
         axis = 1 if config.standardize_data_format(data_format) == "channels_first" else -1
@@ -225,7 +225,7 @@ class Convolution(Family):
             dilation_rate: see `conv`.
 
         Raises:
-            ValueError: the kernel does not fit the inputs.
+            ValueError: if the kernel does not fit the inputs.
         """
         x, first = self._channels_last(inputs, data_format)
         *window, _, depth = self.shape(kernel)

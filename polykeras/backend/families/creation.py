@@ -66,7 +66,7 @@ class Creation(Family):
             indexing: `"ij"` lays the i-th vector along axis i; `"xy"` exchanges the first two axes.
 
         Raises:
-            ValueError: an unknown `indexing`.
+            ValueError: if `indexing` is unknown.
         """
         if indexing not in ("xy", "ij"):
             raise ValueError(f'meshgrid: expected indexing "xy" or "ij"; received {indexing!r}.')

@@ -166,7 +166,7 @@ class Decompositions(Family):
             Shape `(n,)` or `(n, k)`.
 
         Raises:
-            ValueError: `a` is no matrix, or `b` has another number of rows.
+            ValueError: if `a` is not a matrix, or `b` has a different number of rows.
         """
         m, n = self._check_matrices(a, "lstsq")
         if self.shape(b)[:1] != (m,) or self.ndim(a) != 2 or self.ndim(b) > 2:
@@ -224,7 +224,7 @@ class Decompositions(Family):
             keepdims: keep reduced axes with size 1.
 
         Raises:
-            ValueError: there is no such norm.
+            ValueError: if there is no such norm.
         """
         if axis is None:
             axes = tuple(range(self.ndim(x)))

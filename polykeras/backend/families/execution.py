@@ -118,7 +118,7 @@ class Execution(Family):
             A shape and a dtype for each array that `fn` returns; None for a size that depends on values.
 
         Raises:
-            MemoryError: so many zeros are too many.
+            MemoryError: if the zeros would take too much memory.
         """
         total = sum(prod(shape) for shape, _ in specs)
         if total > 2**26:

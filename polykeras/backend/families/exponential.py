@@ -50,7 +50,7 @@ class Exponential(Family):
             x2: integers, of a shape that broadcasts with that of `x1`.
 
         Raises:
-            TypeError: `x2` does not hold integers.
+            TypeError: if `x2` does not hold integers.
         """
         if not self.dtype(x2).lstrip("u").startswith("int"):
             raise TypeError(f"ldexp: expected an integer x2; received dtype {self.dtype(x2)}.")

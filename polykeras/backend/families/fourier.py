@@ -66,7 +66,7 @@ class Fourier(Family):
         """Return complex numbers whose parts lie along the last axis of `x`, which has size 2.
 
         Raises:
-            ValueError: the last axis has another size.
+            ValueError: if the last axis does not have size 2.
         """
         if self.shape(x)[-1:] != (2,):
             raise ValueError(f"view_as_complex needs a last axis of size 2; received shape {self.shape(x)}.")

@@ -41,7 +41,7 @@ class Framework(Family):
             wanted_by: the layer, for the message.
 
         Raises:
-            ValueError: this backend is of another framework.
+            ValueError: if this backend is of another framework.
         """
         raise ValueError(
             f"{wanted_by} runs code of {framework}, and so with the backend of that framework alone; the current one "

@@ -35,7 +35,7 @@ class Histograms(Family):
             int32, or the dtype of `weights`; shape `(length,)`, or `(rows, length)`.
 
         Raises:
-            ValueError: `sparse` is set, or `x` is neither a vector nor a matrix.
+            ValueError: if `sparse` is set, or `x` is neither a vector nor a matrix.
         """
         if sparse:
             raise ValueError("bincount: sparse=True is not supported; use the dense result.")

@@ -91,7 +91,7 @@ class Indexing(Family):
                 in front otherwise, as in NumPy. Masks are not keys: the shape would depend on values (use `where`).
 
         Raises:
-            IndexError: more indices than axes.
+            IndexError: if there are more indices than axes.
         """
         keys = list(key) if isinstance(key, tuple) else [key]
         if any(k is Ellipsis for k in keys):
@@ -158,8 +158,8 @@ class Indexing(Family):
             axis: the axis, or None.
 
         Raises:
-            TypeError: `repeats` are no integers.
-            ValueError: their number is not the size of the axis.
+            TypeError: if `repeats` does not hold integers.
+            ValueError: if the number of `repeats` is not the size of the axis.
         """
         if axis is None:
             x, axis = self.ravel(x), 0
@@ -188,7 +188,7 @@ class Indexing(Family):
             default: taken where no condition holds.
 
         Raises:
-            ValueError: there are not as many conditions as choices.
+            ValueError: if the numbers of conditions and choices differ.
         """
         if len(condlist) != len(choicelist) or not condlist:
             raise ValueError(
@@ -238,7 +238,7 @@ class Indexing(Family):
             shape: its sizes; -1 takes what is left of an axis.
 
         Raises:
-            ValueError: a size is negative, but for -1.
+            ValueError: if a size is negative and not -1.
         """
         if any(n < -1 for n in shape):
             raise ValueError(f"slice: a size is 0 or more, or -1 for what is left; received shape {tuple(shape)}.")

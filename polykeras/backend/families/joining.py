@@ -81,7 +81,7 @@ class Joining(Family):
             axis: the axis.
 
         Raises:
-            ValueError: the axis does not divide into so many equal parts.
+            ValueError: if the axis does not divide into so many equal parts.
         """
         axis = canonical_axis(axis, self.ndim(x))
         n = self.shape(x)[axis]
@@ -106,7 +106,7 @@ class Joining(Family):
             axis: one axis.
 
         Raises:
-            ValueError: less than one part.
+            ValueError: if there is less than one part.
         """
         if not isinstance(indices_or_sections, int):
             return self.split(x, indices_or_sections, axis)
@@ -164,8 +164,8 @@ class Joining(Family):
                 shrinks by the ratio.
 
         Raises:
-            TypeError: from or to a dtype that is neither of integers nor of floats.
-            ValueError: the bytes of the last axis do not make up whole elements.
+            TypeError: if one of the dtypes is neither an integer nor a float dtype.
+            ValueError: if the bytes of the last axis do not form whole elements.
         """
         kind: str = self.dtype(x)
         dtype = dtype or kind
@@ -205,7 +205,7 @@ class Joining(Family):
             axis: along which axis or axes; None shifts the flat array.
 
         Raises:
-            ValueError: several shifts, but another number of axes.
+            ValueError: if the numbers of shifts and axes differ.
         """
         if axis is None:
             total = sum(shift) if isinstance(shift, Sequence) else shift

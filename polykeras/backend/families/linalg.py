@@ -48,7 +48,7 @@ class Linalg(Family):
             upper: return `u` with `u^T @ u == x`, not `l` with `l @ l^T == x`.
 
         Raises:
-            ValueError: not positive definite, where the backend can tell at once; nan otherwise.
+            ValueError: if `x` is not positive definite and the backend can tell at once; otherwise the result is nan.
         """
         raise NotImplementedError
 
@@ -105,7 +105,7 @@ class Linalg(Family):
             The shape of `b`.
 
         Raises:
-            ValueError: `a` is singular, where the backend can tell at once; inf or nan otherwise.
+            ValueError: if `a` is singular and the backend can tell at once; otherwise the result is inf or nan.
         """
         raise NotImplementedError
 
@@ -200,7 +200,7 @@ class Linalg(Family):
             The axes of `x1`, then those of `x2`, that were not summed.
 
         Raises:
-            ValueError: axes that meet differ in size.
+            ValueError: if contracted axes differ in size.
         """
         n1, n2 = self.ndim(x1), self.ndim(x2)
         if isinstance(axes, int):
@@ -255,7 +255,7 @@ class Linalg(Family):
             axis: sets all three.
 
         Raises:
-            ValueError: vectors of another size.
+            ValueError: if the vectors do not have 2 or 3 components.
         """
         if axis is not None:
             axisa = axisb = axisc = axis

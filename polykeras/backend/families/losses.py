@@ -80,7 +80,7 @@ class Losses(Family):
             axis: as there.
 
         Raises:
-            ValueError: the shapes do not belong together.
+            ValueError: if the shapes do not match.
         """
         shape = self.shape(output)
         place = canonical_axis(axis, len(shape))
@@ -201,7 +201,7 @@ class Losses(Family):
             logarithms of the labels' probabilities, `(batch, top_paths)`.
 
         Raises:
-            ValueError: another strategy, or more paths than the beam is wide.
+            ValueError: if the strategy is unknown, or `top_paths` exceeds `beam_width`.
         """
         if strategy not in ("greedy", "beam_search"):
             raise ValueError(f"ctc_decode: `strategy` must be 'greedy' or 'beam_search'; received {strategy!r}.")

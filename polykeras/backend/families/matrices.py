@@ -88,7 +88,7 @@ class Matrices(Family):
             axis2: the columns.
 
         Raises:
-            ValueError: `x` has less than two axes, or both axes are the same.
+            ValueError: if `x` has fewer than two axes, or both axes are the same.
         """
         ndim = self.ndim(x)
         if ndim < 2 or canonical_axis(axis1, ndim) == canonical_axis(axis2, ndim):
@@ -112,7 +112,7 @@ class Matrices(Family):
             k: 0 is the main diagonal, positive numbers those to the right of it, negative ones those below.
 
         Raises:
-            ValueError: `x` is neither.
+            ValueError: if `x` is neither a vector nor a matrix.
         """
         if self.ndim(x) == 2:
             return self.diagonal(x, k)
@@ -143,7 +143,7 @@ class Matrices(Family):
             increasing: from power 0 upwards.
 
         Raises:
-            ValueError: `x` is no vector.
+            ValueError: if `x` is not a vector.
         """
         if self.ndim(x) != 1:
             raise ValueError(f"vander: expected a vector; received shape {self.shape(x)}.")

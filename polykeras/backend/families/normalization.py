@@ -66,7 +66,7 @@ class Normalization(Family):
             **kwargs: `num_tokens`, an older name of `num_classes`.
 
         Raises:
-            ValueError: `num_classes` is missing, or another keyword is there.
+            ValueError: if `num_classes` is missing, or another keyword is given.
         """
         count = kwargs.pop("num_tokens", num_classes)
         if kwargs or count is None:
@@ -93,7 +93,7 @@ class Normalization(Family):
             synchronized: refused: a computation sees all of its batch, on all backends.
 
         Raises:
-            ValueError: `synchronized` is set.
+            ValueError: if `synchronized` is set.
         """
         if synchronized:
             raise ValueError("moments: `synchronized=True` is not supported; a batch is not divided among replicas.")
@@ -118,7 +118,7 @@ class Normalization(Family):
             epsilon: by default the configured one.
 
         Raises:
-            ValueError: `order` is no positive int.
+            ValueError: if `order` is not a positive int.
         """
         if not isinstance(order, int) or order < 1:
             raise ValueError(f"normalize: `order` must be an int of at least 1; received {order!r}.")

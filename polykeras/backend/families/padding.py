@@ -32,7 +32,7 @@ def pad_pairs(pad_width: Any, ndim: int) -> list[tuple[int, int]]:
         ndim: how many axes.
 
     Raises:
-        ValueError: of another form.
+        ValueError: if `pad_width` has another form.
     """
     widths: Any = pad_width.tolist() if hasattr(pad_width, "tolist") else pad_width
     if isinstance(widths, int):
@@ -71,7 +71,7 @@ class Padding(Family):
             constant_values: the value for `"constant"`; 0 by default.
 
         Raises:
-            ValueError: an unknown mode, a value for another mode, or no element along an axis that a mode continues.
+            ValueError: if the mode is unknown, a value is given for another mode, or the mode has no element to continue.
         """
         pairs = pad_pairs(pad_width, self.ndim(x))
         if mode not in _MODES:

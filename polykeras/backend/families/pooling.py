@@ -200,7 +200,7 @@ class Pooling(Family):
             Shape `(batch, channels, *output_size)`.
 
         Raises:
-            ValueError: the blocks are not those of such an image.
+            ValueError: if the blocks do not fit an image of that size.
         """
         size, (top, left) = _pair(output_size), _pair(padding)
         places, padded = self._block_places(size, kernel_size, dilation, padding, stride)
@@ -230,7 +230,7 @@ class Pooling(Family):
             data_format: `"channels_last"` or `"channels_first"`.
 
         Raises:
-            ValueError: the square of `block_size` does not divide the channels.
+            ValueError: if the square of `block_size` does not divide the channels.
         """
         r, n, c, h, w = self._blocks(x, block_size, data_format)
         if c % (r * r):
@@ -255,7 +255,7 @@ class Pooling(Family):
             Height and width divided by `block_size`, channels multiplied by its square.
 
         Raises:
-            ValueError: `block_size` does not divide height or width.
+            ValueError: if `block_size` does not divide height or width.
         """
         r, n, c, h, w = self._blocks(x, block_size, data_format)
         if h % r or w % r:

@@ -66,7 +66,7 @@ class Rearranging(Family):
             **axes_lengths: sizes of parts; one in each pair of parentheses may be left out.
 
         Raises:
-            ValueError: the pattern is malformed, or does not fit the shape.
+            ValueError: if the pattern is malformed, or does not fit the shape.
         """
         left, right = _parse(pattern)
         shape = self.shape(tensor)

@@ -274,7 +274,7 @@ class Reduction(Family):
             weights: of the shape of `x`, or a vector along the one `axis`; None weighs all the same.
 
         Raises:
-            ValueError: `weights` have a shape that does not fit.
+            ValueError: if the shape of `weights` does not fit.
         """
         if weights is None:
             return self.mean(x, axis)

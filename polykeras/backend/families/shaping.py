@@ -105,7 +105,7 @@ class Shaping(Family):
             axis: one axis, several, or None.
 
         Raises:
-            ValueError: an axis of another size than 1.
+            ValueError: if a given axis does not have size 1.
         """
         shape = self.shape(x)
         if axis is None:
@@ -141,7 +141,7 @@ class Shaping(Family):
             destination: as many places in the result.
 
         Raises:
-            ValueError: an axis is named twice, or not as many places as axes.
+            ValueError: if an axis is named twice, or the numbers of axes and places differ.
         """
         ndim = self.ndim(x)
         sources, places = (
@@ -189,7 +189,7 @@ class Shaping(Family):
             axes: the two axes of the plane.
 
         Raises:
-            ValueError: both axes are the same.
+            ValueError: if both axes are the same.
         """
         first, second = (canonical_axis(a, self.ndim(array)) for a in axes)
         if first == second:

@@ -107,7 +107,7 @@ class Signal(Family):
             A pair `(real, imaginary)` of shape `(..., windows, fft_length // 2 + 1)`.
 
         Raises:
-            ValueError: `fft_length` is below `sequence_length`.
+            ValueError: if `fft_length` is below `sequence_length`.
         """
         if fft_length < sequence_length:
             raise ValueError(f"`fft_length` ({fft_length}) must be at least `sequence_length` ({sequence_length}).")

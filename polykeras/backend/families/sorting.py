@@ -54,7 +54,7 @@ class Sorting(Family):
         """Return the int32 indices of elements that are not 0, one vector an axis.
 
         Raises:
-            TypeError: inside a compiled function, where the number of such elements is not known.
+            TypeError: inside a compiled function, because the number of such elements is unknown there.
         """
         raise NotImplementedError
 
@@ -81,7 +81,7 @@ class Sorting(Family):
             sorted: a hint; the order is descending in any case. Of equal elements the first comes first.
 
         Raises:
-            ValueError: `k` is above the size of the last axis, or there is no axis.
+            ValueError: if `k` is above the size of the last axis, or there is no axis.
         """
         if not self.shape(x) or k > self.shape(x)[-1]:
             raise ValueError(f"top_k: expected k of at most the last axis' size; received {k} for {self.shape(x)}.")
@@ -142,7 +142,7 @@ class Sorting(Family):
             An array, or a tuple of it and those asked for, in the order of the arguments.
 
         Raises:
-            TypeError: `size` is needed and not given.
+            TypeError: if `size` is needed but not given.
         """
         shape = self.shape(x)
         place = 0 if axis is None else canonical_axis(axis, len(shape))

@@ -210,7 +210,7 @@ class Special(Family):
             Shape `(..., m, n)`.
 
         Raises:
-            ValueError: less than two axes, or different depths.
+            ValueError: if an array has fewer than two axes, or the depths differ.
         """
         if min(self.ndim(x), self.ndim(y)) < 2 or self.shape(x)[-1] != self.shape(y)[-1]:
             raise ValueError(

@@ -200,7 +200,7 @@ class Statistics(Family):
                 where the shorter lies wholly within the longer.
 
         Raises:
-            ValueError: an operand is no vector, or an unknown mode.
+            ValueError: if an operand is not a vector, or the mode is unknown.
         """
         if self.ndim(x1) != 1 or self.ndim(x2) != 1 or mode not in ("valid", "same", "full"):
             raise ValueError(
@@ -224,7 +224,7 @@ class Statistics(Family):
             axis: one axis.
 
         Raises:
-            ValueError: `n` is negative.
+            ValueError: if `n` is negative.
         """
         axis = canonical_axis(axis, self.ndim(a))
         if n < 0:

@@ -182,8 +182,8 @@ def from_value(x: Any) -> SymbolicArray:
     """Return the shape and dtype of a scalar, an array of any framework, or a (nested) list of them.
 
     Raises:
-        TypeError: `x` is not numeric.
-        ValueError: the parts of a list differ in shape.
+        TypeError: if `x` is not numeric.
+        ValueError: if the parts of a list differ in shape.
     """
     if isinstance(x, SymbolicArray):
         return x

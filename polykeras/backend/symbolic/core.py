@@ -43,7 +43,7 @@ def combine_strictly(name: str, *operands: Any) -> SymbolicArray:
     """Return what arrays of one dtype, and Python scalars that take it, give together.
 
     Raises:
-        TypeError: the dtypes differ. The public ops promote at dispatch, so this is a slip of a composite.
+        TypeError: if the dtypes differ. The public ops promote at dispatch, so this is a bug in a composite.
     """
     result = combine(name, *operands)
     dtypes_of = [None if is_scalar(x) else from_value(x).dtype for x in operands]
@@ -240,7 +240,7 @@ def first_size(elements: Any, where: str) -> int:
     """Return the common length of the first axes in a tree of arrays.
 
     Raises:
-        ValueError: there is no array, one is a scalar, or the lengths differ.
+        ValueError: if there is no array, one is a scalar, or the lengths differ.
     """
     leaves = nested.flatten(elements)
     if not leaves or any(not leaf.dims or not agree(leaf.dims[0], leaves[0].dims[0]) for leaf in leaves):

@@ -87,7 +87,7 @@ def as_dims(shape: int | Iterable[Any]) -> Dims:
     """Return a shape as a tuple whose ints are kept as the objects they are.
 
     Raises:
-        TypeError: a size is not an integer.
+        TypeError: if a size is not an integer.
     """
     if isinstance(shape, int):
         return (shape,)
@@ -113,7 +113,7 @@ def broadcast(*shapes: Dims, where: str = "broadcast") -> Dims:
         where: the op, for the message.
 
     Raises:
-        ValueError: two sizes differ and neither is 1.
+        ValueError: if two sizes differ and neither is 1.
     """
     first = shapes[0] if shapes else ()
     if all(shape is first for shape in shapes):
@@ -145,7 +145,7 @@ def merge(shapes: Sequence[Dims], skip: int | None, where: str) -> Dims:
         where: the op, for the message.
 
     Raises:
-        ValueError: the ranks or the sizes differ.
+        ValueError: if the ranks or the sizes differ.
     """
     first = shapes[0]
     result = list(first)
@@ -188,7 +188,7 @@ def infer_reshape(shape: Dims, newshape: Dims) -> Dims:
     An unknown size that stands on both sides cancels, so `(None, 4, 5)` to `(None, -1)` gives `(None, 20)`.
 
     Raises:
-        ValueError: the numbers of elements differ, or two sizes are -1.
+        ValueError: if the numbers of elements differ, or two sizes are -1.
     """
     message = f"reshape: an array of shape {shape} cannot become {newshape}"
     wild = [i for i, n in enumerate(newshape) if is_known(n) and n == -1]
@@ -238,8 +238,8 @@ def index_shape(shape: Dims, key: Key | tuple[Key, ...]) -> Dims:
         key: ints, slices, `None` and one `...`, or a tuple of them.
 
     Raises:
-        IndexError: more indices than axes, or an int out of range.
-        TypeError: an index of another kind.
+        IndexError: if there are more indices than axes, or an int is out of range.
+        TypeError: if an index is of another kind.
     """
     keys = key if isinstance(key, tuple) else (key,)
     used = sum(k is not None and k is not Ellipsis for k in keys)

@@ -11,7 +11,7 @@ def matmul_shape(a: Dims, b: Dims) -> Dims:
     """Return the shape of a matrix product, NumPy's vectors and batches included.
 
     Raises:
-        ValueError: a scalar, or inner sizes that differ.
+        ValueError: if an operand is a scalar, or the inner sizes differ.
     """
     if not a or not b or not agree(a[-1], b[-2:][0]):
         raise ValueError(
@@ -40,7 +40,7 @@ def einsum_shape(subscripts: str, shapes: Sequence[Dims]) -> Dims:
         shapes: of the operands.
 
     Raises:
-        ValueError: the subscripts do not fit the operands, or the sizes of one label differ.
+        ValueError: if the subscripts do not fit the operands, or the sizes of one label differ.
     """
     inputs, arrow, output = subscripts.replace(" ", "").partition("->")
     terms = inputs.split(",")
@@ -75,7 +75,7 @@ def square(shape: Dims, where: str) -> Dims:
     """Return the shape of a batch of square matrices, which is checked.
 
     Raises:
-        ValueError: the last two sizes differ, or there are not two.
+        ValueError: if the last two sizes differ, or there are fewer than two axes.
     """
     if len(shape) < 2 or not agree(shape[-1], shape[-2]):
         raise ValueError(f"{where}: expected square matrices, shape (..., n, n); received shape {shape}.")
@@ -110,7 +110,7 @@ def windows(
     """Return how many windows fit along each spatial axis.
 
     Raises:
-        ValueError: none fits, or the arguments have not one value an axis.
+        ValueError: if none fits, or the arguments have not one value an axis.
     """
     _check_window(name, len(spatial), window=window, strides=strides, padding=padding, dilation=dilation)
     result = []

@@ -32,7 +32,7 @@ def _canonical(axis: Axis, ndim: int) -> tuple[int, ...]:
     """Return the axes of a reduction, counted from the front.
 
     Raises:
-        ValueError: one is out of range, or named twice.
+        ValueError: if one is out of range, or named twice.
     """
     if axis is None:
         return tuple(range(ndim))

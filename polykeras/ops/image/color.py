@@ -23,7 +23,7 @@ def rgb_to_grayscale(images: ArrayLike, data_format: str | None = None) -> Array
         Images of one channel, of the same dtype; integers are cut off.
 
     Raises:
-        ValueError: another number of channels.
+        ValueError: if the number of channels is wrong.
     """
     images = as_images(images, "rgb_to_grayscale")
     axis, shape, dtype = channel_axis(images, data_format), ops.shape(images), ops.dtype(images)
@@ -61,7 +61,7 @@ def rgb_to_hsv(images: ArrayLike, data_format: str | None = None) -> Array:
         Of the same shape, from 0 to 1: red has hue 0, green 1/3, blue 2/3.
 
     Raises:
-        ValueError: no floats, or not 3 channels.
+        ValueError: if the dtype is not a float dtype, or there are not 3 channels.
     """
     planes, axis = _planes(images, "rgb_to_hsv", data_format)
     tiny = dtypes.eps(ops.dtype(planes[0]))
@@ -90,7 +90,7 @@ def hsv_to_rgb(images: ArrayLike, data_format: str | None = None) -> Array:
         Red, green and blue, of the same shape.
 
     Raises:
-        ValueError: no floats, or not 3 channels.
+        ValueError: if the dtype is not a float dtype, or there are not 3 channels.
     """
     (hue, saturation, value), axis = _planes(images, "hsv_to_rgb", data_format)
     sixths = ops.mod(hue, 1.0) * 6.0

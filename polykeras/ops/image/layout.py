@@ -25,7 +25,7 @@ def as_images(images: ArrayLike, op: str, ranks: tuple[int, ...] = (3, 4)) -> Ar
     """Return images as an array of the backend.
 
     Raises:
-        ValueError: they are neither one image nor a batch of them.
+        ValueError: if they are neither an image nor a batch of images.
     """
     images = ops.convert_to_tensor(images)
     shape = ops.shape(images)

@@ -84,7 +84,7 @@ def extract_patches(
         Shape `(batch, rows of patches, columns of patches, height * width * channels)`; or channels first.
 
     Raises:
-        ValueError: a patch does not fit into the images, or an argument is of another form.
+        ValueError: if a patch does not fit into the images, or an argument has the wrong form.
     """
     if not isinstance(size, int) and len(size) == 3:
         return extract_patches_3d(images, size, strides, dilation_rate, padding, data_format)
@@ -115,7 +115,7 @@ def extract_patches_3d(
         Shape `(batch, patches along each axis, depth * height * width * channels)`; or channels first.
 
     Raises:
-        ValueError: a patch does not fit into the volumes, or an argument is of another form.
+        ValueError: if a patch does not fit into the volumes, or an argument has the wrong form.
     """
     volumes = as_images(volumes, "extract_patches_3d", (4, 5))
     return _patches(volumes, 3, size, strides, dilation_rate, padding, data_format)

@@ -26,7 +26,7 @@ def check_mode(op: str, fill_mode: str, interpolation: str = "nearest") -> int:
         interpolation: how to read between pixels.
 
     Raises:
-        ValueError: the interpolation or the fill mode is unknown.
+        ValueError: if the interpolation or the fill mode is unknown.
     """
     one_of(interpolation, ORDERS, f"{op}: `interpolation`")
     one_of(fill_mode, FILL_MODES, f"{op}: `fill_mode`")
@@ -131,7 +131,7 @@ def map_coordinates(
         Shape `coordinates.shape[1:]`, dtype of `inputs`.
 
     Raises:
-        ValueError: another order, an unknown fill mode, or coordinates that do not fit the rank.
+        ValueError: if the order or the fill mode is unknown, or the coordinates do not fit the rank.
     """
     inputs, coordinates = ops.convert_to_tensor(inputs), ops.convert_to_tensor(coordinates)
     shape, places = ops.shape(inputs), ops.shape(coordinates)

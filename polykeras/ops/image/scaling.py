@@ -62,7 +62,7 @@ def scale_and_translate(
         Floats of `output_shape`.
 
     Raises:
-        ValueError: an unknown method, or arguments of other lengths.
+        ValueError: if the method is unknown, or the lengths of the arguments differ.
     """
     one_of(method, _METHODS, "scale_and_translate: `method`")
     images, scale, translation = (ops.convert_to_tensor(x) for x in (images, scale, translation))

@@ -62,7 +62,7 @@ def resize(
         The resized images, of the dtype of `images`: integers are rounded.
 
     Raises:
-        ValueError: an unknown interpolation or fill mode, a size that is none, or both aspect options.
+        ValueError: if the interpolation or fill mode is unknown, a size is invalid, or both aspect options are set.
     """
     images = as_images(images, "resize")
     target = int_tuple(tuple(size), 2, "size")
@@ -140,7 +140,7 @@ def pad_images(
         data_format: see `resize`.
 
     Raises:
-        ValueError: not two of three are given, or one is negative or would have to be.
+        ValueError: if not exactly two of the three are given, or one is or would be negative.
     """
     images = as_images(images, "pad_images")
     rows, columns = space_axes(images, data_format)
@@ -178,7 +178,7 @@ def crop_images(
         data_format: see `resize`.
 
     Raises:
-        ValueError: not two of three are given, or one is negative or would have to be.
+        ValueError: if not exactly two of the three are given, or one is or would be negative.
     """
     images = as_images(images, "crop_images")
     rows, columns = space_axes(images, data_format)

@@ -84,7 +84,7 @@ def affine_transform(
         Images of the same shape and dtype.
 
     Raises:
-        ValueError: an unknown interpolation or fill mode, or a transform of another shape.
+        ValueError: if the interpolation or fill mode is unknown, or the transform has another shape.
     """
     order = check_mode("affine_transform", fill_mode, interpolation)
     images = as_images(images, "affine_transform")
@@ -141,7 +141,7 @@ def perspective_transform(
         Images of the same shape and dtype.
 
     Raises:
-        ValueError: an unknown interpolation, or points of another shape.
+        ValueError: if the interpolation is unknown, or the points have another shape.
     """
     order = check_mode("perspective_transform", "constant", interpolation)
     images = as_images(images, "perspective_transform")
@@ -189,7 +189,7 @@ def elastic_transform(
         Images of the same shape and dtype.
 
     Raises:
-        ValueError: an unknown interpolation or fill mode.
+        ValueError: if the interpolation or fill mode is unknown.
     """
     order = check_mode("elastic_transform", fill_mode, interpolation)
     images, back = as_batch(as_images(images, "elastic_transform"), data_format)

@@ -40,7 +40,7 @@ class CosineDecay(LearningRateSchedule):
         warmup_steps: how long the warmup takes; `decay_steps` are counted from its end.
 
     Raises:
-        ValueError: `decay_steps` is not positive, or `warmup_steps` is negative.
+        ValueError: if `decay_steps` is not positive, or `warmup_steps` is negative.
     """
 
     def __init__(

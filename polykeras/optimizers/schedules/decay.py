@@ -57,7 +57,7 @@ class PiecewiseConstantDecay(LearningRateSchedule):
         name: for reading only.
 
     Raises:
-        ValueError: the boundaries do not increase, or the numbers of boundaries and values do not fit.
+        ValueError: if the boundaries do not increase, or the numbers of boundaries and values do not fit.
     """
 
     def __init__(self, boundaries: Sequence[float], values: Sequence[float], name: str = "PiecewiseConstant") -> None:

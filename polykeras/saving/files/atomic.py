@@ -29,9 +29,9 @@ def atomic_write(path: str | os.PathLike[str], overwrite: bool = True) -> Iterat
         overwrite: whether a file that exists is replaced.
 
     Raises:
-        FileExistsError: it exists and must not be replaced.
-        FileNotFoundError: there is no such folder.
-        OSError: the system refuses; what was there is unchanged.
+        FileExistsError: if the file exists and must not be replaced.
+        FileNotFoundError: if there is no such folder.
+        OSError: if the system refuses; an existing file is then unchanged.
     """
     target = Path(os.path.realpath(path))
     if not overwrite and os.path.lexists(target):

@@ -67,7 +67,7 @@ def open_arrays(path: str) -> ArrayFile:
 
     Raises:
         FileNotFoundError: there is none.
-        ImportError: the library that the format needs is not installed.
+        ImportError: if the library that the format needs is not installed.
         SavedFileError: it is not what its name says.
     """
     if not os.path.exists(path):
@@ -86,9 +86,9 @@ def write_arrays(save: Save, path: str, overwrite: bool, max_shard_size: float |
         max_shard_size: GB (2**30 bytes) in one of several files, for a list of them; 5 by default.
 
     Raises:
-        FileExistsError: it exists and must not be replaced.
-        ImportError: the library that the format needs is not installed.
-        ValueError: a size for files that are not several, or an array that is larger than they may be.
+        FileExistsError: if the file exists and must not be replaced.
+        ImportError: if the library that the format needs is not installed.
+        ValueError: if a size is given for a single file, or an array is larger than one file may be.
     """
     _, write = _FORMATS[Path(path).suffix]
     write(save, path, overwrite, max_shard_size)

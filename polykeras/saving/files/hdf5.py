@@ -67,7 +67,7 @@ class Hdf5File(ArrayFile):
         """Return the h5py group or data set of a path, or None where there is none.
 
         Raises:
-            SavedFileError: the way leads through a link, or the data are not plain.
+            SavedFileError: if the path leads through a link, or the data are not plain.
         """
         current = self._file
         with reading(self.path, name):

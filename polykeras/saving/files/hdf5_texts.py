@@ -31,7 +31,7 @@ def read_texts(path: str | os.PathLike[str], handle: int, owners: Sequence[str])
         owners: names of groups in its root, or "/"; those that are not there are left out.
 
     Raises:
-        SavedFileError: libhdf5 cannot read them.
+        SavedFileError: if libhdf5 cannot read them.
     """
     if not sys.executable or getattr(sys, "frozen", False):  # what is started would be the program itself
         raise SavedFileError(

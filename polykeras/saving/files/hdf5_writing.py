@@ -61,7 +61,7 @@ def writing(file: str | os.PathLike[str] | IO[bytes]) -> Iterator[Any]:
         file: a path, or an open binary file.
 
     Raises:
-        OSError: something could not be written.
+        OSError: if something could not be written.
     """
     import h5py
 

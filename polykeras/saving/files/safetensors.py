@@ -94,7 +94,7 @@ def write_safetensors(path: Path, arrays: FlatWriter) -> None:
     lock that shows that somebody writes it.
 
     Raises:
-        ValueError: the format has no such dtype.
+        ValueError: if the format has no such dtype.
     """
     _library()
     names = {dtype: name for name, dtype in _DTYPES.items()}

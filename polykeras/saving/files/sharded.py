@@ -63,8 +63,8 @@ def save_sharded(save: Callable[[Any], None], path: str, overwrite: bool, gigaby
         gigabytes: how many GB (2**30 bytes) go into one file.
 
     Raises:
-        FileExistsError: the list exists and must not be replaced.
-        ValueError: an array is larger than a file may be, or there would be more files than are read again.
+        FileExistsError: if the list exists and must not be replaced.
+        ValueError: if an array is larger than a file may be, or there would be more files than the reader accepts.
     """
     if not overwrite and os.path.lexists(path):
         raise FileExistsError(f"{path} exists; pass overwrite=True to replace it.")

@@ -21,7 +21,7 @@ def open_zip(path: str) -> tuple[zipfile.ZipFile, dict[str, zipfile.ZipInfo]]:
     """Return an archive, open for reading, and its members by name.
 
     Raises:
-        SavedFileError: it is no archive, or one that is made to do harm.
+        SavedFileError: if the file is not an archive, or is malicious.
     """
     with reading(path):
         size = os.path.getsize(path)
@@ -42,7 +42,7 @@ def read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: str, mo
     """Return what a member holds.
 
     Raises:
-        SavedFileError: that is more than `most` bytes, or another number of them than it says.
+        SavedFileError: if the data are larger than `most` bytes, or their size differs from the stated one.
     """
     if member.file_size > most:
         raise SavedFileError(path, member.filename, f"{member.file_size} bytes; at most {most} are read.")

@@ -46,7 +46,7 @@ def check_arguments(cls: type, config: dict[str, Any], context: Context) -> dict
     """Return a layer's arguments without those that it does not take and that change nothing.
 
     Raises:
-        SavedFileError: an argument is not known, or would change something.
+        SavedFileError: if an argument is not known, or would change something.
     """
     known = {parameter.name for parameter in init_parameters(cls)} | _OF_FIRST_LAYERS
     neutral = _NEUTRAL | _NEUTRAL_FOR.get(cls.__name__, {})

@@ -108,7 +108,7 @@ def modernize(name: str, config: Config, context: Context) -> tuple[str, Config]
     """Return class and arguments of a layer of Keras 1 as Keras 2 would have written them.
 
     Raises:
-        SavedFileError: it asks for what neither Keras 2 nor we have.
+        SavedFileError: if it asks for something that neither Keras 2 nor polykeras has.
     """
     name = _CLASSES.get(name, name)
     if name == "Merge":
@@ -130,7 +130,7 @@ def value_today(key: str, value: Any, context: Context, channels_first: bool) ->
     """Return the value of an argument, here under its name of Keras 2, as Keras 2 would have written it.
 
     Raises:
-        SavedFileError: it asks for what there is no more.
+        SavedFileError: if it asks for something that no longer exists.
     """
     kind = key.rpartition("_")[2]
     if key == "data_format":

@@ -99,7 +99,7 @@ def names_of(file: Hdf5File, owner: Any, attribute: str, place: str) -> list[str
     """Return the strings of an attribute, which may be spread over `attribute0`, `attribute1`, ...; None without any.
 
     Raises:
-        SavedFileError: it is no list of strings.
+        SavedFileError: if it is not a list of strings.
     """
     with reading(file.path, f"{place} attribute {attribute!r}"):
         if attribute in owner.attrs and 0 in (owner.attrs.get_id(attribute).shape or ()):
@@ -123,7 +123,7 @@ def arrays_of(file: Hdf5File, place: str) -> dict[str, StoredArray]:
     """Return the arrays of a group with the attribute `weight_names`, in that order.
 
     Raises:
-        SavedFileError: the group or an array is missing, or comes twice.
+        SavedFileError: if the group or an array is missing, or appears twice.
     """
     owner = file.find(place)
     if owner is None:

@@ -30,7 +30,7 @@ def in_order(optimizer: Any, variables: Sequence[Variable]) -> list[Variable]:
     """Return what an optimizer keeps in the order in which Keras 3 would have made it for those variables.
 
     Raises:
-        Misfit: it is no optimizer of ours, or was built for others.
+        Misfit: if it is not an optimizer of polykeras, or was built for other variables.
     """
     if not optimizer.built:
         return list(optimizer.variables)
@@ -73,7 +73,7 @@ def load_state(
         None, or the reason why it was left as it was.
 
     Raises:
-        SavedFileError: an array cannot be read; nothing is changed.
+        SavedFileError: if an array cannot be read; then nothing is changed.
     """
     optimizer = model.optimizer
     try:

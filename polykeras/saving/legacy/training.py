@@ -35,7 +35,7 @@ def compile_arguments(config: Any, context: Context) -> dict[str, Any]:
     """Return the arguments of `compile` from the `training_config` of a file.
 
     Raises:
-        SavedFileError: it is not understood, or names what is not known here.
+        SavedFileError: if it cannot be parsed, or names something unknown.
     """
     if not isinstance(config, Mapping) or "optimizer_config" not in config:
         raise context.refuse("has no `optimizer_config`. Pass compile=False, and compile the model yourself.")

@@ -93,7 +93,7 @@ def translate_lambda(config: dict[str, Any], context: Context) -> dict[str, Any]
     What the user passes under the name of the layer takes the place of code that cannot run.
 
     Raises:
-        SavedFileError: a function is not known, its code is not allowed, or cannot run here.
+        SavedFileError: if a function is not known, its code is not allowed, or cannot run here.
     """
     # Shapes are found by running the function: what the file says of them, perhaps in code, is not needed.
     dropped = ("output_shape", "output_shape_type", "output_shape_module", "module", "mask_module")

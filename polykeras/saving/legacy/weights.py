@@ -53,7 +53,7 @@ def load_legacy_weights(layer: Any, path: str, by_name: bool = False, skip_misma
         What was left out though it was asked for, each with the reason.
 
     Raises:
-        SavedFileError: the file is not what it should be, or does not fit; nothing is changed.
+        SavedFileError: if the file is malformed, or does not fit the model; then nothing is changed.
     """
     if not os.path.exists(path):
         raise FileNotFoundError(f"There is no file {path}.")
@@ -74,7 +74,7 @@ def find_weights(
         The weights of the layers, and what was left out.
 
     Raises:
-        SavedFileError: they do not fit.
+        SavedFileError: if they do not fit.
     """
     place = weights_place(file)
     left_out: list[str] = []

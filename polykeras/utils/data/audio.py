@@ -55,7 +55,7 @@ def audio_dataset_from_directory(
         A `Dataset` of float32 `(batch, samples, channels)` in -1 to 1, or of pairs of these and labels.
 
     Raises:
-        ValueError: arguments that do not fit together, or no files.
+        ValueError: if the arguments do not fit together, or there are no files.
     """
     if ragged and output_sequence_length is not None:
         raise ValueError("Pass `ragged=True` or `output_sequence_length`, not both.")
@@ -98,7 +98,7 @@ def read_wav(path: str) -> tuple[np.ndarray, int]:
         path: the file.
 
     Raises:
-        ValueError: it holds no whole numbers (PCM) of 8, 16, 24 or 32 bits.
+        ValueError: if the samples are not integers (PCM) of 8, 16, 24 or 32 bits.
     """
     try:
         with wave.open(path, "rb") as file:

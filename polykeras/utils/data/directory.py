@@ -32,7 +32,7 @@ class DirectoryData:
         verbose: whether to print how many files there are.
 
     Raises:
-        ValueError: arguments that do not fit together.
+        ValueError: if the arguments do not fit together.
     """
 
     def __init__(
@@ -152,7 +152,7 @@ def index_directory(
         follow_links: as for `DirectoryData`.
 
     Raises:
-        ValueError: there are no folders of those names, or another number of labels than of files.
+        ValueError: if there are no folders of those names, or the numbers of labels and files differ.
     """
     if labels != "inferred":
         paths = files_below(directory, formats, follow_links)

@@ -68,8 +68,8 @@ def image_dataset_from_directory(
         of pairs of these and labels.
 
     Raises:
-        ValueError: arguments that do not fit together, or no files.
-        ImportError: Pillow is not installed.
+        ValueError: if the arguments do not fit together, or there are no files.
+        ImportError: if Pillow is not installed.
     """
     check_format(format)
     height, width = int_tuple(image_size, 2, "image_size")

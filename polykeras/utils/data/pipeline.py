@@ -56,7 +56,7 @@ class Dataset:
             tensors: an array or a tree of arrays of one length.
 
         Raises:
-            ValueError: there is none, or their lengths differ.
+            ValueError: if there is none, or their lengths differ.
         """
         arrays = nested.map_structure(as_rows, tensors)
         lengths = {len(leaf) for leaf in nested.flatten(arrays)}
@@ -109,7 +109,7 @@ class Dataset:
             backend: its name; `"tensorflow"` gives a `tf.data.Dataset`.
 
         Raises:
-            ValueError: the backend has no data sets.
+            ValueError: if the backend has no data sets.
         """
         return foreign_data.dataset_of(backend, self._make)
 

@@ -35,8 +35,8 @@ def split_dataset(
         Two `Dataset`s of samples; or of batches where the data came in batches.
 
     Raises:
-        ValueError: there are no samples, or the sizes do not fit.
-        TypeError: data or sizes of another kind.
+        ValueError: if there are no samples, or the sizes do not fit.
+        TypeError: if the data or the sizes are of another kind.
 
     Example:
         >>> left, right = split_dataset(np.arange(10), left_size=0.8)

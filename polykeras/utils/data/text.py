@@ -49,7 +49,7 @@ def text_dataset_from_directory(
         A `Dataset` of arrays of strings `(batch,)`, or of pairs of these and labels.
 
     Raises:
-        ValueError: arguments that do not fit together, or no files.
+        ValueError: if the arguments do not fit together, or there are no files.
     """
     check_format(format)
     files = DirectoryData(

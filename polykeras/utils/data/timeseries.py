@@ -43,7 +43,7 @@ def timeseries_dataset_from_array(
         A `Dataset` of arrays `(batch, sequence_length, ...)`, or of pairs of these and targets `(batch, ...)`.
 
     Raises:
-        ValueError: a place outside the data, or a step that is not positive.
+        ValueError: if an index lies outside the data, or the step is not positive.
 
     Example:
         >>> windows = timeseries_dataset_from_array(np.arange(5), np.arange(5) * 10, sequence_length=3)
