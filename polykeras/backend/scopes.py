@@ -1,4 +1,4 @@
-"""Scopes, in which variables are read and written without a change of the variables themselves."""
+"""Scopes, in which variables are read and written without changing the variables themselves."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ current_autocast: ContextVar[str | None] = ContextVar("polykeras_autocast", defa
 
 
 class Scope:
-    """A layer over variables, in which values are read and written instead of in the variables.
+    """A layer over variables. Inside of it, values are read from and written to the scope, not the variables.
 
     Args:
-        variables: those that have a value here from the beginning.
+        variables: the variables that have a value here from the beginning.
         values: their values.
-        closed: whether reads of other variables are noted in `missing`: the scope of a whole pure function.
+        closed: whether reads of other variables are recorded in `missing`, as in the scope of a whole pure function.
     """
 
     __slots__ = ("_closed", "_parent", "_token", "_values", "_variables", "missing", "written")
@@ -59,7 +59,7 @@ class Scope:
         return variable._lend(registry.current())
 
     def held(self, variable: Variable) -> Any:
-        """Return the value that this scope, or one around it, has for the variable; None where none has one."""
+        """Return the value of the variable in this scope or one around it, or None if none has one."""
         scope, key = self, id(variable)
         while key not in scope._values:
             if scope._closed:
@@ -78,12 +78,12 @@ class Scope:
         self.written[key] = variable
 
     def take_losses(self, terms: list[Any]) -> None:
-        """Hand on what `add_loss` was given to a scope around this one that collects it."""
+        """Pass terms of `add_loss` on to the scope around this one."""
         if self._parent is not None:
             self._parent.take_losses(terms)
 
     def renew(self, backend: Backend) -> None:
-        """Take the values that the scope's variables hold themselves, as code that ran outside of it left them."""
+        """Write the stored values of the scope's variables into it, after code outside of it may have changed them."""
         for variable in self._variables:
             self.write(variable, variable._plain(backend))
 
@@ -93,12 +93,12 @@ class Scope:
 
 
 def is_functional() -> bool:
-    """Return whether a scope is open: whether what runs is part of a pure function or a gradient."""
+    """Return whether a scope is open: whether the running code is part of a pure function or a gradient."""
     return current_scope.get() is not None
 
 
 def note_losses(terms: list[Any]) -> None:
-    """Tell the scopes around what `add_loss` was given."""
+    """Pass terms of `add_loss` to the scopes around."""
     scope = current_scope.get()
     if scope is not None:
         scope.take_losses(terms)
@@ -106,7 +106,7 @@ def note_losses(terms: list[Any]) -> None:
 
 @contextmanager
 def outside_scopes() -> Iterator[None]:
-    """Within this context variables are read and written themselves, whatever scopes are around it."""
+    """Read and write the variables themselves within this context, whatever scopes are open."""
     token = current_scope.set(None)
     try:
         yield
@@ -116,7 +116,7 @@ def outside_scopes() -> Iterator[None]:
 
 @contextmanager
 def autocast_scope(dtype: str | None) -> Iterator[None]:
-    """Within this context variables that allow it are read in `dtype`."""
+    """Read variables that allow it in `dtype` within this context."""
     token = current_autocast.set(dtype)
     try:
         yield

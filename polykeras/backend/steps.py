@@ -1,4 +1,4 @@
-"""A step of training as a backend compiles it: a pure function of a state and a batch."""
+"""A training step as a backend compiles it: a pure function of a state and a batch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Kind: TypeAlias = tuple[str, tuple[int | None, ...]]
 
 
 def kinds_of(arrays: Iterable[Any], name_of: Callable[[Any], str]) -> list[Kind]:
-    """Return the dtypes, by the names that `name_of` gives them, and the shapes of some arrays."""
+    """Return the dtype, by the name that `name_of` gives it, and the shape of each array."""
     return [(name_of(x.dtype), tuple(x.shape)) for x in arrays]
 
 
@@ -32,5 +32,5 @@ def check_state(before: Sequence[Kind], after: Sequence[Kind]) -> None:
         if old != new:
             raise ValueError(
                 f"compile_steps: expected the step to keep the shapes and dtypes of its state; state[{i}] went from "
-                f"{old[0]}{list(old[1])} to {new[0]}{list(new[1])}. Cast or reshape what is assigned to it."
+                f"{old[0]}{list(old[1])} to {new[0]}{list(new[1])}. Cast or reshape the value that is assigned to it."
             )

@@ -1,3 +1,3 @@
-"""Which release of polykeras this is."""
+"""The release of polykeras."""
 
 __version__ = "0.1.0"

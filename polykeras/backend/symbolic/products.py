@@ -8,7 +8,7 @@ from polykeras.backend.symbolic.dims import Dims, agree, broadcast, is_known, me
 
 
 def matmul_shape(a: Dims, b: Dims) -> Dims:
-    """Return the shape of a matrix product, NumPy's vectors and batches included.
+    """Return the shape of a matrix product, including NumPy's rules for vectors and batches.
 
     Raises:
         ValueError: if an operand is a scalar, or the inner sizes differ.
@@ -24,7 +24,7 @@ def matmul_shape(a: Dims, b: Dims) -> Dims:
 
 
 def _expand(labels: str, ndim: int, subscripts: str) -> list[str]:
-    """Return one label an axis; the axes of `...` are numbered from the right, as they broadcast."""
+    """Return one label for each axis. The axes of `...` are numbered from the right, since they broadcast."""
     before, dots, after = labels.partition("...")
     extra = ndim - len(before) - len(after)
     if extra < 0 or (extra and not dots) or (not (before + after).isalpha() and before + after):
@@ -33,11 +33,11 @@ def _expand(labels: str, ndim: int, subscripts: str) -> list[str]:
 
 
 def einsum_shape(subscripts: str, shapes: Sequence[Dims]) -> Dims:
-    """Return the shape of Einstein's sum.
+    """Return the shape of an Einstein sum.
 
     Args:
-        subscripts: such as `"bij,bjk->bik"`; without `->`, labels that occur once, in alphabetical order.
-        shapes: of the operands.
+        subscripts: such as `"bij,bjk->bik"`. Without `->`, the result has the labels that occur once, alphabetically.
+        shapes: the shapes of the operands.
 
     Raises:
         ValueError: if the subscripts do not fit the operands, or the sizes of one label differ.
@@ -72,7 +72,7 @@ def einsum_shape(subscripts: str, shapes: Sequence[Dims]) -> Dims:
 
 
 def square(shape: Dims, where: str) -> Dims:
-    """Return the shape of a batch of square matrices, which is checked.
+    """Check and return the shape of a batch of square matrices.
 
     Raises:
         ValueError: if the last two sizes differ, or there are fewer than two axes.
@@ -96,7 +96,7 @@ def solve_shape(a: Dims, b: Dims, where: str) -> Dims:
 def _check_window(name: str, rank: int, **arguments: Sequence[object]) -> None:
     for argument, values in arguments.items():
         if len(values) != rank:
-            raise ValueError(f"{name}: expected {rank} values in `{argument}`, one a spatial axis; received {values}.")
+            raise ValueError(f"{name}: expected {rank} values in `{argument}`, one per spatial axis; received {values}.")
 
 
 def windows(
@@ -110,7 +110,7 @@ def windows(
     """Return how many windows fit along each spatial axis.
 
     Raises:
-        ValueError: if none fits, or the arguments have not one value an axis.
+        ValueError: if no window fits, or an argument does not have one value for each axis.
     """
     _check_window(name, len(spatial), window=window, strides=strides, padding=padding, dilation=dilation)
     result = []
