@@ -96,7 +96,7 @@ def solve_shape(a: Dims, b: Dims, where: str) -> Dims:
 def _check_window(name: str, rank: int, **arguments: Sequence[object]) -> None:
     for argument, values in arguments.items():
         if len(values) != rank:
-            raise ValueError(f"{name}: expected {rank} values in `{argument}`, one per spatial axis; received {values}.")
+            raise ValueError(f"{name}: expected {rank} values in `{argument}`, one per axis; received {values}.")
 
 
 def windows(
