@@ -1,4 +1,4 @@
-"""Numbers below 1e-38, with which CPUs compute a hundred times slower than with others."""
+"""Subnormal numbers (below 1e-38), with which CPUs compute up to a hundred times more slowly."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ _SMALLEST = sys.float_info.min
 
 
 def _are_zero() -> bool:
-    """Return whether this thread takes subnormal numbers for zero: the processor's flag, which torch cannot tell."""
+    """Return whether this thread treats subnormal numbers as zero: a processor flag that torch does not report."""
     return _SMALLEST * 0.5 == 0.0
 
 
 class subnormals_as_zero:
-    """Take subnormal numbers for zero within the block, as JAX and TensorFlow do.
+    """Treat subnormal numbers as zero within the block, as JAX and TensorFlow do.
 
-    Gradients that vanish over many layers become such numbers: a step of 200 layers takes twice as long with them. The
-    flag is that of the calling thread. Small kernels run in it; of large ones the parts in other threads of torch's
-    keep theirs.
+    Gradients that vanish over many layers become subnormal; a step of 200 layers then takes twice as long. The flag
+    belongs to the calling thread. Small kernels run in that thread; parts of large kernels in torch's other threads
+    keep their own flag.
     """
 
     __slots__ = ("_is_set",)
