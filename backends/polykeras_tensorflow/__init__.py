@@ -18,7 +18,7 @@ def _load() -> Backend:
     share_memory()
     accept_handles()
     accept_ours()
-    # In a user's `tf.function` autograph would rewrite our code too, and fail at some of it. Keras's it leaves alone.
+    # In a user's `tf.function`, autograph would also rewrite our code, and fail on some of it. It leaves Keras's alone.
     leave_to_python("polykeras", "polykeras_tensorflow")
     return TensorflowBackend()
 

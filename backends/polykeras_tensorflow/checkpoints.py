@@ -1,4 +1,4 @@
-"""Models, layers, optimizers and metrics in a `tf.train.Checkpoint` of a user's."""
+"""Models, layers, optimizers and metrics of polykeras in a user's `tf.train.Checkpoint`."""
 
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ _NAME = "variables"
 
 
 class Part(Trackable):
-    """What stands for one of ours in a checkpoint: the values of its variables, as a vector of strings, one each.
+    """The form of a polykeras object in a checkpoint: a vector of strings with the value of each variable.
 
-    So a file is read also where some of the variables do not exist yet, as those of an optimizer before its first step.
+    This form can be restored even if some variables do not exist yet, such as those of an optimizer before its first
+    step.
 
     Args:
-        part: has `variables`.
+        part: the object, which has `variables`.
     """
 
     def __init__(self, part: Any) -> None:
@@ -42,7 +43,7 @@ class Part(Trackable):
 
     def _restore_from_tensors(self, restored: dict[str, Array]) -> None:
         part, stored = self._part, list(restored[_NAME].numpy())
-        if isinstance(getattr(part, "build", None), _BuildFirst):  # an earlier checkpoint, whose values wait
+        if isinstance(getattr(part, "build", None), _BuildFirst):  # an earlier checkpoint's values are still waiting
             del part.build
         if len(stored) <= len(self._variables()) or getattr(part, "built", True):
             _give(part, self._variables(), stored)
@@ -56,11 +57,11 @@ class Part(Trackable):
 
 
 class _BuildFirst:
-    """The `build` of an optimizer whose variables take their values as soon as its first step has made them.
+    """Replaces `build` of an optimizer, and assigns values to its variables once they are built.
 
     Args:
         part: the optimizer.
-        stored: the values.
+        stored: the stored values.
     """
 
     def __init__(self, part: Any, stored: Sequence[bytes]) -> None:
@@ -76,20 +77,20 @@ class _BuildFirst:
 
 
 def _give(part: Any, variables: Sequence[Any], stored: Sequence[bytes]) -> None:
-    """Give variables their values.
+    """Assign stored values to variables.
 
     Raises:
-        ValueError: there are not as many.
+        ValueError: if the numbers of variables and values differ.
     """
     if len(stored) != len(variables):
         raise ValueError(
             f"{type(part).__name__} {part.name!r} has {len(variables)} variables; the checkpoint holds {len(stored)} "
-            "values for it. It was made of another model; `model.save_weights` and `load_weights` can skip what does "
+            "values for it. It was made from another model; `model.save_weights` and `load_weights` can skip what does "
             "not fit."
         )
     for variable, value in zip(variables, stored, strict=True):
         tensor = tf.io.parse_tensor(value, variable.dtype)
-        LOCATION.stored(variable).assign(tensor)  # for good, also where a step's scope is dropped
+        LOCATION.stored(variable).assign(tensor)  # permanently, even if the scope of a step is dropped
         variable.assign(tensor)
 
 
@@ -99,7 +100,7 @@ def _is_ours(part: Any) -> bool:
 
 
 def _refuse_within(value: Any, name: str) -> None:
-    """Raise where ours is in a list, tuple or dict: TensorFlow would save nothing of it, and not say so."""
+    """Raise if a list, tuple or dict contains a polykeras object, which TensorFlow would silently not save."""
     found = next((part for part in nested.flatten(value) if part is not value and _is_ours(part)), None)
     if found is not None:
         raise ValueError(
@@ -110,7 +111,7 @@ def _refuse_within(value: Any, name: str) -> None:
 
 
 def _making(init: Callable[..., None]) -> Callable[..., None]:
-    """Return `tf.train.Checkpoint.__init__` such that it takes what is ours."""
+    """Return `tf.train.Checkpoint.__init__`, extended to accept polykeras objects."""
 
     @wraps(init)
     def method(self: Any, root: Any = None, **parts: Any) -> None:
@@ -126,7 +127,7 @@ def _making(init: Callable[..., None]) -> Callable[..., None]:
 
 
 def _setting(set_attribute: Callable[[Any, str, Any], None]) -> Callable[[Any, str, Any], None]:
-    """Return `tf.train.Checkpoint.__setattr__` such that it takes what is ours."""
+    """Return `tf.train.Checkpoint.__setattr__`, extended to accept polykeras objects."""
 
     @wraps(set_attribute)
     def method(self: Any, name: str, value: Any) -> None:
@@ -141,7 +142,7 @@ def _setting(set_attribute: Callable[[Any, str, Any], None]) -> Callable[[Any, s
 
 
 def accept_ours() -> None:
-    """Have `tf.train.Checkpoint` take models, layers, optimizers, metrics and variables."""
+    """Make `tf.train.Checkpoint` accept models, layers, optimizers, metrics and variables of polykeras."""
     checkpoint: Any = tf.train.Checkpoint
     checkpoint.__init__ = _making(checkpoint.__init__)
     checkpoint.__setattr__ = _setting(checkpoint.__setattr__)

@@ -1,4 +1,4 @@
-"""What stands for an array, as our variables do, given to TensorFlow's own functions."""
+"""Lets TensorFlow's own functions accept objects that stand for an array, such as polykeras's variables."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _BINARY = (
 
 
 def accept_handles() -> None:
-    """Have TensorFlow take variables for their values.
+    """Make TensorFlow accept variables as their values.
 
-    Without this its operators and functions would take a variable for a NumPy array: a constant, without a gradient.
-    Binary operators of tensors give way to those of variables, which promote dtypes: TensorFlow's refuse a float beside
-    an int, some of them in a way that no `__radd__` is asked.
+    Otherwise its operators and functions would convert a variable to NumPy: a constant, without a gradient. Binary
+    operators of tensors give way to those of variables, which promote dtypes. TensorFlow's own refuse a float beside
+    an int, some of them without trying `__radd__`.
     """
     tf.register_tensor_conversion_function(Handle, _convert)
     for name in _BINARY:
@@ -33,7 +33,7 @@ def _convert(handle: Handle, dtype: Any = None, name: str | None = None, as_ref:
 
 
 def _giving_way(operator: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    """Return a binary operator of tensors that leaves polykeras's variables to their own operators."""
+    """Return a binary operator of tensors that leaves polykeras's variables to the variables' own operators."""
 
     @functools.wraps(operator)
     def method(self: Any, other: Any) -> Any:
