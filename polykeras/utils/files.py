@@ -52,7 +52,8 @@ def get_file(
         The path of the file; of the folder where an archive is unpacked.
 
     Raises:
-        ValueError: if the origin or the name is missing, the name is a path, the hash differs, or the archive is unsafe.
+        ValueError: if the origin or the name is missing, the name is a path, the hash differs, or the archive is
+            unsafe.
         OSError: if the download failed.
     """
     if origin is None:

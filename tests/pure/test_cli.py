@@ -256,7 +256,7 @@ MODELS = ("a.keras", "a.h5", "a.hdf5", "a_folder")
 WEIGHTS = ("a.weights.h5", "a.npz", "a.safetensors", "a.weights.json")
 
 
-@pytest.mark.filterwarnings("ignore:.*optimizer's state is not read")  # which .h5 has for a trained one alone
+@pytest.mark.filterwarnings("ignore:.*optimizer's state is not loaded")  # which .h5 has for a trained one alone
 def test_each_model_becomes_each_other(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run(capsys, "convert", "nets.py:small", "first.keras")
     expected = keras.saving.load_model("first.keras").get_weights()

@@ -197,7 +197,7 @@ def _scale_offset(file: Any, lab: Lab) -> None:
 # ---- HDF5: forms -----------------------------------------------------------------------------------------------
 
 
-@_in_both("opaque_bytes_without_end", "does not say what that is")
+@_in_both("opaque_bytes_without_end", "does not say what kind of data")
 def _opaque(file: Any, lab: Lab) -> None:
     shape = file[FIRST].shape
     del file[FIRST]
@@ -276,7 +276,7 @@ def no_hdf5(lab: Lab) -> None:
     lab.path.write_bytes(b"cos\nsystem\n(S'id'\ntR." * 100)
 
 
-@attack(".weights.h5", "heap does not add up")
+@attack(".weights.h5", "heap is inconsistent")
 def a_heap_without_end(lab: Lab) -> None:
     """The library looks for the end of what is free, which is 0 bytes long; found by `fuzz.py`."""
     write_weights(lab.path)
@@ -286,7 +286,7 @@ def a_heap_without_end(lab: Lab) -> None:
     lab.path.write_bytes(data)
 
 
-@attack(".weights.h5", "heap does not add up")
+@attack(".weights.h5", "heap is inconsistent")
 def heaps_within_heaps(lab: Lab) -> None:
     """Each of 32,000 begins in an object of the one before and goes on to the end of the file."""
     write_weights(lab.path)

@@ -189,7 +189,7 @@ def test_an_error_in_the_block_leaves_the_old_file(tmp_path: Path) -> None:
         raise KeyError("mine")
     assert path.read_text() == "old"
     assert _names(tmp_path) == {"file"}
-    assert "is as it was before" in "".join(caught.value.__notes__)
+    assert "is unchanged" in "".join(caught.value.__notes__)
 
 
 def test_a_missing_folder_is_told(tmp_path: Path) -> None:

@@ -252,7 +252,7 @@ def test_state_that_does_not_fit_is_left_out_with_a_warning(
 ) -> None:
     path = write_model(tmp_path / "m.h5", CONFIG, {"d": named("d", W, B)}, training=config, optimizer=kept)
     with polykeras.use_backend("numpy"):
-        with pytest.warns(UserWarning, match=rf"m\.h5: the optimizer's state is not read: .*{reason}.*begins anew"):
+        with pytest.warns(UserWarning, match=rf"m\.h5: the optimizer's state is not loaded: .*{reason}.*starts again"):
             model = load_model(path)
         assert int(model.optimizer.iterations) == 0
         model.train_on_batch(X, Y)
@@ -328,7 +328,7 @@ def test_a_loss_of_the_users(tmp_path: Path) -> None:
     [
         ({}, "training_config: has no `optimizer_config`"),
         (told("TFOptimizer"), "training_config.*TFOptimizer"),
-        (told("SGD", lr=0.1) | {"target_tensors": 3}, r"training_config: \['target_tensors'\] are not known"),
+        (told("SGD", lr=0.1) | {"target_tensors": 3}, r"training_config: \['target_tensors'\] are unknown"),
         (told("SGD", lr=-1.0, speed=3), "training_config.*speed"),
     ],
 )
