@@ -389,7 +389,7 @@ def test_doctor_finds_a_framework_that_cannot_be_loaded(
     done = processed("-m", "polykeras", "doctor", "--json", PYTHONPATH=path)
     report = json.loads(done.stdout)
     assert done.returncode == 1
-    assert report["problems"] == ["Backend 'brittle' is installed and does not work: libbrittle.so: cannot open"]
+    assert report["problems"] == ["Backend 'brittle' is installed but does not work: libbrittle.so: cannot open"]
 
 
 def test_doctor_names_extras_that_exist() -> None:
