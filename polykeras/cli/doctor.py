@@ -253,6 +253,6 @@ def _text(report: dict[str, Any]) -> str:
             "" if report["graphviz"] else "install Graphviz, or use matplotlib",
         )
     )
-    problems = [f"PROBLEM: {text}" for text in report["problems"]] or ["What is configured works."]
+    problems = [f"PROBLEM: {text}" for text in report["problems"]] or ["Everything that is configured works."]
     tables = (table(header, rows), table(("for", "needs", "version", "to do"), parts))
     return "\n\n".join(["\n".join(lines), *tables, "\n".join(problems)])

@@ -219,7 +219,9 @@ def _verdicts(comparison: Comparison) -> list[str]:
         f"{found.reference:.7g} (error {found.error:.1e}, tolerance {comparison.tolerances[quantity]:.0e})"
         for name, quantity, found in comparison.beyond()
     ]
-    lines += [f"{name} first differs in the output of layer {layer!r}" for name, layer in comparison.first_layers.items()]
+    lines += [
+        f"{name} first differs in the output of layer {layer!r}" for name, layer in comparison.first_layers.items()
+    ]
     return lines or [f"All agree within the tolerances: {', '.join(comparison.versions)}."]
 
 

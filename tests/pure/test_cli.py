@@ -350,7 +350,7 @@ def test_doctor_tells_what_is_there(only_numpy: None, capsys: pytest.CaptureFixt
     assert (found["works"], found["version"], found["devices"]) == (True, np.__version__, ["cpu:0"])
     assert {part["needs"]: part["version"] for part in report["parts"]}["h5py"] == h5py.__version__
     text = run(capsys, "doctor")
-    assert "What is configured works." in text
+    assert "Everything that is configured works." in text
     assert "default backend: numpy" in text
 
 
