@@ -26,7 +26,7 @@ def get(identifier: str | Optimizer | type[Optimizer] | Mapping[str, Any]) -> An
     """Return an optimizer.
 
     Args:
-        identifier: a name such as `"adam"`, a config, a class, an optimizer, or None (stays None).
+        identifier: a name such as `"adam"`, a config, a class, an optimizer, or None, which is returned.
 
     Raises:
         ValueError: if the name is unknown, or the object is not an optimizer.
@@ -46,8 +46,8 @@ def deserialize(config: str | Mapping[str, Any], custom_objects: Mapping[str, An
     """Return the optimizer of a config, without state.
 
     Args:
-        config: what `serialize` gave, or a name.
-        custom_objects: further names it may use.
+        config: a result of `serialize`, or a name.
+        custom_objects: further classes and functions that it may name.
     """
     return registry.deserialize(config, custom_objects)
 

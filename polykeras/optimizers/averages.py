@@ -19,11 +19,11 @@ def move_averages(
     """Move averages towards their variables by `share` of the distance.
 
     Args:
-        backend: the current one.
-        variables: of one dtype.
-        averages: one for each.
+        backend: the current backend.
+        variables: variables of one dtype.
+        averages: the average of each.
         share: a scalar array.
-        overwrite: whether the variables are set to the averages then, a bool scalar; empty where they never are.
+        overwrite: a bool scalar, whether the variables are then set to their averages; empty if they never are.
     """
     lists = [read_state(variables, backend), read_state(averages, backend)]
     scalars = [backend.cast(share, variables[0].dtype), *overwrite]

@@ -1,4 +1,4 @@
-"""What an optimizer holds: its arguments, its learning rate and its variables."""
+"""The state of an optimizer: its arguments, its learning rate and its variables."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from polykeras.variables import Variable
 
 
 class OptimizerState(Checkpointable, Configurable):
-    """The part of an `Optimizer` that does not compute; arguments as there."""
+    """The part of an `Optimizer` that does not compute. Its arguments are those of `Optimizer`."""
 
     def __init__(
         self,
@@ -74,13 +74,13 @@ class OptimizerState(Checkpointable, Configurable):
             self._learning_rate = self.add_variable((), number, scalar_dtype(), name="learning_rate")
 
     def slots(self) -> list[dict[str, float]]:
-        """Return the state an optimizer keeps for each variable: the names of its arrays with their first values.
+        """Return the state that an optimizer keeps for each variable: the names of its arrays and their first values.
 
-        The arrays of one dict stand side by side for each variable in `variables`, those of the next dict after that.
+        In `variables`, the arrays of one dict are adjacent for each variable; those of the next dict follow.
         """
         return []
 
-    # ---- what it holds -----------------------------------------------------------------------------------------
+    # ---- state -----------------------------------------------------------------------------------------
 
     @property
     def variables(self) -> list[Variable]:
@@ -89,17 +89,17 @@ class OptimizerState(Checkpointable, Configurable):
 
     @property
     def iterations(self) -> Any:
-        """How many updates there were."""
+        """The number of updates so far."""
         if self.gradient_accumulation_steps:
             return ops.floor_divide(self._iterations, self.gradient_accumulation_steps)
         return self._iterations
 
     @property
     def learning_rate(self) -> Any:
-        """The current learning rate: a variable, or what the schedule gives.
+        """The current learning rate: a variable, or the value of the schedule.
 
-        A number assigned to it is stored in the variable, also while a compiled training step is in use. A schedule or
-        a function takes effect in the training steps that are compiled afterwards.
+        A number that is assigned to it is stored in the variable, even while a compiled training step is in use. A
+        schedule or a function takes effect in training steps that are compiled afterwards.
         """
         if isinstance(self._learning_rate, Variable):
             return self._learning_rate
@@ -127,14 +127,14 @@ class OptimizerState(Checkpointable, Configurable):
     # ---- variables ---------------------------------------------------------------------------------------------
 
     def build(self, var_list: Iterable[Variable]) -> None:
-        """Create the state for these variables; `apply` does it where this was not called.
+        """Create the state for these variables. `apply` does so if this was not called.
 
         Args:
-            var_list: the trainable variables of a model; a framework's own (`tf.Variable`) too.
+            var_list: the trainable variables of a model, which may be a framework's own (`tf.Variable`).
 
         Raises:
             TypeError: if an item is not a variable.
-            ValueError: it was built with other variables before.
+            ValueError: if it was built with other variables before.
         """
         variables = self._ours(var_list)
         if self.built:
@@ -152,11 +152,11 @@ class OptimizerState(Checkpointable, Configurable):
         self.built = True
 
     def _ours(self, variables: Iterable[Any]) -> list[Variable]:
-        """Return variables with ours in place of those of a framework, whose values these go on storing."""
+        """Return variables with polykeras's in place of a framework's, which continue to store the values."""
         return [v if isinstance(v, Variable) else arguments.adopted(self, v) for v in variables]
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """A copy holds other variables, which it knows by identity."""
+        """Restore a copy, whose variables have new identities."""
         vars(self).update(state)
         self._places = {id(variable): i for i, variable in enumerate(self._trainable_variables)}
         self._not_decayed = {id(variable): variable for variable in self._not_decayed.values()}
@@ -173,11 +173,11 @@ class OptimizerState(Checkpointable, Configurable):
         """Return a new variable that is part of the optimizer's state.
 
         Args:
-            shape: ints.
-            initializer: whatever `polykeras.initializers.get` takes.
+            shape: the sizes of the axes.
+            initializer: an argument of `polykeras.initializers.get`.
             dtype: by default the default float dtype.
             aggregation: see `Variable`.
-            layout: kept for Keras code; one process has one layout.
+            layout: accepted as in Keras, without effect; a process has one layout.
             name: the last part of its path.
         """
         first = initializers.get(initializer)
@@ -193,7 +193,7 @@ class OptimizerState(Checkpointable, Configurable):
 
         Args:
             reference_variable: the other one.
-            name: what comes after its path in the new name.
+            name: the part of the new name that follows its path.
             initializer: a name, an initializer, or a function `(shape, dtype)`.
         """
         name = f"{reference_variable.path.replace('/', '_')}_{name or 'var'}"
@@ -205,11 +205,11 @@ class OptimizerState(Checkpointable, Configurable):
         name: str | Sequence[str],
         initializer: InitializerLike | Sequence[InitializerLike] = "zeros",
     ) -> Any:
-        """Return one new variable for each of `trainable_variables`; None for those that take their gradient as value.
+        """Return one new variable for each of `trainable_variables`, or None if the gradient itself is the value.
 
         Args:
             trainable_variables: variables of a model.
-            name: the last part of the new names; several give a tuple of as many lists.
+            name: the last part of the new names; several names return a tuple of lists.
             initializer: one for all, or a list with one for each name.
         """
         names = [name] if isinstance(name, str) else list(name)
@@ -225,7 +225,7 @@ class OptimizerState(Checkpointable, Configurable):
         return self._places[id(variable)]
 
     def _of(self, slots: list[Variable | None], variables: Iterable[Variable]) -> list[Variable]:
-        """The slots that belong to these variables."""
+        """Return the slots that belong to these variables."""
         return [slots[self._places[id(variable)]] for variable in variables]  # type: ignore[misc]
 
     def _check_known(self, variables: Iterable[Variable]) -> None:
@@ -246,10 +246,10 @@ class OptimizerState(Checkpointable, Configurable):
         return self.variables
 
     def set_weights(self, weights: Sequence[Array]) -> None:
-        """Set the values of `variables`; nothing is changed where one of them does not fit.
+        """Set the values of `variables`. If one of them does not fit, nothing is changed.
 
         Raises:
-            ValueError: if it is not built, or there is another number of arrays, or another shape.
+            ValueError: if it is not built, or the number or the shapes of the arrays differ.
         """
         if not self.built:
             raise ValueError(f"Optimizer {self.name!r}: call `build(variables)` before `set_weights`.")
@@ -261,38 +261,38 @@ class OptimizerState(Checkpointable, Configurable):
     def exclude_from_weight_decay(
         self, var_list: Iterable[Variable] | None = None, var_names: Iterable[str] | None = None
     ) -> None:
-        """Name variables that weight decay leaves alone; before the optimizer is built.
+        """Exclude variables from weight decay. Call this before the optimizer is built.
 
         Args:
             var_list: variables.
-            var_names: regular expressions; a variable in whose path one of them occurs is excluded.
+            var_names: regular expressions; a variable with a match in its path is excluded.
 
         Raises:
             ValueError: if the optimizer is built already.
         """
         if self.built:
-            raise ValueError(f"Optimizer {self.name!r} is built: call `exclude_from_weight_decay` before.")
+            raise ValueError(f"Optimizer {self.name!r} is already built: call `exclude_from_weight_decay` before.")
         self._not_decayed = {id(variable): variable for variable in self._ours(var_list or ())}
         self._not_decayed_names = re.compile("|".join(var_names)) if var_names else None
 
     def is_excluded_from_weight_decay(self, variable: Variable) -> bool:
-        """Return whether `exclude_from_weight_decay` named a variable."""
+        """Return whether `exclude_from_weight_decay` excluded a variable."""
         names = self._not_decayed_names
         return id(variable) in self._not_decayed or (names is not None and names.search(variable.path) is not None)
 
     def weight_decay_of(self, variable: Variable) -> float | None:
-        """Return the weight decay of a variable, None where there is none."""
+        """Return the weight decay of a variable, or None."""
         return None if self.is_excluded_from_weight_decay(variable) else self.weight_decay
 
     # ---- config ------------------------------------------------------------------------------------------------
 
     def get_config(self) -> dict[str, Any]:
-        """Return the arguments of `__init__` as plain data; the learning rate is the current one."""
+        """Return the arguments of `__init__` as plain data, with the current learning rate."""
         return super().get_config() | ({"decay": self.decay} if self.decay else {})
 
     def _argument(self, parameter: inspect.Parameter) -> Any:
         if parameter.name != "learning_rate":
             return super()._argument(parameter)
         if isinstance(self._learning_rate, Variable):
-            return float(str(self._learning_rate.numpy()))  # 0.001, without the digits that float32 adds to it
+            return float(str(self._learning_rate.numpy()))  # 0.001, without the extra digits of float32
         return serialize_keras_object(self._learning_rate)

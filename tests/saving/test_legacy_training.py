@@ -234,7 +234,11 @@ def test_state_of_kernels_that_are_turned_around(tmp_path: Path) -> None:
             [("iterations:0", np.int64(1)), ("m:0", W)],
             "Adam keeps 2 arrays for each of 2 weights; the file holds 1",
         ),
-        (Adam.config, [("it:0", np.int64(1)), ("a", W), ("b", W), ("c", W), ("d", B)], "Its arrays and the weights differ"),
+        (
+            Adam.config,
+            [("it:0", np.int64(1)), ("a", W), ("b", W), ("c", W), ("d", B)],
+            "Its arrays and the weights differ",
+        ),
         (
             told("Nadam", lr=0.01, schedule_decay=0.004),
             [("it:0", np.int64(1))],
