@@ -10,13 +10,13 @@ from polykeras.datasets.common import Split, fetch, shuffled_split
 def load_data(path: str = "boston_housing.npz", test_split: float = 0.2, seed: int = 113) -> Split:
     """Return the prices of 506 houses by 13 features of their surroundings.
 
-    D. Harrison, D. L. Rubinfeld, "Hedonic prices and the demand for clean air", 1978. One of its features is built on
-    an assumption about race that nobody should teach a model; `california_housing` has no such one.
+    D. Harrison, D. L. Rubinfeld, "Hedonic prices and the demand for clean air", 1978. One of its features is based on
+    an assumption about race that no model should learn; `california_housing` has no such feature.
 
     Args:
         path: the name of the file in the folder of data sets.
-        test_split: the share of the test data, in [0, 1).
-        seed: of the order of the rows.
+        test_split: the fraction of the test data, in [0, 1).
+        seed: the seed of the order of the rows.
 
     Returns:
         `(x_train, y_train), (x_test, y_test)`: features float64 `(n, 13)`, prices in 1000 dollars float64 `(n,)`.

@@ -40,7 +40,7 @@ def draw_bounding_boxes(
         line_thickness: of the lines in pixels, with the edge in the middle; a negative one fills the boxes.
         text_thickness: of the texts; that of the lines for None.
         font_scale: the size of the texts; at 1, capitals are about 21 pixels high.
-        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
+        data_format: `"channels_last"` or `"channels_first"`; by default the configured one.
 
     Returns:
         An array of uint8 in the shape of `images`.
@@ -162,7 +162,7 @@ def plot_bounding_box_gallery(
         legend_handles: handles of matplotlib for another legend.
         rows: of the grid.
         cols: of the grid.
-        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
+        data_format: `"channels_last"` or `"channels_first"`; by default the configured one.
         **kwargs: for `plot_image_gallery`.
 
     Raises:

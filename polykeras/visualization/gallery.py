@@ -75,7 +75,7 @@ def plot_image_gallery(
         transparent: whether the background of the file is transparent.
         dpi: pixels per inch of the file.
         legend_handles: handles of matplotlib for a legend.
-        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
+        data_format: `"channels_last"` or `"channels_first"`; by default the configured one.
 
     Raises:
         ImportError: if matplotlib is not installed.

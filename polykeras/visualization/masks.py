@@ -37,7 +37,7 @@ def draw_segmentation_masks(
         alpha: how much of a colour is seen, from 0 to 1.
         blend: False paints the colours over the pixels.
         ignore_index: a class that is not drawn.
-        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
+        data_format: `"channels_last"` or `"channels_first"`; by default the configured one.
 
     Returns:
         `(batch, height, width, channels)`, uint8; float32 without `blend`.
@@ -103,7 +103,7 @@ def plot_segmentation_mask_gallery(
         blend: False paints the colours over the pixels.
         alpha: how much of a colour is seen, from 0 to 1.
         ignore_index: a class that is not drawn.
-        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
+        data_format: `"channels_last"` or `"channels_first"`; by default the configured one.
         **kwargs: for `plot_image_gallery`.
 
     Raises:
