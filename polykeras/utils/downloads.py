@@ -44,9 +44,7 @@ def download(origin: str, target: Path) -> None:
             raise OSError(f"URL fetch failure on {origin}: {error.reason}") from error
         except (OSError, HTTPException) as error:
             if attempt == ATTEMPTS:
-                raise OSError(
-                    f"URL fetch failure on {origin}: {error}. Call again to resume the download."
-                ) from error
+                raise OSError(f"URL fetch failure on {origin}: {error}. Call again to resume the download.") from error
     os.replace(part, target)
     _notes(part).unlink(missing_ok=True)
 

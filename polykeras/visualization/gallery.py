@@ -65,13 +65,13 @@ def plot_image_gallery(
         y_true: the true class of each image, `(batch,)`, for its title.
         y_pred: the predicted classes.
         label_map: the names of classes.
-        rows: of the grid; by default so that it is about a square.
-        cols: of the grid; by default as many as all images need. Images that do not fit are left out.
+        rows: the number of rows of the grid; by default, the grid is roughly a square.
+        cols: the number of columns of the grid; by default, all images fit. Images that do not fit are left out.
         value_range: the smallest and the largest value of a pixel.
         scale: the size of one image, in inches.
-        path: the file to write, instead of showing the picture.
-        show: whether to show the picture; by default where there is no `path`. Where neither is done, the figure is
-            left to matplotlib as the current one.
+        path: the file to write instead of showing the picture.
+        show: whether to show the picture; by default if there is no `path`. If neither is done, the figure stays the
+            current one of matplotlib.
         transparent: whether the background of the file is transparent.
         dpi: pixels per inch of the file.
         legend_handles: handles of matplotlib for a legend.
