@@ -82,9 +82,9 @@ def Deconvolution3D(
     Args:
         filters: the number of filters.
         kernel_dim1: the first size of the window; or the `kernel_size`, without the others.
-        kernel_dim2: the second.
         kernel_dim2: the second size of the window.
         kernel_dim3: the third size of the window.
+        **kwargs: arguments of the layer, with the names of any version of Keras.
     """
     _instead("Deconvolution3D", "Conv3DTranspose")
     kwargs.pop("output_shape", None)

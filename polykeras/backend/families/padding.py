@@ -71,7 +71,8 @@ class Padding(Family):
             constant_values: the value for `"constant"`; 0 by default.
 
         Raises:
-        ValueError: if the mode is unknown, a value is given for another mode, or a mode finds no element to continue.
+            ValueError: if the mode is unknown, a value is given for another mode, or a mode finds no element to
+                continue.
         """
         pairs = pad_pairs(pad_width, self.ndim(x))
         if mode not in _MODES:
