@@ -17,7 +17,7 @@ from polykeras.backend import registry
 TENSORFLOW = "tensorflow"
 _OLD_COPY = f"{TENSORFLOW}.python.keras"  # the copy of Keras 2 in TensorFlow's own folder
 _PUBLIC = f"{TENSORFLOW}.keras"
-# The places of Keras, of which the first match counts. Before its release, Keras 3 was called Keras Core.
+# The places of Keras; the first match counts. Before its release, Keras 3 was called Keras Core.
 _ROOTS = ("keras._tf_keras.keras", "keras.api", _OLD_COPY, _PUBLIC, "keras_core", "keras")
 
 

@@ -57,7 +57,7 @@ class Symbolic:
     """Base of objects without values. An op that is called on one hands the call over to it."""
 
     def apply_op(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Return the result of the public op `function` on arguments of which at least one is symbolic."""
+        """Return the result of the public op `function` with at least one symbolic argument."""
         raise NotImplementedError
 
 

@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("input", metavar="IN", help=f"{MODEL}; or a file of weights")
     parser.add_argument("output", metavar="OUT", help="the file to write; its suffix says the format")
     parser.add_argument("--model", metavar="MODEL", help="the model to which the weights in IN belong: as IN")
-    parser.add_argument("--force", action="store_true", help="replace OUT where it exists")
+    parser.add_argument("--force", action="store_true", help="replace OUT if it exists")
     parser.add_argument(
         "--max-shard-size", type=float, metavar="GB", help="for .weights.json: the most that goes into one file"
     )

@@ -232,7 +232,7 @@ class SparseCategoricalCrossentropy(FunctionLoss, fn=sparse_categorical_crossent
 
 @LOSSES.register()
 class CategoricalGeneralizedCrossEntropy(FunctionLoss, fn=categorical_generalized_cross_entropy):
-    """A cross-entropy for labels of which some are wrong (Zhang and Sabuncu, 2018).
+    """A cross-entropy for partly wrong labels (Zhang and Sabuncu, 2018).
 
     Args:
         q: a number in (0, 1): near 0 like the cross-entropy, near 1 like the absolute error.

@@ -114,8 +114,8 @@ class F1Score(FBetaScore):
     """The harmonic mean of precision and recall.
 
     Args:
-        average: as for `FBetaScore`.
-        threshold: as there.
+        average: see `FBetaScore`.
+        threshold: see `FBetaScore`.
         name: the name in logs.
         dtype: the dtype of the state.
     """

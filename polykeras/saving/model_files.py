@@ -77,8 +77,8 @@ def load_model(
 ) -> Model:
     """Return the model of a file that `save_model`, or Keras, wrote.
 
-    It is safe to load a stranger's file. It can name only objects of polykeras and those that you have registered or
-    pass. No code in it is run, and its memory is limited by its size (docs/saving.md).
+    The file may come from a stranger. It can name only objects of polykeras and those that you have registered or pass.
+    No code in it is run, and its memory is limited by its size (docs/saving.md).
 
     Args:
         filepath: a `.keras` file, an open one, or a folder with its contents; or an `.h5` file of Keras 1 or 2.

@@ -65,7 +65,7 @@ def load_legacy(
         safe_mode: whether code in the file is refused.
 
     Raises:
-        SavedFileError: the file is not what it should be, or asks for what we do not have.
+        SavedFileError: if the file is malformed, or needs something that polykeras does not have.
     """
     name = os.fspath(path)
     with following(custom_objects, safe_mode), Hdf5File(name, name) as file:
@@ -143,10 +143,10 @@ def save_legacy(
         include_optimizer: whether to write the compile arguments and the optimizer's state.
 
     Raises:
-        FileExistsError: it exists and must not be replaced.
-        ImportError: h5py is not installed.
-        NotImplementedError: a layer cannot be described.
-        ValueError: the model has no weights yet, or its config is too large to be read again.
+        FileExistsError: if the file exists and must not be replaced.
+        ImportError: if h5py is not installed.
+        NotImplementedError: if a layer cannot be described.
+        ValueError: if the model has no weights yet, or its config is too large to be read again.
     """
     require_h5py()
     if not model.built:
@@ -173,8 +173,8 @@ def save_legacy_weights(model: Layer, path: str, overwrite: bool = True) -> None
         overwrite: whether an existing file is replaced.
 
     Raises:
-        FileExistsError: it exists and must not be replaced.
-        ImportError: h5py is not installed.
+        FileExistsError: if the file exists and must not be replaced.
+        ImportError: if h5py is not installed.
         ValueError: if it is a layer and not a model.
     """
     require_h5py()
