@@ -95,7 +95,7 @@ def get_object_name(obj: Any) -> str:
 
 
 def no_automatic_dependency_tracking(fn: F) -> F:
-    """Return a method that may set attributes first without their layers and weights being tracked."""
+    """Return a method that does not track layers and weights in attributes that it sets for the first time."""
 
     @functools.wraps(fn)
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:

@@ -87,7 +87,7 @@ class Optimizer(OptimizerState):
 
         Args:
             gradient: an array of the variable's shape and dtype.
-            variable: the variable to assign to, as to those that `build` made with `add_optimizer_variables`.
+            variable: the variable. Assign to it, and to variables that `build` made with `add_optimizer_variables`.
             learning_rate: a scalar array of at least float32.
         """
         raise NotImplementedError
