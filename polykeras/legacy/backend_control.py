@@ -15,7 +15,7 @@ from polykeras.legacy.backend_arrays import ndim
 def foldl(
     fn: Callable[[Any, Any], Any], elems: ArrayLike, initializer: ArrayLike | None = None, name: str | None = None
 ) -> Array:
-    """Combine the rows of an array with a function of two arguments, from the first to the last.
+    """Return the rows of an array, combined by a function of two arguments, from the first to the last.
 
     Args:
         fn: takes its previous result and a row.
@@ -30,7 +30,7 @@ def foldl(
 def foldr(
     fn: Callable[[Any, Any], Any], elems: ArrayLike, initializer: ArrayLike | None = None, name: str | None = None
 ) -> Array:
-    """Combine the rows of an array with a function of two arguments, from the last to the first.
+    """Return the rows of an array, combined by a function of two arguments, from the last to the first.
 
     Args:
         fn: takes its previous result and a row.

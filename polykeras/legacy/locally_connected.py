@@ -105,7 +105,10 @@ class LocallyConnected1D(_LocallyConnected):
 
 @LAYERS.register()
 class LocallyConnected2D(_LocallyConnected):
-    """A convolution over two axes with a different kernel at each position; see `LocallyConnected1D`."""
+    """A convolution over two axes with a different kernel at each position.
+
+    Arguments are as for `LocallyConnected1D`.
+    """
 
     rank = 2
     sample_by_sample = True

@@ -98,7 +98,7 @@ class BaseWrapper(BaseEstimator):
 
 
 class KerasClassifier(ClassifierMixin, BaseWrapper):
-    """A model as a classifier. Labels of any kind are numbered for the model. For its arguments see `BaseWrapper`.
+    """A model as a classifier. Labels of any kind are numbered for the model. Arguments are as for `BaseWrapper`.
 
     Attributes:
         classes_: the classes, sorted.
@@ -142,7 +142,7 @@ class KerasClassifier(ClassifierMixin, BaseWrapper):
 
 
 class KerasRegressor(RegressorMixin, BaseWrapper):
-    """A model as a regressor. Its score is scikit-learn's R2. For its arguments see `BaseWrapper`."""
+    """A model as a regressor. Its score is scikit-learn's R2. Arguments are as for `BaseWrapper`."""
 
     def predict(self, x: ArrayLike, **kwargs: Any) -> np.ndarray:
         """Return predictions without axes of size 1.
