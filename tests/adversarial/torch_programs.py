@@ -842,9 +842,9 @@ refused("a nested tensor in the function", "of another kind|nested|followed", "n
 refused("a tensor of another class in the function", "of another kind|does not hold", "subclass", lambda x: _masked(x))
 refused("a hook on a tensor", "registers a hook", "tensor_hook", lambda x: _hooked(x))
 refused("`resize_`", "changes the shape|behind", "resize", lambda x: x.clone().resize_(2, 2))
-refused("`set_`", "changes the shape|behind|place in it", "set", lambda x: torch.empty(0).set_(x.clone()))
+refused("`set_`", "changes the shape|behind|at an offset", "set", lambda x: torch.empty(0).set_(x.clone()))
 refused("`transpose_`", "changes the shape", "transpose", lambda x: x.clone().transpose_(0, 1))
-refused("a custom operator", "nothing is known", "custom", lambda x: _custom(x))
+refused("a custom operator", "an unknown operator", "custom", lambda x: _custom(x))
 
 
 def _quiet(make: Callable[[], Tensor]) -> Tensor:

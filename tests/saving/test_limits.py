@@ -138,7 +138,7 @@ def test_where_no_python_can_be_started_no_text_is_read(
     name: str, value: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, name, value, raising=False)
-    with pytest.raises(SavedFileError, match="none to start"):
+    with pytest.raises(SavedFileError, match="cannot be started here"):
         hdf5_texts.read_texts(tmp_path / "m.h5", 0, ["/"])
 
 
