@@ -327,7 +327,9 @@ _npy_attack("a_negative_shape", "has the shape|negative", _header("'<f4'", "(-4,
 _npy_attack("a_shape_of_bools", "has the shape|shape", _header("'<f4'", "(True, 3)"))
 _npy_attack("a_dtype_of_long_texts", "no numbers|not a valid dtype", _header("'<U1000000000'", "(4, 3)"))
 _npy_attack("a_dtype_of_many_bytes", "Unknown dtype|its name says", _header("'|V1000000000'", "(4, 3)"))
-_npy_attack("a_dtype_with_a_shape", "Unknown dtype|no numbers|its name says|descr", _header("'(1000,1000)<f4'", "(4, 3)"))
+_npy_attack(
+    "a_dtype_with_a_shape", "Unknown dtype|no numbers|its name says|descr", _header("'(1000,1000)<f4'", "(4, 3)")
+)
 _npy_attack("a_dtype_of_records", "no numbers", _header("[('a', '<f4'), ('b', '<f8')]", "(4, 3)"))
 _npy_attack("a_dtype_of_objects", "no numbers", _header("'|O'", "(4, 3)"), "Keras 3.15.1, pull request 23047")
 _npy_attack(

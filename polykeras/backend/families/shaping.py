@@ -149,7 +149,7 @@ class Shaping(Family):
             for axes in (source, destination)
         )
         if len(sources) != len(places) or any(len(set(axes)) < len(axes) for axes in (sources, places)):
-            raise ValueError(f"moveaxis: expected equally many distinct axes; received {source} and {destination}.")
+            raise ValueError(f"moveaxis: expected equally many different axes; received {source} and {destination}.")
         order = [a for a in range(ndim) if a not in sources]
         for place, a in sorted(zip(places, sources, strict=True)):
             order.insert(place, a)
