@@ -306,7 +306,7 @@ def test_convert_refuses(folder: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert ".safetensors" in refusal(capsys, "convert", "m.npz", "m.bin")
     assert "There is no file 'n.npz'" in refusal(capsys, "convert", "n.npz", "o.npz")
     assert "--max-shard-size" in refusal(capsys, "convert", "m.npz", "o.npz", "--max-shard-size", "1")
-    assert "cannot be loaded into it" in refusal(capsys, "convert", "m.npz", "m.keras", "--model", "nets.py:secret")
+    assert "no place" in refusal(capsys, "convert", "m.npz", "m.keras", "--model", "nets.py:secret")
     assert not Path("m.keras").exists()
     run(capsys, "convert", "nets.py:small", "m.npz", "--force")
 
