@@ -180,8 +180,3 @@ def honest(rows: list[Row]) -> list[str]:
             by_hand.append(f"{where} ({row['keras'] / row['native']:.2f})")
     lines = ["polykeras beaten: " + "; ".join(ours)] if ours else []
     return lines + (["by hand slower than Keras: " + "; ".join(by_hand)] if by_hand else [])
-
-
-def asked_measures() -> set[str]:
-    """Return the measures of which something is asked."""
-    return {*ASKED, *ASKED_RATIOS}

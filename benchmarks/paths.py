@@ -3,7 +3,7 @@
 Each process measures polykeras with one path taken away (`POLYKERAS_FAST=-NAME`; the path `all`, which must be asked
 for, stands for all of them), or with all of them, in rounds. A gain is the shortest time without the path over the
 shortest with all: a machine that has something else to do makes times longer, never shorter. A path is measured on the
-frameworks that it names, in all tasks: what it gains is the geometric mean over the cells in which it changes anything
+frameworks that have it, in all tasks: what it gains is the geometric mean over the cells in which it changes anything
 at all, and a cell counts as such from 3 % on.
 """
 
@@ -20,6 +20,7 @@ from pathlib import Path
 from benchmarks.competitors import FRAMEWORKS, OURS
 from benchmarks.processes import WorkerError, run
 from benchmarks.tasks import TASKS
+from polykeras.backend.providers import fast_paths, providers
 from polykeras.fast import PATHS
 
 SECTIONS = {"train": ("train", "first", "predict"), "calls": ("predict(x[:1])", "model(x)", "train_on_batch")}
@@ -30,14 +31,8 @@ Gains = dict[str, list[float]]
 
 
 def paths_on(framework: str, only: Sequence[str]) -> list[str]:
-    """Return the paths that a framework has, among those asked for."""
-
-    def concerns(about: str) -> bool:
-        named = [name for name in FRAMEWORKS.values() if name in about.partition(":")[0]]
-        return not named or FRAMEWORKS[framework] in named
-
-    known = {ALL: "all of them"} | PATHS
-    return [name for name, about in known.items() if name in only and concerns(about)]
+    """Return the paths of the core and of a framework's backend, among those asked for."""
+    return [name for name in (ALL, *PATHS, *providers()[framework].fast_paths) if name in only]
 
 
 def measured(framework: str, task: str, sections: Sequence[str], without: str | None) -> dict[str, float]:
@@ -94,7 +89,7 @@ def _mean(ratios: Sequence[float]) -> float:
 def main() -> None:
     """Measure, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default=",".join(PATHS), help="paths, with commas; default: all")
+    parser.add_argument("--only", default=",".join(PATHS | fast_paths()), help="paths, with commas; default: all")
     parser.add_argument("--frameworks", default="jax,tensorflow,torch")
     parser.add_argument("--tasks", default="mlp,conv,lstm,deep", help=f"of {', '.join(TASKS)}")
     parser.add_argument("--sections", default="train", help=f"of {', '.join(SECTIONS)}")

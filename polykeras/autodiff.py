@@ -22,7 +22,7 @@ from polykeras.variables import (
     Variable,
     ever_new,
     functionalize,
-    lent_state,
+    shared_state,
     unique,
     value_of,
     write_changes,
@@ -77,7 +77,7 @@ def value_and_grad(
             places = ()
             targets, definition = nested.flatten_with_def(variables)
             leaves = _differentiable(targets)
-            arrays = lent_state(leaves, backend)
+            arrays = shared_state(leaves, backend)
         written: list[Variable] = []
         axes: dict[int, int] = {}  # of the softmaxes whose results are among what `fn` returns
         to_know = logits.are_remembered()
@@ -138,8 +138,10 @@ def _differentiable(variables: Sequence[Any]) -> list[Variable]:
     for variable in variables:
         if not isinstance(variable, Variable):
             raise TypeError(f"`variables` must be polykeras Variables; received {variable!r}.")
-        if not dtypes.is_float(variable._dtype):
-            raise TypeError(f"Variable {variable.path!r} is {variable._dtype}: gradients are taken of floats only.")
+        if not dtypes.is_float(variable.stored_dtype):
+            raise TypeError(
+                f"Variable {variable.path!r} is {variable.stored_dtype}: gradients are taken of floats only."
+            )
     return unique(variables)
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from polykeras.dtype_policies import dtype_policy as dtype_policy
     from polykeras.dtype_policies import set_dtype_policy as set_dtype_policy
 
-# Keras's names for what is settled on higher floors.
+# Keras's names for what is settled in higher layers of the code.
 __getattr__, __dir__ = lazy_names(
     __name__,
     {

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from polykeras import ops
-from polykeras.backend.spec import Array
+from polykeras.backend.spec import Array, Axes
 from polykeras.common.types import ConstraintLike
 from polykeras.config import epsilon
 from polykeras.saving.configurable import Configurable
 from polykeras.saving.serialization import Registry, serialize_keras_object
 
 registry: Registry[Constraint] = Registry("constraint", "keras.constraints")
-
-Axis = int | Sequence[int]
 
 
 class Constraint(Configurable):
@@ -29,7 +27,7 @@ class Constraint(Configurable):
         return w
 
 
-def _norms(w: Array, axis: Axis) -> Array:
+def _norms(w: Array, axis: Axes) -> Array:
     return ops.sqrt(ops.sum(ops.square(w), axis=axis, keepdims=True))
 
 
@@ -49,7 +47,7 @@ class MaxNorm(Constraint):
             filter of a Conv2D layer.
     """
 
-    def __init__(self, max_value: float = 2, axis: Axis = 0) -> None:
+    def __init__(self, max_value: float = 2, axis: Axes = 0) -> None:
         self.max_value = max_value
         self.axis = axis
 
@@ -74,7 +72,7 @@ class UnitNorm(Constraint):
         axis: along which the vectors lie, as for `MaxNorm`.
     """
 
-    def __init__(self, axis: Axis = 0) -> None:
+    def __init__(self, axis: Axes = 0) -> None:
         self.axis = axis
 
     def __call__(self, w: Array) -> Array:
@@ -92,7 +90,7 @@ class MinMaxNorm(Constraint):
         axis: along which the vectors lie, as for `MaxNorm`.
     """
 
-    def __init__(self, min_value: float = 0.0, max_value: float = 1.0, rate: float = 1.0, axis: Axis = 0) -> None:
+    def __init__(self, min_value: float = 0.0, max_value: float = 1.0, rate: float = 1.0, axis: Axes = 0) -> None:
         self.min_value = min_value
         self.max_value = max_value
         self.rate = rate

@@ -11,7 +11,7 @@ from polykeras.backend import Backend, registry
 from polykeras.common import nested
 from polykeras.models import Model
 from polykeras.training.data.sources import make_batch
-from polykeras.training.steps import CompiledStep
+from polykeras.training.steps import Step
 from polykeras.training.steps.prepare import prepare
 
 __all__ = ["program"]
@@ -81,8 +81,8 @@ def program(
     return "\n".join([*head, text.rstrip()])
 
 
-def _known_step(model: Model, kind: str, backend: Backend) -> CompiledStep:
-    def missing() -> CompiledStep:
+def _known_step(model: Model, kind: str, backend: Backend) -> Step:
+    def missing() -> Step:
         raise ValueError(
             f"debug.program: expected a batch, since the {kind} step of model {model.name!r} has not run on "
             f"{backend.name} as the model is now. Pass x and y of one batch, or call `fit`, `evaluate` or `predict` "

@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 
 from polykeras import config
+from polykeras.common.settings import FLOATS
 
 BOOL = ("bool",)
 UNSIGNED = ("uint8", "uint16", "uint32", "uint64")
 SIGNED = ("int8", "int16", "int32", "int64")
 INTEGERS = UNSIGNED + SIGNED
-FLOATS = ("float16", "bfloat16", "float32", "float64")
 COMPLEX = ("complex64", "complex128")
 ALL = BOOL + INTEGERS + FLOATS + COMPLEX
 STRING = "string"
@@ -31,6 +31,9 @@ NARROWER = {"int64": "int32", "uint64": "uint32", "float64": "float32", "complex
 
 _ALIASES = {"float": None, "int": "int32", "half": "float16", "double": "float64", "long": "int64", "bool_": "bool"}
 _PYTHON_TYPES = {bool: "bool", int: "int32", float: "float", complex: "complex64", str: STRING}
+
+SCALARS = (bool, int, float, complex)
+"""The types of Python's numbers, which take the dtype of arrays beside them."""
 
 # Each dtype points to the next larger ones; the result of a pair is their least upper bound. The weak kinds
 # ("int*", "float*", "complex*") are those of Python scalars.

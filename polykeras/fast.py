@@ -2,11 +2,11 @@
 
 A fast path computes what its plain form beside it computes, in another way: a framework's kernel in place of a
 composite, a compiled or recorded step in place of Python. `POLYKERAS_FAST=0` leaves the plain forms alone, to find out
-whether a fast path is to blame for something. `POLYKERAS_FAST=-NAME,-NAME` takes some away: those of `PATHS`, and the
-kernels in place of composites, by the names of those (`-lstm`). The names of `PATHS` are no API: a release may add,
-rename or drop some. `POLYKERAS_EXPLAIN=1` says on stderr what is chosen where a path has an alternative that pays for
-other models. What is chosen depends on the model and the shapes only, never on the clock: the same program gives the
-same bits each time it runs on a machine.
+whether a fast path is to blame for something. `POLYKERAS_FAST=-NAME,-NAME` takes some away: those of `PATHS` and of the
+backends, and the kernels in place of composites, by the names of those (`-lstm`). The names are no API: a release may
+add, rename or drop some. `POLYKERAS_EXPLAIN=1` says on stderr what is chosen where a path has an alternative that pays
+for other models. What is chosen depends on the model and the shapes only, never on the clock: the same program gives
+the same bits each time it runs on a machine.
 """
 
 from __future__ import annotations
@@ -34,34 +34,15 @@ _on: ContextVar[bool] = ContextVar("polykeras_fast_paths", default=True)
 
 
 PATHS = {
-    "adopted-memory": "TensorFlow: small arrays in memory that it takes over, as large ones",
-    "borrowed-memory": "JAX, PyTorch, TensorFlow: host memory that is used in place",
-    "caller-thread": "JAX: programs for the CPU in the thread that calls them",
-    "convolution-kernels": "JAX: convolutions by XLA's own kernels, in loops too",
-    "convolution-products": "JAX: convolutions of few channels and of groups as products",
-    "eager-programs": "JAX: some composites as one program in eager code",
     "freed-memory": "freed memory kept for the next step",
-    "fused-updates": "PyTorch: optimizers' rules by its own kernels",
-    "gathered-steps": "PyTorch: batches of several steps gathered at once",
-    "in-place-results": "PyTorch: results in the memory of dead arguments",
-    "index-add": "PyTorch: few gradients of lookups added in order",
     "kernels": "framework kernels in place of composites, all of them",
-    "loaders": "a `DataLoader` read without its bookkeeping",
+    "loaders": "a framework's data loaders read without their bookkeeping",
     "one-batch": "`predict` of one batch that nobody watches, straight to the step",
-    "one-thread": "PyTorch: steps of small products in one thread",
-    "pooling-gradients": "TensorFlow: the gradient of a maximum of tiled windows as comparisons",
-    "predict-batches": "JAX, TensorFlow: small batches of a prediction in one program",
-    "recorder": "PyTorch: compiled functions recorded once and repeated",
     "repeated-calls": "`model(x)` compiled from its third call on",
-    "rows": "JAX: lookups of wide rows, and their gradients, row by row",
-    "second-level": "JAX, TensorFlow: LLVM's second level in place of its third",
-    "slices": "JAX, PyTorch: batches of a stream cut out of their buffer",
-    "subnormals": "PyTorch: subnormal numbers taken for zero within steps",
-    "graph-rewrites": "TensorFlow: slow kinds of nodes replaced by others of the same bits before XLA",
     "whole-recurrence": "LSTM and GRU over all times at once, with gradients written out",
-    "xla": "TensorFlow: steps and predictions by XLA",
 }
-"""The fast paths by name, and what each is; kernels in place of single composites have the names of those."""
+"""The fast paths of the core by name, and what each is. A backend's provider names its own (`Provider.fast_paths`);
+kernels in place of single composites have the names of those."""
 
 
 @cache
@@ -91,7 +72,7 @@ def enabled(path: str | None = None) -> bool:
     """Return whether a fast path may be taken: not where the environment takes it away, nor within `off`.
 
     Args:
-        path: its name, of `PATHS`; None asks whether there are any.
+        path: its name, of `PATHS` or of a backend's; None asks whether there are any.
 
     Raises:
         ValueError: the environment variable `POLYKERAS_FAST` is malformed.
@@ -144,8 +125,13 @@ def without_overrides(backend: Any, contract: type, names: Collection[str] | Non
     return backend
 
 
-def as_switched(backend: Any, contract: type) -> Any:
-    """Return a backend without the kernels that the environment takes away; arguments as for `without_overrides`.
+def as_switched(backend: Any, contract: type, paths: Collection[str]) -> Any:
+    """Return a backend without the kernels that the environment takes away.
+
+    Args:
+        backend: as for `without_overrides`.
+        contract: as for `without_overrides`.
+        paths: the names of the backends' fast paths, which the environment may name too.
 
     Raises:
         ValueError: the environment names a path or a composite that does not exist.
@@ -153,12 +139,13 @@ def as_switched(backend: Any, contract: type) -> Any:
     away = _taken_away()
     if away is None or "kernels" in away:
         return without_overrides(backend, contract)
-    if unknown := sorted(away - PATHS.keys() - composites(contract)):
+    known = PATHS.keys() | paths
+    if unknown := sorted(away - known - composites(contract)):
         raise ValueError(
-            f"POLYKERAS_FAST takes away {', '.join(unknown)}: expected fast paths ({', '.join(PATHS)}), or composites "
-            "of the contract."
+            f"POLYKERAS_FAST takes away {', '.join(unknown)}: expected fast paths ({', '.join(sorted(known))}), or "
+            "composites of the contract."
         )
-    return without_overrides(backend, contract, away - PATHS.keys()) if away - PATHS.keys() else backend
+    return without_overrides(backend, contract, away - known) if away - known else backend
 
 
 def composites(contract: type) -> set[str]:

@@ -65,7 +65,7 @@ class StatelessScope(Scope):
 
     def get_current_value(self, variable: Variable) -> Any:
         """Return the value that a variable has here, None where it has none of its own."""
-        return self._values.get(id(variable))
+        return self.values.get(id(variable))
 
     def add_update(self, update: tuple[Variable, Any]) -> None:
         """Give a variable a value here."""

@@ -1,4 +1,4 @@
-"""Print the sizes of the house: methods, overrides, lines, lengths, import chains, and what the tests hold.
+"""Print the sizes of the code: methods, overrides, lines, lengths, import chains, and what the tests hold.
 
 Run it with `make count`. `count_tests.py` counts what only a collection of the tests tells.
 """

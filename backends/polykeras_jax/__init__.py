@@ -12,7 +12,7 @@ def _load() -> Backend:
     from polykeras_jax.accelerators import share_memory
     from polykeras_jax.backend import JaxBackend
     from polykeras_jax.caller_thread import run_where_called
-    from polykeras_jax.handles import accept_handles
+    from polykeras_jax.native.handles import accept_handles
 
     share_memory()
     run_where_called()
@@ -26,6 +26,18 @@ def _on_host(function: Callable[..., Any], arrays: list[Any], spec: Callable[...
     return on_host(function, arrays, spec)
 
 
+_FAST_PATHS = {
+    "borrowed-memory": "host memory that is used in place",
+    "caller-thread": "programs for the CPU in the thread that calls them",
+    "convolution-kernels": "convolutions by XLA's own kernels, in loops too",
+    "convolution-products": "convolutions of few channels and of groups as products",
+    "eager-programs": "some composites as one program in eager code",
+    "predict-batches": "small batches of a prediction in one program",
+    "rows": "lookups of wide rows, and their gradients, row by row",
+    "second-level": "LLVM's second level in place of its third",
+    "slices": "batches of a stream cut out of their buffer",
+}
+
 provider = Provider(
     framework="jax",
     load=_load,
@@ -33,4 +45,5 @@ provider = Provider(
     install='pip install "polykeras[jax]"',
     tested=("0.8.2", "0.12"),
     on_host=_on_host,
+    fast_paths=_FAST_PATHS,
 )

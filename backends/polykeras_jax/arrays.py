@@ -223,12 +223,6 @@ class JaxArrays(Arrays):
     def device_scope(self, device: str) -> AbstractContextManager[None]:
         return jax.default_device(find_device(device))
 
-    def to_device(self, x: Array, device: str) -> Array:
-        target = find_device(device)
-        if not isinstance(x, Tracer) and x.devices() == {target}:
-            return x
-        return jax.device_put(x, target)
-
     def full(self, shape: Shape | int, fill_value: Any, dtype: str | None = None) -> Array:
         return jnp.full(shape, self.asarray(fill_value, dtype or config.floatx()))
 

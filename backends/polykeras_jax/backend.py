@@ -5,7 +5,6 @@ from __future__ import annotations
 import jax
 
 from polykeras.backend import Backend, ExecutionPolicy
-from polykeras.backend.native import Native
 from polykeras_jax.activations import JaxActivations
 from polykeras_jax.arrays import JaxArrays
 from polykeras_jax.autodiff import JaxAutodiff
@@ -17,15 +16,10 @@ from polykeras_jax.fourier import JaxFourier
 from polykeras_jax.framework import JaxFramework
 from polykeras_jax.indexing import JaxIndexing
 from polykeras_jax.linalg import JaxLinalg
+from polykeras_jax.native import JaxNative
 from polykeras_jax.random import JaxRandom
 from polykeras_jax.reduction import JaxReduction
 from polykeras_jax.shaping import JaxShaping
-
-
-class JaxNative(Native):
-    """JAX's own code sees arrays, and steps with their state as an argument."""
-
-    steps_take_state = True
 
 
 class JaxBackend(

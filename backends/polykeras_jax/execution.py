@@ -18,9 +18,9 @@ from polykeras.backend.families.execution import Execution
 from polykeras.backend.spec import Array, Shape
 from polykeras.backend.steps import State, Step, StepRunner
 from polykeras_jax.arrays import held_dtype, name_of, native_dtype, on_cpu
-from polykeras_jax.batches import over_batches
 from polykeras_jax.compiling import compiled, step_options
 from polykeras_jax.loops import in_loop
+from polykeras_jax.predictions import over_batches
 from polykeras_jax.steps import loop_of
 
 

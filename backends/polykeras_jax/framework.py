@@ -17,9 +17,9 @@ class JaxFramework(Framework):
     def foreign(self, framework: str, wanted_by: str) -> Any:
         if framework != self.name:
             return super().foreign(framework, wanted_by)
-        from polykeras_jax import foreign
+        from polykeras_jax.native import functions
 
-        return foreign
+        return functions
 
     def set_matmul_precision(self, precision: str | None) -> None:
         chosen = getattr(jax.config, "jax_default_matmul_precision")  # noqa: B009  (no stub)

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from polykeras.backend.spec import Array
-from polykeras.backend.steps import State, Step, check_state, kinds_of
+from polykeras.backend.steps import State, Step, check_state, specs_of
 from polykeras_jax.arrays import name_of, settled, strong
 from polykeras_jax.compiling import for_programs
 from polykeras_jax.loops import in_loop
@@ -55,7 +55,7 @@ def _once(step: Step, asarray: Callable[[Any], Array]) -> Step:
 def _kept(old: State, new: State) -> State:
     """Return the state after a step with the types of that before."""
     after = [settled(value, before) for value, before in zip(new, old, strict=False)] + new[len(old) :]
-    check_state(kinds_of(old, name_of), kinds_of(after, name_of))
+    check_state(specs_of(old, name_of), specs_of(after, name_of))
     return after
 
 

@@ -135,16 +135,9 @@ class NumpyArrays(Arrays):
         return [DEVICE]
 
     def device_scope(self, device: str) -> AbstractContextManager[None]:
-        self._check_device(device)
-        return nullcontext()
-
-    def to_device(self, x: Array, device: str) -> Array:
-        self._check_device(device)
-        return x
-
-    def _check_device(self, device: str) -> None:
         if device != DEVICE:
             raise ValueError(f"Unknown device {device!r}. The numpy backend has one: {DEVICE!r}.")
+        return nullcontext()
 
     def full(self, shape: Shape | int, fill_value: Any, dtype: str | None = None) -> Array:
         shape, dtype = shape_tuple(shape), dtype or config.floatx()

@@ -9,7 +9,7 @@ import numpy as np
 
 from polykeras.backend.families.execution import Execution
 from polykeras.backend.spec import Array
-from polykeras.backend.steps import State, Step, StepRunner, check_state, kinds_of
+from polykeras.backend.steps import State, Step, StepRunner, check_state, specs_of
 from polykeras.common import nested
 
 
@@ -35,10 +35,10 @@ class NumpyExecution(Execution):
     def compile_steps(self, step: Step) -> StepRunner:
         @np.errstate(all="ignore")
         def run(state: State, data: Any, indices: Array, start: int, stop: int) -> tuple[State, Any]:
-            logs, kinds = None, kinds_of(map(np.asarray, state), str)
+            logs, specs = None, specs_of(map(np.asarray, state), str)
             for i in range(start, stop):
                 state, logs = step(state, self.rows(data, indices[i]))
-            check_state(kinds, kinds_of(map(np.asarray, state), str))
+            check_state(specs, specs_of(map(np.asarray, state), str))
             return state, logs
 
         return run

@@ -17,7 +17,8 @@ from polykeras_numpy.elementwise import where
 from polykeras_numpy.tape import anp, fit, primitive, raw, rule
 
 
-def _t(x: Any) -> Any:
+def swap(x: Any) -> Any:
+    """Return the matrices transposed."""
     return anp.swapaxes(x, -1, -2)
 
 
@@ -58,14 +59,14 @@ def solve_triangular(a: Any, b: Any, lower: bool) -> np.ndarray:
 
 
 def _triangular_vjp_a(g: Any, ans: Any, a: Any, b: Any, lower: bool) -> Any:
-    full = -anp.matmul(solve_triangular(_t(a), g, not lower), _t(ans))
+    full = -anp.matmul(solve_triangular(swap(a), g, not lower), swap(ans))
     return fit(full * _mask(a, np.tril if lower else np.triu), a)
 
 
-rule(solve, lambda g, ans, a, b: fit(-anp.matmul(solve(_t(a), g), _t(ans)), a),
-     lambda g, ans, a, b: fit(solve(_t(a), g), b))  # fmt: skip
+rule(solve, lambda g, ans, a, b: fit(-anp.matmul(solve(swap(a), g), swap(ans)), a),
+     lambda g, ans, a, b: fit(solve(swap(a), g), b))  # fmt: skip
 rule(solve_triangular, _triangular_vjp_a,
-     lambda g, ans, a, b, lower: fit(solve_triangular(_t(a), g, not lower), b))  # fmt: skip
+     lambda g, ans, a, b, lower: fit(solve_triangular(swap(a), g, not lower), b))  # fmt: skip
 
 
 # ---- Cholesky ----------------------------------------------------------------------------------------------------
@@ -79,9 +80,9 @@ def cholesky(x: Any) -> np.ndarray:
 
 def _cholesky_vjp(g: Any, ans: Any, x: Any) -> Any:
     _real_only(x)
-    middle = anp.matmul(_t(ans), g) * (_mask(x, np.tril) - _eye(x) * x.dtype.type(0.5))
-    right = solve_triangular(_t(ans), _t(solve_triangular(_t(ans), middle, False)), False)
-    return (right + _t(right)) * 0.5
+    middle = anp.matmul(swap(ans), g) * (_mask(x, np.tril) - _eye(x) * x.dtype.type(0.5))
+    right = solve_triangular(swap(ans), swap(solve_triangular(swap(ans), middle, False)), False)
+    return (right + swap(right)) * 0.5
 
 
 rule(cholesky, _cholesky_vjp)
@@ -98,9 +99,9 @@ def qr(x: Any, mode: Literal["reduced", "complete"]) -> tuple[np.ndarray, ...]:
 
 def _qr_tall(q: Any, r: Any, gq: Any, gr: Any) -> Any:
     """Return the gradient of `q @ r` for square `r`."""
-    m = anp.matmul(r, _t(gr)) - anp.matmul(_t(gq), q)
-    symmetric = m * _mask(m, np.tril) + _t(m * _mask(m, np.tril, -1))
-    return _t(solve_triangular(r, _t(gq + anp.matmul(q, symmetric)), False))
+    m = anp.matmul(r, swap(gr)) - anp.matmul(swap(gq), q)
+    symmetric = m * _mask(m, np.tril) + swap(m * _mask(m, np.tril, -1))
+    return swap(solve_triangular(r, swap(gq + anp.matmul(q, symmetric)), False))
 
 
 def _qr_vjp(g: Any, ans: Any, x: Any, mode: str) -> Any:
@@ -112,7 +113,7 @@ def _qr_vjp(g: Any, ans: Any, x: Any, mode: str) -> Any:
     if rows >= columns:
         return _qr_tall(q, r, gq, gr)
     rest, g_rest = x[..., rows:], gr[..., rows:]
-    square = _qr_tall(q, r[..., :rows], gq + anp.matmul(rest, _t(g_rest)), gr[..., :rows])
+    square = _qr_tall(q, r[..., :rows], gq + anp.matmul(rest, swap(g_rest)), gr[..., :rows])
     return anp.concatenate((square, anp.matmul(q, g_rest)), axis=-1)
 
 
@@ -138,9 +139,9 @@ def eigh(x: Any) -> tuple[np.ndarray, ...]:
 def _eigh_vjp(g: Any, ans: Any, x: Any) -> Any:
     _real_only(x)
     w, v, gw, gv = ans[0], ans[1], g[0], g[1]
-    middle = _inverse_gaps(w) * anp.matmul(_t(v), gv) + _eye(x) * gw[..., None, :]
-    full = anp.matmul(anp.matmul(v, middle), _t(v))
-    return (full + _t(full)) * 0.5
+    middle = _inverse_gaps(w) * anp.matmul(swap(v), gv) + _eye(x) * gw[..., None, :]
+    full = anp.matmul(anp.matmul(v, middle), swap(v))
+    return (full + swap(full)) * 0.5
 
 
 rule(eigh, _eigh_vjp)
@@ -162,17 +163,17 @@ def _svd_vjp(g: Any, ans: Any, x: Any, full_matrices: bool) -> Any:
     _real_only(x)
     if full_matrices:
         raise NotImplementedError  # the vectors that complete u or vh are not determined by x
-    u, s, vh, gu, gs, gv = ans[0], ans[1], ans[2], g[0], g[1], _t(g[2])
+    u, s, vh, gu, gs, gv = ans[0], ans[1], ans[2], g[0], g[1], swap(g[2])
     row, column = s[..., None, :], s[..., :, None]
     gaps = _inverse_gaps(s * s)
-    ugu, vgv = anp.matmul(_t(u), gu), anp.matmul(vh, gv)
-    middle = gaps * (ugu - _t(ugu)) * row + column * (gaps * (vgv - _t(vgv))) + _eye(ugu) * gs[..., None, :]
+    ugu, vgv = anp.matmul(swap(u), gu), anp.matmul(vh, gv)
+    middle = gaps * (ugu - swap(ugu)) * row + column * (gaps * (vgv - swap(vgv))) + _eye(ugu) * gs[..., None, :]
     left = anp.matmul(u, middle)
     if x.shape[-2] > x.shape[-1]:
         left = left + (gu - anp.matmul(u, ugu)) / row
     out = anp.matmul(left, vh)
     if x.shape[-2] < x.shape[-1]:
-        out = out + anp.matmul(u / row, _t(gv - anp.matmul(_t(vh), vgv)))
+        out = out + anp.matmul(u / row, swap(gv - anp.matmul(swap(vh), vgv)))
     return out
 
 
@@ -214,8 +215,8 @@ def _lu_vjp(g: Any, ans: Any, x: Any) -> Any:
     below, above = _mask(x, np.tril, -1), _mask(x, np.triu)
     packed, g = ans[0], g[0]
     lower, upper = packed * below + _eye(x), packed * above
-    middle = anp.matmul(_t(lower), g * below) * below + anp.matmul(g * above, _t(upper)) * above
-    swapped = _t(solve_triangular(upper, _t(solve_triangular(_t(lower), middle, False)), False))
+    middle = anp.matmul(swap(lower), g * below) * below + anp.matmul(g * above, swap(upper)) * above
+    swapped = swap(solve_triangular(upper, swap(solve_triangular(swap(lower), middle, False)), False))
     return anp.matmul(_unswapping(raw(ans)[1], x.dtype), swapped)
 
 

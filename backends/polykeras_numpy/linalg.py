@@ -13,13 +13,10 @@ from polykeras.backend.families.linalg import Linalg
 from polykeras.backend.spec import Array
 from polykeras.backend.symbolic.products import matmul_shape
 from polykeras_numpy import factor
+from polykeras_numpy.factor import swap
 from polykeras_numpy.tape import anp, fit, raw, rule
 
 _SHORT = ("float16", "bfloat16")
-
-
-def _swap(x: Any) -> Any:
-    return anp.swapaxes(x, -1, -2)
 
 
 def _as_matrices(g: Any, a: Any, b: Any) -> tuple[Any, Any, Any]:
@@ -35,14 +32,14 @@ def _matmul_vjp_left(g: Any, ans: Any, a: Any, b: Any) -> Any:
     if a.ndim == 2 and b.ndim == 2:
         return fit(anp.matmul(g, b.T), a)
     g, left, right = _as_matrices(g, a, b)
-    return anp.reshape(fit(anp.matmul(g, _swap(right)), left), a.shape)
+    return anp.reshape(fit(anp.matmul(g, swap(right)), left), a.shape)
 
 
 def _matmul_vjp_right(g: Any, ans: Any, a: Any, b: Any) -> Any:
     if a.ndim == 2 and b.ndim == 2:
         return fit(anp.matmul(a.T, g), b)
     g, left, right = _as_matrices(g, a, b)
-    return anp.reshape(fit(anp.matmul(_swap(left), g), right), b.shape)
+    return anp.reshape(fit(anp.matmul(swap(left), g), right), b.shape)
 
 
 rule(anp.matmul, _matmul_vjp_left, _matmul_vjp_right)
@@ -117,7 +114,7 @@ class NumpyLinalg(Linalg):
 
     def cholesky(self, x: Array, upper: bool = False) -> Array:
         out = _solvable(factor.cholesky, "cholesky: the matrix is not positive definite", x)
-        return _swap(out) if upper else out
+        return swap(out) if upper else out
 
     def qr(self, x: Array, mode: Literal["reduced", "complete"] = "reduced") -> tuple[Array, Array]:
         result = factor.qr(x, mode)

@@ -10,15 +10,17 @@ from polykeras.backend import Backend, Provider
 
 def _load() -> Backend:
     from polykeras_tensorflow.backend import TensorflowBackend  # first: it prepares the import of TensorFlow
-    from polykeras_tensorflow.checkpoints import accept_ours
     from polykeras_tensorflow.framework import share_memory
-    from polykeras_tensorflow.handles import accept_handles
+    from polykeras_tensorflow.native.checkpoints import accept_checkpointables
+    from polykeras_tensorflow.native.handles import accept_handles
+    from polykeras_tensorflow.native.static_values import accept_static_values
     from polykeras_tensorflow.private import leave_to_python
 
     share_memory()
     accept_handles()
-    accept_ours()
-    # In a user's `tf.function`, autograph would also rewrite our code, and fail on some of it. It leaves Keras's alone.
+    accept_static_values()
+    accept_checkpointables()
+    # In a user's `tf.function` autograph would rewrite our code too, and fail at some of it. Keras's it leaves alone.
     leave_to_python("polykeras", "polykeras_tensorflow")
     return TensorflowBackend()
 
@@ -35,6 +37,16 @@ def _dataset_of(make: Callable[[], Iterator[Any]]) -> Any:
     return dataset_of(make)
 
 
+_FAST_PATHS = {
+    "adopted-memory": "small arrays in memory that TensorFlow takes over, as large ones",
+    "borrowed-memory": "host memory that is used in place",
+    "graph-rewrites": "slow kinds of nodes replaced by others of the same bits before XLA",
+    "pooling-gradients": "the gradient of a maximum of tiled windows as comparisons",
+    "predict-batches": "small batches of a prediction in one program",
+    "second-level": "LLVM's second level in place of its third",
+    "xla": "steps and predictions by XLA",
+}
+
 provider = Provider(
     framework="tensorflow",
     load=_load,
@@ -43,4 +55,5 @@ provider = Provider(
     tested=("2.18", "2.21"),
     on_host=_on_host,
     dataset_of=_dataset_of,
+    fast_paths=_FAST_PATHS,
 )

@@ -13,10 +13,10 @@ import tensorflow as tf
 from polykeras import config, dtypes, fast
 from polykeras.backend.axes import is_below
 from polykeras.backend.families.arrays import Arrays
-from polykeras.backend.families.elementwise import SCALARS
 from polykeras.backend.host_memory import aligned_copy, can_be_lent, has_numbers, is_worth_copying
 from polykeras.backend.spec import Array, Shape
 from polykeras.common.arguments import shape_tuple
+from polykeras.dtypes import SCALARS
 from polykeras_tensorflow.sizes import GraphSize, sizes_of
 
 _DTYPES = {name: tf.as_dtype(name) for name in dtypes.ALL}
@@ -186,13 +186,6 @@ class TensorflowArrays(Arrays):
 
     def device_scope(self, device: str) -> AbstractContextManager[None]:
         return tf.device(find_device(device))
-
-    def to_device(self, x: Array, device: str) -> Array:
-        target = find_device(device)
-        if not tf.is_symbolic_tensor(x) and x.device.endswith(target):
-            return x
-        with tf.device(target):
-            return tf.identity(x)
 
     def full(self, shape: Shape | int, fill_value: Any, dtype: str | None = None) -> Array:
         value = self.asarray(fill_value, dtype or config.floatx())

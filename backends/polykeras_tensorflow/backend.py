@@ -17,7 +17,6 @@ from polykeras_tensorflow.framework import TensorflowFramework
 from polykeras_tensorflow.indexing import TensorflowIndexing
 from polykeras_tensorflow.linalg import TensorflowLinalg
 from polykeras_tensorflow.native import TensorflowNative
-from polykeras_tensorflow.native_adopted import ADOPTION
 from polykeras_tensorflow.normalization import TensorflowNormalization
 from polykeras_tensorflow.random import TensorflowRandom
 from polykeras_tensorflow.reduction import TensorflowReduction
@@ -56,4 +55,4 @@ class TensorflowBackend(
         compiles_calls=True,
         compile_batches=compile_batches,
     )
-    native = TensorflowNative(ADOPTION)
+    native = TensorflowNative()

@@ -8,9 +8,10 @@ import numpy as np
 import tensorflow as tf
 
 from polykeras.backend.families.bitwise import Bitwise
-from polykeras.backend.families.elementwise import SCALARS, Elementwise
+from polykeras.backend.families.elementwise import Elementwise
 from polykeras.backend.families.logical import Logical
 from polykeras.backend.spec import Array
+from polykeras.dtypes import SCALARS
 from polykeras_tensorflow.graphs import constant
 from polykeras_tensorflow.kernels import erfinv, floor_divide, maximum, minimum, power
 

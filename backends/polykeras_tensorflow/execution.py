@@ -19,12 +19,12 @@ from polykeras import fast
 from polykeras.backend.execution_policy import BatchesRunner
 from polykeras.backend.families.execution import Execution, arrays_and_statics
 from polykeras.backend.spec import Array, Shape
-from polykeras.backend.steps import State, Step, StepRunner, check_state, kinds_of
+from polykeras.backend.steps import State, Step, StepRunner, check_state, specs_of
 from polykeras.common import nested
 from polykeras.common.lru_cache import LRUCache
 from polykeras_tensorflow.arrays import computes_on_cpu
-from polykeras_tensorflow.batches import Batches
 from polykeras_tensorflow.graphs import Flat, apart, functions_run_plainly, result_specs, spec_of, tracing_settings
+from polykeras_tensorflow.predictions import PredictionRunner
 from polykeras_tensorflow.private import call, shape_of
 from polykeras_tensorflow.programs import Program, Traced
 
@@ -117,7 +117,7 @@ class _Steps:
         self.step = step
         self.programs: LRUCache[tuple[Program, Any]] = LRUCache()
         self.in_xla = 0
-        self.kept: tuple[Any, Any] = (None, None)  # read-only indices, and their tensor
+        self.last_indices: tuple[Any, Any] = (None, None)  # read-only indices, and the tensor that was made of them
 
     def __call__(self, state: State, data: Any, indices: Array, start: int, stop: int) -> tuple[State, Any]:
         if not tf.executing_eagerly():
@@ -147,10 +147,10 @@ class _Steps:
         lasts = isinstance(indices, np.ndarray) and not indices.flags.writeable
         if not lasts or not tf.executing_eagerly() or not computes_on_cpu():
             return tf.convert_to_tensor(indices)
-        kept = self.kept  # other threads may replace it
-        if kept[0] is not indices:
-            self.kept = kept = indices, tf.convert_to_tensor(indices)
-        return kept[1]
+        last = self.last_indices  # which other threads may exchange
+        if last[0] is not indices:
+            self.last_indices = last = indices, tf.convert_to_tensor(indices)
+        return last[1]
 
     def _trace(
         self, definition: Any, state: list[tf.TensorSpec], rows: list[tf.TensorSpec], batch: int
@@ -162,7 +162,7 @@ class _Steps:
             nonlocal structure
             results, logs = self.step(list(arrays[:size]), nested.unflatten(definition, arrays[size:]))
             results = [self.backend.asarray(x) for x in results]
-            check_state(*(kinds_of(arrays, attrgetter("name")) for arrays in (state, results)))
+            check_state(*(specs_of(arrays, attrgetter("name")) for arrays in (state, results)))
             leaves, structure = nested.flatten_with_def(logs)
             return [*results, *(self.backend.asarray(leaf) for leaf in leaves)]
 
@@ -212,8 +212,8 @@ def _loop(step: Traced, xla: bool, columns: int, size: int) -> Flat:
 
 
 def compile_batches(fn: Callable[[State, Any], Any]) -> BatchesRunner | None:
-    """Return a function that runs `fn` over several batches; see `ExecutionPolicy.compile_batches`."""
-    return Batches(fn) if computes_on_cpu() and fast.enabled("predict-batches") else None
+    """See `ExecutionPolicy.compile_batches`."""
+    return PredictionRunner(fn) if computes_on_cpu() and fast.enabled("predict-batches") else None
 
 
 class TensorflowExecution(Execution):

@@ -24,9 +24,9 @@ class TensorflowFramework(Framework):
     def foreign(self, framework: str, wanted_by: str) -> Any:
         if framework != self.name:
             return super().foreign(framework, wanted_by)
-        from polykeras_tensorflow import foreign
+        from polykeras_tensorflow.native import saved_model
 
-        return foreign
+        return saved_model
 
     def set_matmul_precision(self, precision: str | None) -> None:
         tf.config.experimental.enable_tensor_float_32_execution(precision == "high")

@@ -144,7 +144,7 @@ are_tapes_open: Callable[[], bool] = _always if _no_tapes is None else _are_tape
 def _read_for_tapes(variable: Any) -> None:
     if variable.trainable:
         variable.handle  # noqa: B018 (which makes the variable one of TensorFlow's)
-        variable._location[1].value()
+        variable.native_object.value()
 
 
 note_accessed: Callable[[Any], None] = find("tensorflow.python.pywrap_tfe:TFE_Py_TapeVariableAccessed", _read_for_tapes)
@@ -165,6 +165,13 @@ def _recorded(value: Array, handle: Array) -> Array:
 
 
 def _recorded_plainly(value: Array, handle: Array) -> Array:
+    if is_recorded([value]):  # the gradient would go to the handle alone, and be zero for who asks for the value's
+        raise RuntimeError(
+            f"This TensorFlow, {tf.__version__}, lacks `record_operation`, by which polykeras tells the gradient by a "
+            "variable that a `tf.Variable` stores from that by its value. Take no gradient within another one, or use "
+            "a version that polykeras is tested with."
+        )
+
     @tf.custom_gradient
     def read(_: Array) -> Any:
         return tf.identity(value), lambda gradient: gradient

@@ -58,8 +58,8 @@ class Traced:
             results = [*results, *self.checks.result()]
             graph = tf.compat.v1.get_default_graph()
             self.xla = repeated and choose(graph, self.checks, what)
-            taken_over = self.xla and alone and fast.enabled("graph-rewrites")
-            return replace_slow_nodes(graph, results) if taken_over else results
+            rewritten = self.xla and alone and fast.enabled("graph-rewrites")
+            return replace_slow_nodes(graph, results) if rewritten else results
 
         with collecting_checks() as self.checks:
             self.graph = trace(with_check, specs)

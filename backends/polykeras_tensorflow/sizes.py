@@ -73,10 +73,10 @@ def _method(name: str) -> Callable[[GraphSize, Any], Any]:
         if isinstance(other, int) and "truediv" not in name:
             number = int.__index__(of_numbers(self, other))
             return GraphSize(number, of_tensors(self.tensor, tf.convert_to_tensor(other)))
-        kind: Any = getattr(other, "dtype", None) if isinstance(other, tf.Tensor) else None
-        if kind is None or (kind.is_integer and "truediv" in name):
-            kind = config.floatx()
-        return of_tensors(tf.cast(self.tensor, kind), tf.cast(other, kind))
+        dtype: Any = getattr(other, "dtype", None) if isinstance(other, tf.Tensor) else None
+        if dtype is None or (dtype.is_integer and "truediv" in name):
+            dtype = config.floatx()
+        return of_tensors(tf.cast(self.tensor, dtype), tf.cast(other, dtype))
 
     return method
 

@@ -25,6 +25,18 @@ _LAYER_METHODS = """
     share_memory state_dict to train zero_grad
 """
 
+_FAST_PATHS = {
+    "borrowed-memory": "host memory that is used in place",
+    "fused-updates": "optimizers' rules by PyTorch's own kernels",
+    "gathered-steps": "batches of several steps gathered at once",
+    "in-place-results": "results in the memory of dead arguments",
+    "index-add": "few gradients of lookups added in order",
+    "one-thread": "steps of small products in one thread",
+    "recorder": "compiled functions recorded once and repeated",
+    "slices": "batches of a stream cut out of their buffer",
+    "subnormals": "subnormal numbers taken for zero within steps",
+}
+
 provider = Provider(
     framework="torch",
     load=_load,
@@ -33,4 +45,5 @@ provider = Provider(
     tested=("2.6", "2.15"),
     batches_of=_batches_of,
     layer_methods=frozenset(_LAYER_METHODS.split()),
+    fast_paths=_FAST_PATHS,
 )

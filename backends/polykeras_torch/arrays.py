@@ -126,16 +126,16 @@ def _leaves(values: Any) -> Iterator[Any]:
 
 
 def _sequence_dtype(values: Sequence[Any]) -> str:
-    """Return the common dtype of nested lists; Python scalars are weak beside arrays."""
-    kinds = set()
+    """Return the common dtype of nested lists; Python scalars stay weak beside arrays."""
+    names = set()
     for leaf in _leaves(values):
         if isinstance(leaf, (bool, int, float, complex)) and not isinstance(leaf, np.generic):
-            kinds.add(dtypes.weak(leaf))
+            names.add(dtypes.weak(leaf))
         elif isinstance(leaf, Tensor):
-            kinds.add(NAMES[leaf.dtype])
+            names.add(NAMES[leaf.dtype])
         else:
-            kinds.add(_numpy_name(np.asarray(leaf)))
-    return dtypes.result_type(*kinds) if kinds else config.floatx()
+            names.add(_numpy_name(np.asarray(leaf)))
+    return dtypes.result_type(*names) if names else config.floatx()
 
 
 def _numpy_name(x: np.ndarray) -> str:
@@ -250,9 +250,6 @@ class TorchArrays(Arrays):
         finally:
             _device.reset(token)
 
-    def to_device(self, x: Tensor, device: str) -> Tensor:
-        return x.to(find_device(device))
-
     def full(self, shape: Shape | int, fill_value: Any, dtype: str | None = None) -> Tensor:
         dtype = dtype or config.floatx()
         if isinstance(fill_value, (bool, int, float, complex)):
@@ -267,11 +264,11 @@ class TorchArrays(Arrays):
         step = 1 if step is None else step
         if dtype is None:
             dtype = "int32" if all(isinstance(n, (int, np.integer)) for n in (start, stop, step)) else config.floatx()
-        stop = start if (stop - start) * step < 0 else stop  # torch raises for an empty range
-        kind = torch_dtype(dtype)
-        if kind in WIDE:
-            return torch.arange(start, stop, step, dtype=torch.int64, device=current_device()).to(kind)
-        return torch.arange(start, stop, step, dtype=kind, device=current_device())
+        stop = start if (stop - start) * step < 0 else stop  # an empty range is an error in torch
+        target = torch_dtype(dtype)
+        if target in WIDE:
+            return torch.arange(start, stop, step, dtype=torch.int64, device=current_device()).to(target)
+        return torch.arange(start, stop, step, dtype=target, device=current_device())
 
     # ---- composites of the contract, on native kernels -----------------------------------------------------------
 

@@ -28,14 +28,14 @@ class Data:
     Attributes:
         columns: the arrays.
         definition: the structure of the tree.
-        kind: dtypes, shapes of a row, and devices. A recording for one kind is repeated for all data of that kind.
+        signature: dtypes, shapes of a row, and devices. A recording for one is repeated for all data with it.
     """
 
-    __slots__ = ("columns", "definition", "kind")
+    __slots__ = ("columns", "definition", "signature")
 
     def __init__(self, data: Any) -> None:
         self.columns, self.definition = nested.flatten_with_def(data)
-        self.kind = signature([column[:1] for column in self.columns])
+        self.signature = signature([column[:1] for column in self.columns])
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Batches:
         columns, rows = self.data.columns, self.indices[self.start : self.stop]
         if isinstance(rows, np.ndarray):
             if fast.enabled("slices") and rows.size and _follow(rows):  # rows of a stream
-                yield from zip(*(_cut(_run(column, rows), rows.shape) for column in columns), strict=True)
+                yield from zip(*(_cut(_span(column, rows), rows.shape) for column in columns), strict=True)
                 return
             rows = _on_device(rows, columns[0])
         bound = _GATHERED if fast.enabled("gathered-steps") else 0
@@ -79,17 +79,17 @@ def _follow(rows: np.ndarray) -> bool:
     return bool(rows[0, 0] >= 0 and (np.diff(rows.reshape(-1)) == 1).all())
 
 
-def _run(column: Tensor, rows: np.ndarray) -> Tensor:
-    """Return a column at consecutive rows, as far as it has them."""
+def _span(column: Tensor, rows: np.ndarray) -> Tensor:
+    """Return a column at rows that follow one on the other: as many of them as are there."""
     return column[int(rows[0, 0]) :][: rows.size]
 
 
-def _in_place(run: Tensor, shape: tuple[int, ...]) -> Sequence[Tensor] | None:
-    """Return the slices of a run for each step; None if one does not begin a cache line, or rows are missing."""
+def _in_place(span: Tensor, shape: tuple[int, ...]) -> Sequence[Tensor] | None:
+    """Return the slices of a span for each step; None where one begins within a cache line, or rows are missing."""
     steps, batch = shape
-    if len(run) < steps * batch or not _keeps_lines(run, batch) or run.data_ptr() % _LINE:
+    if len(span) < steps * batch or not _keeps_lines(span, batch) or span.data_ptr() % _LINE:
         return None
-    return run.unflatten(0, shape).unbind(0)
+    return span.unflatten(0, shape).unbind(0)
 
 
 def _on_device(rows: Tensor | np.ndarray, column: Tensor) -> Tensor:
@@ -104,11 +104,11 @@ def _gathered(column: Tensor, rows: Tensor) -> Sequence[Tensor]:
     return [select(column, 0, row) for row in rows.unbind(0)]
 
 
-def _cut(run: Tensor, shape: tuple[int, ...]) -> Sequence[Tensor]:
-    """Return the slices of a run for each step, in place if possible."""
-    if (slices := _in_place(run, shape)) is not None:
+def _cut(span: Tensor, shape: tuple[int, ...]) -> Sequence[Tensor]:
+    """Return the slices of a span for each step; in place where that can be."""
+    if (slices := _in_place(span, shape)) is not None:
         return slices
-    return [part.clone() for part in run.split(shape[1])]
+    return [part.clone() for part in span.split(shape[1])]
 
 
 def _keeps_lines(column: Tensor, batch: int) -> bool:

@@ -126,11 +126,11 @@ class _Compiled:
         donated = self._donated(args)
         found: list[str] = []
 
-        def look(recorder: Recorder, outputs: list[Slot]) -> None:
+        def write(recorder: Recorder, outputs: list[Slot]) -> None:
             found.append(text_of(stage, recorder, len(copies), outputs, range(donated)))
 
         with subnormals_as_zero() if self._donate_first else nullcontext():
-            record(self._flat(definition, statics), copies, donated, look=look)
+            record(self._flat(definition, statics), copies, donated, when_recorded=write)
         return found[0] if found else None
 
     def _donated(self, args: Any) -> int:

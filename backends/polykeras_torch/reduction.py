@@ -25,14 +25,14 @@ def _dims(axis: Axis) -> Any:
 
 
 def _accumulate(fn: Callable[..., Tensor], x: Tensor, *args: Any, dtype: str | None = None) -> Tensor:
-    """Return `fn(x, *args, dtype=...)` with the dtype of `dtypes.sum_type`, or the given one."""
-    kind = _SUM_DTYPES.get(x.dtype) if dtype is None else torch_dtype(dtype)
-    if kind is None and x.dtype in _UNSIGNED:
-        kind = torch.uint32
-    if kind in WIDE or x.dtype in WIDE:
-        total = fn(x.to(torch.int64) if x.dtype in _UNSIGNED else x, *args, dtype=torch.int64 if kind in WIDE else kind)
-        return total.to(kind)
-    return fn(x, *args, dtype=kind)
+    """Return `fn(x, *args, dtype=...)` with the result's dtype as in `dtypes.sum_type`, or as given."""
+    target = _SUM_DTYPES.get(x.dtype) if dtype is None else torch_dtype(dtype)
+    if target is None and x.dtype in _UNSIGNED:
+        target = torch.uint32
+    if target in WIDE or x.dtype in WIDE:
+        wide = x.to(torch.int64) if x.dtype in _UNSIGNED else x
+        return fn(wide, *args, dtype=torch.int64 if target in WIDE else target).to(target)
+    return fn(x, *args, dtype=target)
 
 
 def _amax(x: Tensor, axis: Any, keepdims: bool) -> Tensor:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from polykeras.backend.steps import State, Step, check_state, kinds_of
+from polykeras.backend.steps import State, Step, check_state, specs_of
 from polykeras.common import nested
 from polykeras.common.lru_cache import LRUCache
 from polykeras_torch.arrays import NAMES
@@ -36,7 +36,7 @@ class Steps:
         with subnormals_as_zero():
             if is_watched([*state, *data.columns]):
                 return self._plainly(state, data.definition, batches)
-            key = (data.definition, data.kind, indices.shape[1], signature(state), global_state())
+            key = (data.definition, data.signature, indices.shape[1], signature(state), global_state())
             if (loop := self._loops.get(key)) is None:
                 if not are_blocks([*state, *data.columns]):
                     return self._plainly(state, data.definition, batches)
@@ -76,9 +76,9 @@ def _flat(function: Callable[[State, Any], Any], size: int, definition: Any) -> 
 
     def flat(tensors: Sequence[Tensor]) -> Any:
         state = list(tensors[:size])
-        kinds = kinds_of(state, NAMES.__getitem__)
+        specs = specs_of(state, NAMES.__getitem__)
         new, given = function(state, nested.unflatten(definition, tensors[size:]))
-        check_state(kinds, kinds_of(new, NAMES.__getitem__))
+        check_state(specs, specs_of(new, NAMES.__getitem__))
         return new, given
 
     return flat

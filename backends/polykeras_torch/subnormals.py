@@ -11,8 +11,8 @@ from polykeras import fast
 _SMALLEST = sys.float_info.min
 
 
-def _are_zero() -> bool:
-    """Return whether this thread treats subnormal numbers as zero: a processor flag that torch does not report."""
+def are_zero() -> bool:
+    """Return whether this thread takes subnormal numbers for zero: the processor's flag, which torch cannot tell."""
     return _SMALLEST * 0.5 == 0.0
 
 
@@ -27,7 +27,7 @@ class subnormals_as_zero:
     __slots__ = ("_is_set",)
 
     def __enter__(self) -> None:
-        self._is_set = fast.enabled("subnormals") and not _are_zero() and torch.set_flush_denormal(True)
+        self._is_set = fast.enabled("subnormals") and not are_zero() and torch.set_flush_denormal(True)
 
     def __exit__(self, *error: object) -> None:
         if self._is_set:

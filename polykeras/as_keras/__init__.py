@@ -16,7 +16,6 @@ from __future__ import annotations
 import sys
 
 from polykeras.as_keras.finder import TENSORFLOW, KerasFinder, tensorflow_imported
-from polykeras.as_keras.places import RELEASE
 
 
 def install() -> None:
@@ -42,4 +41,4 @@ def install() -> None:
         tensorflow_imported()
 
 
-__all__ = ["RELEASE", "install"]
+__all__ = ["install"]

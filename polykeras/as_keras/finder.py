@@ -11,14 +11,15 @@ from types import ModuleType
 from typing import Any
 
 import polykeras
-from polykeras.as_keras.places import RELEASE, is_module, modules_within, public_names, sources_of
+from polykeras.as_keras.places import is_module, modules_within, public_names, sources_of
 from polykeras.backend import registry
+from polykeras.common.release import KERAS_RELEASE
 
 TENSORFLOW = "tensorflow"
-_OLD_COPY = f"{TENSORFLOW}.python.keras"  # the copy of Keras 2 in TensorFlow's own folder
+_LEGACY_COPY = f"{TENSORFLOW}.python.keras"  # of Keras 2, in TensorFlow's own folder
 _PUBLIC = f"{TENSORFLOW}.keras"
-# The places of Keras; the first match counts. Before its release, Keras 3 was called Keras Core.
-_ROOTS = ("keras._tf_keras.keras", "keras.api", _OLD_COPY, _PUBLIC, "keras_core", "keras")
+# Where Keras is found. The first that fits counts. Keras 3 was Keras Core before its release.
+_ROOTS = ("keras._tf_keras.keras", "keras.api", _LEGACY_COPY, _PUBLIC, "keras_core", "keras")
 
 
 def _within_keras(name: str) -> str | None:
@@ -68,9 +69,9 @@ class KerasFinder(MetaPathFinder, Loader):
             return self._find_tensorflow(path, target)
         name = _within_keras(fullname)
         if name is None or not is_module(name):
-            return None  # our modules have no place on disk, so other finders find nothing below them
-        if fullname.startswith(_OLD_COPY) and not _is_ours(_PUBLIC):
-            return None  # TensorFlow is being imported, and takes some of its own names from there
+            return None  # a module of ours has no place on the disk, so others find nothing below it
+        if fullname.startswith(_LEGACY_COPY) and not _is_ours(_PUBLIC):
+            return None  # TensorFlow is being imported, and takes some names of its own from there
         return ModuleSpec(fullname, self, is_package=True)
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
@@ -80,7 +81,7 @@ class KerasFinder(MetaPathFinder, Loader):
     def exec_module(self, module: ModuleType) -> None:
         """Set the version of Keras that the module follows."""
         if _within_keras(module.__name__) in ("", "src", "version", "src.version"):
-            module.__dict__.update(__version__=RELEASE, version=lambda: RELEASE)
+            module.__dict__.update(__version__=KERAS_RELEASE, version=lambda: KERAS_RELEASE)
         if _within_keras(module.__name__) == "":
             module.__file__ = polykeras.__file__  # for code that looks up the folder of Keras
 
@@ -110,7 +111,7 @@ def tensorflow_imported() -> None:
     the backend, if nothing else names one.
     """
     registry.prefer(TENSORFLOW)
-    for name in [name for name in sys.modules if f"{name}.".startswith(f"{_OLD_COPY}.")]:
+    for name in [name for name in sys.modules if f"{name}.".startswith(f"{_LEGACY_COPY}.")]:
         del sys.modules[name]
-    import_module(_PUBLIC)  # this also sets `tf.keras`
-    import_module(_OLD_COPY)
+    import_module(_PUBLIC)  # which sets `tf.keras` too
+    import_module(_LEGACY_COPY)

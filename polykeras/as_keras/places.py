@@ -11,10 +11,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
 
-from polykeras.legacy.paths import OLD_PATHS
-
-RELEASE = "3.15.1"
-"""The version of Keras whose API polykeras provides."""
+from polykeras.legacy.paths import LEGACY_PATHS
 
 _PUBLIC = """
     activations applications applications.convnext applications.densenet applications.efficientnet
@@ -110,7 +107,7 @@ def is_module(name: str) -> bool:
     """Return whether Keras has a module, given without the prefix `keras.`, and polykeras has its names."""
     if name.partition(".")[0] == "src":
         return _is_private(name[4:])
-    return name in ("", "_tf_keras", "version") or name in OLD_PATHS or _is_public(name)
+    return name in ("", "_tf_keras", "version") or name in LEGACY_PATHS or _is_public(name)
 
 
 @cache
@@ -134,7 +131,7 @@ def _exists(path: str) -> bool:
 
 @cache
 def _is_private(name: str) -> bool:
-    if name == "" or name in PRIVATE or name in OLD_PATHS or _is_public(name):
+    if name == "" or name in PRIVATE or name in LEGACY_PATHS or _is_public(name):
         return True
     parent, _, last = name.rpartition(".")
     if not parent or not last.islower() or not is_module(f"src.{parent}"):
@@ -153,15 +150,15 @@ def sources_of(name: str) -> tuple[str, ...]:
     """Return the modules of polykeras with the names of a module of Keras; the first one that has a name counts."""
     if name.partition(".")[0] == "src":
         return *_family(name[4:]), _PRIVATE_NAMES
-    if name in OLD_PATHS:
-        return *_within_ours(OLD_PATHS[name]), _PRIVATE_NAMES
+    if name in LEGACY_PATHS:
+        return *_within_ours(LEGACY_PATHS[name]), _PRIVATE_NAMES
     return (f"{_OURS}.{_ELSEWHERE.get(name, name)}".rstrip("."),)
 
 
 def _family(name: str) -> tuple[str, ...]:
     while name:
-        if name in OLD_PATHS:
-            return _within_ours(OLD_PATHS[name])
+        if name in LEGACY_PATHS:
+            return _within_ours(LEGACY_PATHS[name])
         if name in _SOURCES:
             return _within_ours(_SOURCES[name])
         if _is_public(name):

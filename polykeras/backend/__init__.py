@@ -89,8 +89,8 @@ _STATE = """
     name_scope placeholder reset_uids set_image_dim_ordering set_learning_phase
 """
 LATER: dict[str, str] = {"is_keras_tensor": "polykeras.graph", "Variable": "polykeras.variables"} | {
-    name: f"polykeras.legacy.backend_{room}"
-    for room, names in (
+    name: f"polykeras.legacy.backend_{family}"
+    for family, names in (
         ("arrays", _ARRAYS),
         ("math", _MATH),
         ("control", _CONTROL),

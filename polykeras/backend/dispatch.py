@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 from polykeras import dtypes
 from polykeras.backend import registry
 from polykeras.backend.spec import OpSpec
+from polykeras.dtypes import SCALARS
 
 if TYPE_CHECKING:
     from polykeras.backend.base import Backend
@@ -61,7 +62,6 @@ class Symbolic:
         raise NotImplementedError
 
 
-_SCALARS = (bool, int, float, complex)
 _INEXACT = frozenset(dtypes.FLOATS + dtypes.COMPLEX)
 
 
@@ -108,8 +108,8 @@ class _Promotion:
         self.promote = promote
 
     def _convert(self, value: Any) -> Any:
-        """Return an array, or a Python scalar unchanged, since it has no dtype of its own yet."""
-        return value if type(value) in _SCALARS else convert(self.backend, value)
+        """An array; or a Python scalar as it is, which has no dtype of its own yet."""
+        return value if type(value) in SCALARS else convert(self.backend, value)
 
     def prepare(self, value: Any, several: bool) -> Any:
         if several and isinstance(value, (list, tuple)):
@@ -117,8 +117,8 @@ class _Promotion:
         return self._convert(value)
 
     def dtype_of(self, values: list[Any]) -> str:
-        kinds = [dtypes.weak(v) if type(v) in _SCALARS else self.backend.dtype(v) for v in _flat(values)]
-        result = dtypes.result_type(*kinds)
+        given = [dtypes.weak(v) if type(v) in SCALARS else self.backend.dtype(v) for v in _flat(values)]
+        result = dtypes.result_type(*given)
         if self.promote == "float":
             result = dtypes.float_type(result)
         elif self.promote == "number":
@@ -130,7 +130,7 @@ class _Promotion:
     def finish(self, value: Any, dtype: str, keep_scalar: bool) -> Any:
         if isinstance(value, list):
             return [self.finish(part, dtype, False) for part in value]
-        if type(value) in _SCALARS:
+        if type(value) in SCALARS:
             return value if keep_scalar else self.backend.asarray(value, dtype)
         return value if self.backend.dtype(value) == dtype else self.backend.cast(value, dtype)
 
@@ -171,14 +171,14 @@ def _converter(spec: OpSpec, names: list[str], sequences: set[str], var_position
                 value = container[key]
                 if isinstance(value, list):
                     container[key] = [convert(backend, part) for part in value]
-                elif type(value) in _SCALARS:
+                elif type(value) in SCALARS:
                     container[key] = backend.asarray(value)
             return
         if not slots:
             return
         dtype = promotion.dtype_of([container[key] for container, key in slots])
-        # Of two operands, one may stay a Python scalar: frameworks are fastest that way.
-        arrays = sum(type(container[key]) not in _SCALARS for container, key in slots)
+        # One array may stay a Python scalar beside another that is not: frameworks are fastest so.
+        arrays = sum(type(container[key]) not in SCALARS for container, key in slots)
         for container, key in slots:
             container[key] = promotion.finish(container[key], dtype, keep_scalar=arrays > 0 and len(slots) == 2)
 

@@ -2,7 +2,7 @@
 
 Each backend takes all such names in one module, `private.py`, so that a new release of a framework can be checked
 against one page. Private are names with a leading underscore and everything below them, and modules for which the
-framework makes no promises (`jax.extend`, `tensorflow.python`, ...). `tests/pure/test_house_rules.py` finds such names
+framework makes no promises (`jax.extend`, `tensorflow.python`, ...). `tests/pure/test_code_rules.py` finds such names
 elsewhere, and `tests/single/test_*_private.py` takes each one away in turn.
 """
 

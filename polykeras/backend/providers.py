@@ -7,8 +7,8 @@ module knows no framework's name; our own backends are announced in the same way
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +40,7 @@ class Provider:
         dataset_of: makes a data set of the framework from a function that returns a new iterator over NumPy arrays, or
             trees of them; None if the framework has no such data sets.
         layer_methods: names of methods that layers have if the backend is loaded, for messages when it is not.
+        fast_paths: the backend's fast paths by name, with a description; its code asks `fast.enabled` for these names.
     """
 
     framework: str | None
@@ -51,6 +52,7 @@ class Provider:
     on_host: Callable[[Callable[..., Any], list[Any], Callable[..., Any]], Any] | None = None
     dataset_of: Callable[[Callable[[], Iterator[Any]]], Any] | None = None
     layer_methods: frozenset[str] = frozenset()
+    fast_paths: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def installed(self) -> bool:
         """Return whether the framework can be imported, without importing it."""
@@ -70,6 +72,11 @@ def providers() -> dict[str, Provider]:
             "Run `pip install polykeras`, or `pip install -e .` in a checkout."
         )
     return dict(sorted(found.items(), key=lambda item: (-item[1].priority, item[0])))
+
+
+def fast_paths() -> dict[str, str]:
+    """Return the fast paths of all announced backends by name, and what each is. Loads no framework."""
+    return {name: about for provider in providers().values() for name, about in provider.fast_paths.items()}
 
 
 def provider_of(x: Any) -> Provider | None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from polykeras import config, fast
 from polykeras.backend.plain_form import plain_form
-from polykeras.backend.providers import providers
+from polykeras.backend.providers import fast_paths, providers
 from polykeras.common.naming import did_you_mean
 
 if TYPE_CHECKING:
@@ -88,8 +88,8 @@ def when_loaded(tell: Callable[[Backend], None]) -> None:
 
 
 def _prepared(backend: Backend) -> Backend:
-    """Return a backend in the form that the switch for fast paths asks for."""
-    return fast.as_switched(backend, _contract(backend)) if fast.are_switched() else backend
+    """Return a backend as the switch for fast paths wants it."""
+    return fast.as_switched(backend, _contract(backend), fast_paths()) if fast.are_switched() else backend
 
 
 def _contract(backend: Backend) -> type:

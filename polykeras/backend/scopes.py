@@ -23,14 +23,20 @@ class Scope:
     Args:
         variables: the variables that have a value here from the beginning.
         values: their values.
-        closed: whether reads of other variables are recorded in `missing`, as in the scope of a whole pure function.
+        closed: whether this is the scope of a whole pure function. It does not ask the scopes around it, and records
+            other variables in `missing`.
+
+    Attributes:
+        values: the values of variables here, by the identity of the variable.
+        written: the variables that were assigned here, by identity.
+        missing: the variables that a closed scope was asked for and lacks, by identity.
     """
 
-    __slots__ = ("_closed", "_parent", "_token", "_values", "_variables", "missing", "written")
+    __slots__ = ("_closed", "_parent", "_token", "_variables", "missing", "values", "written")
 
     def __init__(self, variables: Collection[Variable] = (), values: Iterable[Any] = (), closed: bool = False) -> None:
         self._variables = variables
-        self._values = {id(variable): value for variable, value in zip(variables, values, strict=True)}
+        self.values = {id(variable): value for variable, value in zip(variables, values, strict=True)}
         self._closed = closed
         self._parent: Scope | None = None
         self._token: Any = None
@@ -48,33 +54,32 @@ class Scope:
     def read(self, variable: Variable) -> Any:
         """Return the variable's value as this scope sees it, on the current backend."""
         key = id(variable)
-        if key in self._values:
-            value, location = self._values[key], registry.current().native.location
+        if key in self.values:
+            value, location = self.values[key], registry.current().native.location
             return value if location is None else location.read_in_scope(variable, value)
         if self._closed:
             self.missing[key] = variable
-            return variable._stored(registry.current())
+            return variable.stored_value(registry.current())
         if self._parent is not None:
             return self._parent.read(variable)
-        return variable._lend(registry.current())
+        return variable.shared_value(registry.current())
 
-    def held(self, variable: Variable) -> Any:
-        """Return the value of the variable in this scope or one around it, or None if none has one."""
-        scope, key = self, id(variable)
-        while key not in scope._values:
-            if scope._closed:
-                scope.missing[key] = variable
-            if scope._closed or scope._parent is None:
-                return None
-            scope = scope._parent
-        return scope._values[key]
+    def find_value(self, variable: Variable) -> Any:
+        """Return the value that this scope, or one around it, has for the variable; None where none has one."""
+        key = id(variable)
+        if key in self.values:
+            return self.values[key]
+        if self._closed:
+            self.missing[key] = variable
+            return None
+        return None if self._parent is None else self._parent.find_value(variable)
 
     def write(self, variable: Variable, value: Any) -> None:
         """Record a new value of the variable."""
         key = id(variable)
-        if self._closed and key not in self._values:
+        if self._closed and key not in self.values:
             self.missing[key] = variable
-        self._values[key] = value
+        self.values[key] = value
         self.written[key] = variable
 
     def take_losses(self, terms: list[Any]) -> None:
@@ -82,14 +87,14 @@ class Scope:
         if self._parent is not None:
             self._parent.take_losses(terms)
 
-    def renew(self, backend: Backend) -> None:
-        """Write the stored values of the scope's variables into it, after code outside of it may have changed them."""
+    def reload(self, backend: Backend) -> None:
+        """Take the values that the variables themselves have, after code outside of the scope changed them."""
         for variable in self._variables:
-            self.write(variable, variable._plain(backend))
+            self.write(variable, variable.detached_value(backend))
 
     def updates(self) -> tuple[list[Variable], list[Any]]:
         """Return the variables written here, and their values."""
-        return list(self.written.values()), [self._values[key] for key in self.written]
+        return list(self.written.values()), [self.values[key] for key in self.written]
 
 
 def is_functional() -> bool:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeAlias, TypeVar
 Array: TypeAlias = Any
 """A backend's own array: `jax.Array`, `torch.Tensor`, `tf.Tensor`, `numpy.ndarray`, ..."""
 Shape: TypeAlias = Sequence[int]
-Axis: TypeAlias = int | Sequence[int] | None
+Axes: TypeAlias = int | Sequence[int]
+Axis: TypeAlias = Axes | None
 
 Promote = Literal["keep", "common", "number", "float"]
 

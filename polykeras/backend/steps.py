@@ -12,16 +12,17 @@ Step: TypeAlias = Callable[[State, Any], tuple[State, Any]]
 StepRunner: TypeAlias = Callable[[State, Any, Any, int, int], tuple[State, Any]]
 
 
-Kind: TypeAlias = tuple[str, tuple[int | None, ...]]
+Spec: TypeAlias = tuple[str, tuple[int | None, ...]]
+"""The dtype and the shape of an array."""
 
 
-def kinds_of(arrays: Iterable[Any], name_of: Callable[[Any], str]) -> list[Kind]:
-    """Return the dtype, by the name that `name_of` gives it, and the shape of each array."""
+def specs_of(arrays: Iterable[Any], name_of: Callable[[Any], str]) -> list[Spec]:
+    """Return the dtypes, by the names that `name_of` gives them, and the shapes of some arrays."""
     return [(name_of(x.dtype), tuple(x.shape)) for x in arrays]
 
 
-def check_state(before: Sequence[Kind], after: Sequence[Kind]) -> None:
-    """Check that a step of `compile_steps` kept the dtypes and shapes of its state, as `kinds_of` returns them.
+def check_state(before: Sequence[Spec], after: Sequence[Spec]) -> None:
+    """Check that a step of `compile_steps` kept the dtypes and shapes of its state, as `specs_of` returns them.
 
     Raises:
         ValueError: if it returned another number of arrays, or changed a shape or dtype.

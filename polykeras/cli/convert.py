@@ -27,9 +27,9 @@ from polykeras.saving import SavedFileError, load_weights, save_model, save_weig
 from polykeras.saving.files.atomic import atomic_write
 from polykeras.saving.files.base import Writer
 from polykeras.saving.files.formats import open_arrays, write_arrays
+from polykeras.saving.model_files import SUFFIXES as MODELS
 from polykeras.saving.weights import SUFFIXES as WEIGHTS
 
-MODELS = (".keras", ".h5", ".hdf5")
 _LOST = {
     ("model", "weights"): "layers, what it was compiled with",
     ("model", "architecture"): "weights, what it was compiled with",

@@ -2,38 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 from collections.abc import Callable, Collection, Iterable, Mapping
-from importlib import import_module
 from typing import Any, TypeVar
 
 import numpy as np
 
-from polykeras.common.naming import did_you_mean
-
 F = TypeVar("F", bound=Callable[..., Any])
-
-
-def takes_old_arguments(method: F) -> F:
-    """Return the method so that it also accepts arguments of Keras 1 and 2: those of `legacy.method_arguments`."""
-    parameters = inspect.signature(method).parameters
-    known = frozenset(parameters)
-    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-
-    @functools.wraps(method)
-    def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if not known.issuperset(kwargs):
-            translate = import_module("polykeras.legacy.method_arguments").translate
-            args, kwargs = translate(method, self, args, kwargs)
-            unknown = [name for name in kwargs if name not in known]
-            if unknown and not takes_any:
-                title = f"{type(self).__name__}.{method.__name__}".removesuffix(".__init__")
-                near = did_you_mean(unknown[0], [*parameters][1:])
-                raise TypeError(f"{title}() got an unexpected keyword argument {unknown[0]!r}.{near}")
-        return method(self, *args, **kwargs)
-
-    return wrapper  # type: ignore[return-value]
 
 
 def one_of(value: Any, known: Collection[Any], what: str) -> Any:

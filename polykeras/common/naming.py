@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import inspect
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -60,13 +59,6 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     folded = {other.lower(): other for other in known}
     near = difflib.get_close_matches(str(name)[:100].lower(), folded, n=1, cutoff=0.6)
     return f" Did you mean {folded[near[0]]!r}?" if near else ""
-
-
-def are_ours(owner: Any, *names: str) -> bool:
-    """Return whether polykeras, and not a user, defines these methods and properties of an object."""
-    found = [inspect.getattr_static(owner, name) for name in names]
-    parts = [part.fget if isinstance(part, property) else part for part in found]
-    return all(hasattr(part, "__module__") and is_ours(part) for part in parts)
 
 
 def is_ours(part: Any) -> bool:

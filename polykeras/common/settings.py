@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 ImageDataFormat = Literal["channels_last", "channels_first"]
 
-_FLOATS = ("float16", "bfloat16", "float32", "float64")
+FLOATS = ("float16", "bfloat16", "float32", "float64")
 
 
 @dataclass(slots=True)
@@ -52,7 +52,7 @@ def config_path() -> Path:
 def check(key: str, value: Any, where: str) -> None:
     """Raise a ValueError that begins with `where` if a setting cannot have a value."""
     allowed: dict[str, tuple[Any, ...]] = {
-        "floatx": _FLOATS,
+        "floatx": FLOATS,
         "image_data_format": ("channels_last", "channels_first"),
     }
     if key in allowed and value not in allowed[key]:

@@ -206,7 +206,7 @@ class _WithoutValues(Scope):
         if id(variable) in self.written:
             return super().read(variable)
         # A new one each time: one that was made in the body of a loop must not be seen outside of it.
-        return inference.backend.full(variable._shape, 0, variable._dtype)
+        return inference.backend.full(variable.shape, 0, variable.stored_dtype)
 
 
 def _infer_natively(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], reason: Exception) -> Any:

@@ -92,23 +92,23 @@ LATER |= {
     "TorchModuleWrapper": "polykeras.layers.adapters.torch_module",
 }
 """Names of the families that are loaded later, with the module of each."""
-_OLD_CLASSES = "Highway LocallyConnected1D LocallyConnected2D MaxoutDense ThresholdedReLU"
-_OLD_SIZES = "RandomHeight RandomWidth"
-_OLD_FUNCTIONS = """
+_LEGACY_CLASSES = "Highway LocallyConnected1D LocallyConnected2D MaxoutDense ThresholdedReLU"
+_LEGACY_SIZES = "RandomHeight RandomWidth"
+_LEGACY_FUNCTIONS = """
     AtrousConvolution1D AtrousConvolution2D ConvLSTM2DCell ConvRecurrent2D Deconvolution2D Deconvolution3D Recurrent
     experimental merge
 """
-OLD: dict[str, str] = dict.fromkeys(_OLD_CLASSES.split(), "polykeras.legacy.layers")
-OLD |= dict.fromkeys(_OLD_FUNCTIONS.split(), "polykeras.legacy.layer_names")
-OLD |= dict.fromkeys(_OLD_SIZES.split(), "polykeras.legacy.random_sizes")
+LEGACY: dict[str, str] = dict.fromkeys(_LEGACY_CLASSES.split(), "polykeras.legacy.layers")
+LEGACY |= dict.fromkeys(_LEGACY_FUNCTIONS.split(), "polykeras.legacy.layer_names")
+LEGACY |= dict.fromkeys(_LEGACY_SIZES.split(), "polykeras.legacy.random_sizes")
 """Names of Keras 1 and 2 that Keras 3 has not, with the module of each."""
 if TYPE_CHECKING:
     __all__ += image.__all__
     __all__ += preprocessing.__all__
 else:
     __all__ += list(LATER)
-    __getattr__, __dir__ = lazy_names(__name__, LATER | OLD)
-LAYERS.register_later(LATER | {name: OLD[name] for name in f"{_OLD_CLASSES} {_OLD_SIZES}".split()})
+    __getattr__, __dir__ = lazy_names(__name__, LATER | LEGACY)
+LAYERS.register_later(LATER | {name: LEGACY[name] for name in f"{_LEGACY_CLASSES} {_LEGACY_SIZES}".split()})
 # What files name, and users reach by `polykeras.utils.FeatureSpace`.
 LAYERS.register_later({"FeatureSpace": "polykeras.layers.preprocessing.feature_space"})
 LAYERS.register_later(

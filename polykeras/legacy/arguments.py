@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-from polykeras.layers.base.old_arguments import OLD_NAMES
+from polykeras.layers.base.legacy_names import LEGACY_NAMES
 from polykeras.saving.configurable import init_parameters
 from polykeras.saving.legacy.keras1 import RENAMED, value_today
 from polykeras.saving.legacy.layout import Context, Origin
@@ -47,7 +47,7 @@ def translate(cls: type, arguments: dict[str, Any]) -> dict[str, Any]:
             said.append(f"{', '.join(sizes)}: kernel_size={found['kernel_size']}")
     channels_first = arguments.get("dim_ordering") == "th"
     for key, value in arguments.items():
-        if key in known or key not in OLD_NAMES:
+        if key in known or key not in LEGACY_NAMES:
             found[key] = value
         elif key in _WITHOUT_MEANING:
             said.append(f"{key}: no longer needed")

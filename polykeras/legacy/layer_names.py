@@ -13,8 +13,8 @@ from polykeras.layers.recurrent.conv_lstm import ConvLSTMCell
 Recurrent = layers.RNN
 
 
-def _instead(old: str, today: str) -> None:
-    warnings.warn(f"{old} is a name of Keras 1 or 2; use {today} instead.", DeprecationWarning, stacklevel=3)
+def _instead(legacy: str, today: str) -> None:
+    warnings.warn(f"{legacy} is a name of Keras 1 or 2; use {today} instead.", DeprecationWarning, stacklevel=3)
 
 
 def _sized(options: dict[str, Any], *sizes: Any) -> dict[str, Any]:

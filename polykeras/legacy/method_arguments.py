@@ -117,15 +117,15 @@ def translate(
     """
     title = method.__qualname__.removesuffix(".__init__").rpartition(".")[2]
     changes = ARGUMENTS[title]
-    old = [name for name in kwargs if name in changes]
-    if not old:
+    legacy = [name for name in kwargs if name in changes]
+    if not legacy:
         return args, kwargs
     # All arguments by name, since a change may need one that was passed by position.
     names = list(inspect.signature(method).parameters)[1:]
     if len(args) > len(names) or not kwargs.keys().isdisjoint(names[: len(args)]):
         return args, kwargs  # the method refuses these
     found = dict(zip(names, args, strict=False)) | kwargs
-    said = [f"{name}: {_carry_out(changes[name], owner, found, name, title)}" for name in old]
+    said = [f"{name}: {_carry_out(changes[name], owner, found, name, title)}" for name in legacy]
     if type(owner).__name__ == title and hasattr(owner, "_given"):
         vars(owner)["_given"] = (), found  # the arguments of a callback for a resumed run
     text = f"{title}: arguments under names of Keras 1 or 2, with today's: {'; '.join(said)}."

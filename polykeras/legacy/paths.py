@@ -14,7 +14,7 @@ _ENGINE = """
 """
 _OPTIMIZERS = "adadelta adagrad adam adamax ftrl gradient_descent nadam optimizer_v2 rmsprop"
 
-OLD_PATHS: dict[str, tuple[str, ...]] = {
+LEGACY_PATHS: dict[str, tuple[str, ...]] = {
     "callbacks.callbacks": ("callbacks",),
     "engine": ("layers", "models"),
     **{f"engine.{name}": ("layers", "models", "utils", "saving") for name in _ENGINE.split()},

@@ -7,18 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from polykeras.common.arguments import takes_old_arguments
+from polykeras.common.legacy_arguments import takes_legacy_arguments
 from polykeras.common.types import ArrayLike
 
 if TYPE_CHECKING:
     from polykeras.models import Model
 
 
-def _instead(old: str, today: str, stacklevel: int = 3) -> None:
-    warnings.warn(f"`{old}` is a method of Keras 2; use `{today}` instead.", DeprecationWarning, stacklevel=stacklevel)
+def _instead(legacy: str, today: str, stacklevel: int = 3) -> None:
+    warnings.warn(
+        f"`{legacy}` is a method of Keras 2; use `{today}` instead.", DeprecationWarning, stacklevel=stacklevel
+    )
 
 
-@takes_old_arguments
+@takes_legacy_arguments
 def fit_generator(
     model: Model,
     generator: Any,
@@ -71,7 +73,7 @@ def fit_generator(
     )
 
 
-@takes_old_arguments
+@takes_legacy_arguments
 def evaluate_generator(
     model: Model,
     generator: Any,
@@ -98,7 +100,7 @@ def evaluate_generator(
     return model.evaluate(generator, steps=steps, callbacks=callbacks, verbose=verbose)
 
 
-@takes_old_arguments
+@takes_legacy_arguments
 def predict_generator(
     model: Model,
     generator: Any,

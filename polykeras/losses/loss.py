@@ -39,8 +39,8 @@ class Loss(Configurable):
     # stay integers.
     casts_labels: ClassVar[bool] = True
 
-    # Whether a user's class declares that no sample changes the loss of another; see `Layer.sample_by_sample`.
-    sample_by_sample: ClassVar[bool] = False
+    # A trait: no sample changes the loss of another one. Of the losses of polykeras; a user's must state it.
+    sample_by_sample: ClassVar[bool] = True
 
     def __init__(
         self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: DTypeLike = None
@@ -174,13 +174,11 @@ def _constructor(default: str) -> Callable[..., None]:
 
 
 F = TypeVar("F", bound=Callable[..., Any])
-MIXING: set[Callable[..., Any]] = set()
-"""The functions whose value for one sample depends on other samples; `mixes_samples` adds to them."""
 
 
 def mixes_samples(function: F) -> F:
-    """Mark a function, as a decorator, whose losses of samples depend on each other."""
-    MIXING.add(function)
+    """Deny the trait `sample_by_sample`, as a decorator: the losses of a function's samples depend on each other."""
+    vars(function)["sample_by_sample"] = False
     return function
 
 

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from polykeras import config, ops
-from polykeras.backend.spec import Array
+from polykeras.backend.spec import Array, Axis
 from polykeras.common.types import ArrayLike, DTypeLike
 from polykeras.losses.labels import floats
 from polykeras.losses.loss import LOSSES, FunctionLoss, mixes_samples
-
-Axis = int | Sequence[int] | None
 
 
 @LOSSES.register()

@@ -38,8 +38,8 @@ class Metric(Configurable, Measure):
     direction: str | None = None
     """`"up"` or `"down"`: which values are better, for callbacks with `mode="auto"`; None if unknown."""
 
-    # Whether a user's class declares that samples of weight 0, or masked ones, change nothing; see `Layer`.
-    sample_by_sample: ClassVar[bool] = False
+    # A trait: samples that are masked change nothing. Of the metrics of polykeras; a user's must state it.
+    sample_by_sample: ClassVar[bool] = True
 
     def __init__(self, dtype: DTypeLike = None, name: str | None = None) -> None:
         self.name = name or to_snake_case(type(self).__name__)
@@ -110,7 +110,7 @@ class Metric(Configurable, Measure):
     def reset_state(self) -> None:
         """Forget all batches: reset each variable to its initializer, or to zeros."""
         for variable, initializer in self._first_values():
-            variable._restart(initializer)
+            variable.reinitialize(initializer)
 
     def update_state(self, *args: Any, **kwargs: Any) -> None:
         """Add a batch."""

@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import IO, TYPE_CHECKING, Any
 
 from polykeras import fast
-from polykeras.common.arguments import takes_old_arguments
+from polykeras.common.legacy_arguments import takes_legacy_arguments
 from polykeras.common.naming import did_you_mean
 from polykeras.common.supplied import Supplied
 from polykeras.common.unsupported import not_yet
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from polykeras.quantizers import QuantizationConfig
 
 # Methods of Keras 2, loaded when one is used.
-_OLD = ("fit_generator", "evaluate_generator", "predict_generator", "predict_classes", "predict_proba", "reset_states")
+_LEGACY = "fit_generator evaluate_generator predict_generator predict_classes predict_proba reset_states"
 
 functional_class: Supplied[type[Any]] = Supplied("functional_class", by="polykeras.models.functional")
 """`Model(inputs, outputs)` makes one of these."""
@@ -101,7 +101,7 @@ class Model(GraphEnds, Trainer, Layer):
         return super().__call__(*args, **kwargs)
 
     def __getattr__(self, name: str) -> Any:
-        if name in _OLD:
+        if name in _LEGACY.split():
             return functools.partial(getattr(import_module("polykeras.legacy.training"), name), self)
         return super().__getattr__(name)
 
@@ -229,7 +229,7 @@ class Model(GraphEnds, Trainer, Layer):
         """
         save_model(self, filepath, overwrite, zipped, include_optimizer, save_format)
 
-    @takes_old_arguments
+    @takes_legacy_arguments
     def save_weights(
         self, filepath: str | os.PathLike[str], overwrite: bool = True, max_shard_size: float | None = None
     ) -> None:

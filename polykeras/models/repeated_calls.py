@@ -16,11 +16,11 @@ import numpy as np
 from polykeras import fast
 from polykeras.backend import Backend, registry
 from polykeras.common import masks, nested, version_counter
-from polykeras.common.naming import is_ours
+from polykeras.common.traits import trait
 from polykeras.graph import KerasTensor
 from polykeras.layers.base.context import current_context
 from polykeras.layers.base.tracking import PLAIN
-from polykeras.training.steps import CompiledStep
+from polykeras.training.steps import CompiledStep, Step
 from polykeras.training.steps.cache import StepCache
 from polykeras.variables import is_functional
 
@@ -101,7 +101,7 @@ def _fingerprint(model: Any) -> tuple[Hashable, ...]:
     return tuple(found)
 
 
-def _made(model: Any, backend: Backend) -> CompiledStep | None:
+def _made(model: Any, backend: Backend) -> Step | None:
     """Return the compiled call for the model as it is now, or None where it is not to be compiled."""
     if not _is_known(model):
         return None
@@ -112,7 +112,7 @@ def _made(model: Any, backend: Backend) -> CompiledStep | None:
 def _is_known(model: Any) -> bool:
     """Return whether all layers say that their call is pure, and none makes masks or losses."""
     return not model.run_eagerly and all(
-        vars(type(layer)).get("pure_call", is_ours(type(layer)))
+        trait(type(layer), "pure_call")
         and not layer._makes_masks
         and layer.activity_regularizer is None
         and not layer._added_losses()

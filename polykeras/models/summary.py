@@ -71,7 +71,7 @@ def _bits(dtype: str) -> int:
 def _count(variables: list[Any]) -> tuple[int, str]:
     scalars = [int(np.prod(v.shape)) for v in variables]
     total = sum(scalars)
-    bits = sum(n * _bits(v._dtype) for n, v in zip(scalars, variables, strict=True))
+    bits = sum(n * _bits(v.stored_dtype) for n, v in zip(scalars, variables, strict=True))
     return total, f"{total:,} ({_size_text(bits)})"
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from polykeras.common.naming import did_you_mean
 from polykeras.optimizers.schedules.base import LearningRateSchedule, scalar_dtype
 from polykeras.variables import Variable
-from polykeras.variables.adopted import kinds, variables_in
+from polykeras.variables.adapters import variable_types, variables_in
 
 LearningRate = float | LearningRateSchedule | Callable[[], Any]
 
@@ -100,9 +100,9 @@ def check_clipping(owner: object, **bounds: float | None) -> None:
             )
 
 
-def adopted(owner: Any, variable: Any) -> Variable:
-    """Return the polykeras variable for one of a framework; raise `TypeError` for anything else."""
-    found = list(variables_in(variable, owner.name)) if isinstance(variable, kinds()) else []
+def adapted(owner: Any, variable: Any) -> Variable:
+    """Return our variable in place of one of a framework; raise `TypeError` for anything else."""
+    found = list(variables_in(variable, owner.name)) if isinstance(variable, variable_types()) else []
     if len(found) != 1:
         raise TypeError(
             f"Optimizer {owner.name!r} updates variables: a `polykeras.Variable`, or a `tf.Variable` if the "

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from polykeras.backend import Backend, current
 from polykeras.backend.spec import Array
+from polykeras.optimizers.elementwise import assign_elementwise
 from polykeras.variables import Variable, read_state
 
 
@@ -14,7 +15,7 @@ def move_averages(
     variables: Sequence[Variable],
     averages: Sequence[Variable],
     share: Array,
-    overwrite: Sequence[Array],
+    overwrite: Array | None,
 ) -> None:
     """Move averages towards their variables by `share` of the distance.
 
@@ -23,16 +24,19 @@ def move_averages(
         variables: variables of one dtype.
         averages: the average of each.
         share: a scalar array.
-        overwrite: a bool scalar, whether the variables are then set to their averages; empty if they never are.
+        overwrite: a bool scalar, whether the variables are then set to their averages; None if they never are.
     """
-    lists = [read_state(variables, backend), read_state(averages, backend)]
-    scalars = [backend.cast(share, variables[0].dtype), *overwrite]
-    results = backend.map_elementwise(_average_element, lists, scalars)
-    for targets, values in zip((averages, variables), results, strict=False):
-        for target, value in zip(targets, values, strict=True):
-            target.assign(value)
+    share = backend.cast(share, variables[0].dtype)
+    if overwrite is None:
+        assign_elementwise(backend, _average, [read_state(variables, backend)], [averages], [share])
+    else:
+        assign_elementwise(backend, _average_and_set, [], [variables, averages], [share, overwrite])
 
 
-def _average_element(parameter: Array, average: Array, share: Array, *overwrite: Array) -> tuple[Array, ...]:
-    average = average + share * (parameter - average)
-    return (average, *(current().where(now, average, parameter) for now in overwrite))
+def _average(parameter: Array, average: Array, share: Array) -> tuple[Array]:
+    return (average + share * (parameter - average),)
+
+
+def _average_and_set(parameter: Array, average: Array, share: Array, now: Array) -> tuple[Array, Array]:
+    (average,) = _average(parameter, average, share)
+    return current().where(now, average, parameter), average

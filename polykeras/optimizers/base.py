@@ -12,13 +12,13 @@ from typing import Any
 from polykeras import ops
 from polykeras.backend import Backend, current
 from polykeras.backend.dispatch import convert
-from polykeras.backend.families.execution import FusedKernel
+from polykeras.backend.families.execution import FusedKernel, Rule
 from polykeras.backend.spec import Array
 from polykeras.common.types import ArrayLike
 from polykeras.optimizers.averages import move_averages
+from polykeras.optimizers.elementwise import assign_elementwise
 from polykeras.optimizers.gradients import checked, clip_each, clip_together, clip_values, present
 from polykeras.optimizers.minimizing import minimize
-from polykeras.optimizers.running import run_rule, run_steps
 from polykeras.optimizers.schedules.base import scalar_dtype
 from polykeras.optimizers.state import OptimizerState
 from polykeras.saving.serialization import Registry
@@ -92,33 +92,6 @@ class Optimizer(OptimizerState):
         """
         raise NotImplementedError
 
-    def assign(self, variable: Variable, value: ArrayLike) -> None:
-        """Assign to a variable.
-
-        Args:
-            variable: the variable to change.
-            value: the new value, of the same shape.
-        """
-        variable.assign(value)
-
-    def assign_add(self, variable: Variable, value: ArrayLike) -> None:
-        """Add to a variable.
-
-        Args:
-            variable: the variable to change.
-            value: a number, or an array of the same shape.
-        """
-        variable.assign_add(value)
-
-    def assign_sub(self, variable: Variable, value: ArrayLike) -> None:
-        """Subtract from a variable.
-
-        Args:
-            variable: the variable to change.
-            value: a number, or an array of the same shape.
-        """
-        variable.assign_sub(value)
-
     # ---- updates -----------------------------------------------------------------------------------------------
 
     def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Variable]]) -> Variable:
@@ -177,24 +150,6 @@ class Optimizer(OptimizerState):
         """
         return minimize(self, loss, var_list, tape)
 
-    def _resolve(self, grads: list[Array], variables: Iterable[Variable] | None) -> list[Variable]:
-        if variables is None:
-            if not self.built:
-                raise ValueError(
-                    f"Optimizer {self.name!r} has no variables yet: pass them to `apply`, or call `build(variables)` "
-                    "first."
-                )
-            found = self._trainable_variables
-        else:
-            found = self._ours(variables)
-            if self.built:
-                self._check_known(found)
-            else:
-                self.build(found)
-        if len(found) != len(grads):
-            raise ValueError(f"Optimizer {self.name!r}: {len(grads)} gradients for {len(found)} variables.")
-        return found
-
     def _accumulate(self, backend: Backend, gradients: list[Array], variables: list[Variable]) -> None:
         steps = self.gradient_accumulation_steps
         accumulators = self._of(self._accumulators, variables)
@@ -221,12 +176,42 @@ class Optimizer(OptimizerState):
             gradients = clip_values(backend, gradients, self.clipvalue)
         rate = self._current_rate(backend)
         if type(self).update_step is not Optimizer.update_step:
-            run_steps(self, backend, gradients, variables, rate)
+            self._run_update_steps(backend, gradients, variables, rate)
         else:
-            run_rule(self, backend, gradients, variables, rate)
+            self._run_rule(backend, gradients, variables, rate)
         for variable in variables:
             if variable.constraint is not None:
                 variable.assign(variable.constraint(variable))
+
+    def _run_rule(self, backend: Backend, gradients: list[Array], variables: list[Variable], rate: Array) -> None:
+        """Run `rule` over all variables: those of one dtype together, without weight decay and with it."""
+        scalars = self.scalars(rate, self._float(backend, self.iterations) + 1.0)
+        gradient_of = {id(v): g for v, g in zip(variables, gradients, strict=True)}
+
+        def run(rule: Rule, group: list[Variable], scalars: list[Array], kernel: FusedKernel | None) -> None:
+            operands = [[gradient_of[id(v)] for v in group]]
+            targets = [group, *(self._of(slots, group) for slots in self._slots)]
+            scalars = [backend.cast(scalar, group[0].dtype) for scalar in scalars]
+            assign_elementwise(backend, rule, operands, targets, scalars, kernel)
+
+        for group in by_dtype(variables):
+            plain = [v for v in group if self.weight_decay_of(v) is None]
+            decayed = [v for v in group if self.weight_decay_of(v) is not None]
+            if plain:
+                run(self._element, plain, scalars, self.fused_kernel())
+            if decayed:
+                run(self._decayed_element, decayed, [*scalars, rate * self.weight_decay], None)
+
+    def _run_update_steps(
+        self, backend: Backend, gradients: list[Array], variables: list[Variable], rate: Array
+    ) -> None:
+        """Run `update_step`, variable by variable."""
+        for gradient, variable in zip(gradients, variables, strict=True):
+            decay = self.weight_decay_of(variable)
+            if decay is not None:
+                (value,) = read_state([variable], backend)
+                variable.assign(value - value * backend.cast(rate * decay, variable.dtype))
+            self.update_step(gradient, variable, rate)
 
     def _element(self, gradient: Array, parameter: Array, *rest: Array) -> tuple[Array, ...]:
         return self.rule(gradient, parameter, rest[: len(self._slots)], rest[len(self._slots) :])
@@ -249,9 +234,9 @@ class Optimizer(OptimizerState):
         # After the constraints, unlike Keras: in most cases, an average of weights that satisfy them does so too.
         first = ops.equal(self.iterations, 0)
         share = self._float(backend, ops.where(first, 1.0, 1 - self.ema_momentum))
-        overwrite: list[Any] = []
+        overwrite: Any = None
         if self.ema_overwrite_frequency:
-            overwrite = [ops.equal(ops.mod(ops.add(self.iterations, 1), self.ema_overwrite_frequency), 0)]
+            overwrite = ops.equal(ops.mod(ops.add(self.iterations, 1), self.ema_overwrite_frequency), 0)
         averaged = [v for v in self._trainable_variables if not v.overwrite_with_gradient]
         for group in by_dtype(averaged):
             move_averages(backend, group, self._of(self._averages, group), share, overwrite)

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any
 
 from polykeras import initializers, ops
 from polykeras.backend.spec import Array
 from polykeras.common import version_counter
-from polykeras.common.checkpointable import Checkpointable
 from polykeras.common.naming import to_snake_case, unique_name
-from polykeras.common.types import DTypeLike, InitializerLike
 from polykeras.optimizers import arguments
 from polykeras.optimizers.arguments import LearningRate
 from polykeras.optimizers.schedules.base import LearningRateSchedule, scalar_dtype
+from polykeras.optimizers.variables import OptimizerVariables
 from polykeras.saving.configurable import Configurable
 from polykeras.saving.serialization import serialize_keras_object
 from polykeras.variables import Variable
 
 
-class OptimizerState(Checkpointable, Configurable):
-    """The part of an `Optimizer` that does not compute. Its arguments are those of `Optimizer`."""
+class OptimizerState(OptimizerVariables, Configurable):
+    """The part of an `Optimizer` that does not compute; arguments as there."""
 
     def __init__(
         self,
@@ -55,11 +54,7 @@ class OptimizerState(Checkpointable, Configurable):
         self.gradient_accumulation_steps = arguments.check_count(
             2, self, "gradient_accumulation_steps", gradient_accumulation_steps
         )
-        self.name = name or unique_name(to_snake_case(type(self).__name__))
-        self.built = False
-        self._variables: list[Variable] = []
-        self._trainable_variables: list[Variable] = []
-        self._places: dict[int, int] = {}
+        super().__init__(name or unique_name(to_snake_case(type(self).__name__)))
         self._slots: list[list[Variable | None]] = []
         self._averages: list[Variable | None] = []
         self._accumulators: list[Variable | None] = []
@@ -81,11 +76,6 @@ class OptimizerState(Checkpointable, Configurable):
         return []
 
     # ---- state -----------------------------------------------------------------------------------------
-
-    @property
-    def variables(self) -> list[Variable]:
-        """The state: the number of steps, the learning rate (unless a schedule gives it) and the slots."""
-        return list(self._variables)
 
     @property
     def iterations(self) -> Any:
@@ -151,112 +141,35 @@ class OptimizerState(Checkpointable, Configurable):
             self._slots += self.add_optimizer_variables(variables, list(group), firsts)
         self.built = True
 
-    def _ours(self, variables: Iterable[Any]) -> list[Variable]:
-        """Return variables with polykeras's in place of a framework's, which continue to store the values."""
-        return [v if isinstance(v, Variable) else arguments.adopted(self, v) for v in variables]
+    def _resolve(self, grads: list[Array], variables: Iterable[Variable] | None) -> list[Variable]:
+        """Return the variables that gradients belong to. The first that it is given it is built with."""
+        if variables is None:
+            if not self.built:
+                raise ValueError(
+                    f"Optimizer {self.name!r} has no variables yet: pass them to `apply`, or call `build(variables)` "
+                    "first."
+                )
+            found = self._trainable_variables
+        else:
+            found = self._ours(variables)
+            if self.built:
+                self._check_known(found)
+            else:
+                self.build(found)
+        if len(found) != len(grads):
+            raise ValueError(f"Optimizer {self.name!r}: {len(grads)} gradients for {len(found)} variables.")
+        return found
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Restore a copy, whose variables have new identities."""
-        vars(self).update(state)
-        self._places = {id(variable): i for i, variable in enumerate(self._trainable_variables)}
+        """A copy holds other variables, which it knows by identity."""
+        super().__setstate__(state)
         self._not_decayed = {id(variable): variable for variable in self._not_decayed.values()}
-
-    def add_variable(
-        self,
-        shape: Sequence[int],
-        initializer: InitializerLike = "zeros",
-        dtype: DTypeLike = None,
-        aggregation: str | None = "none",
-        layout: Any = None,
-        name: str | None = None,
-    ) -> Variable:
-        """Return a new variable that is part of the optimizer's state.
-
-        Args:
-            shape: the sizes of the axes.
-            initializer: an argument of `polykeras.initializers.get`.
-            dtype: by default the default float dtype.
-            aggregation: see `Variable`.
-            layout: accepted as in Keras, without effect; a process has one layout.
-            name: the last part of its path.
-        """
-        first = initializers.get(initializer)
-        variable = Variable(first, shape, dtype, False, aggregation=aggregation, name=name)
-        variable.path = f"{self.name}/{variable.name}"
-        self._variables.append(variable)
-        return variable
-
-    def add_variable_from_reference(
-        self, reference_variable: Variable, name: str | None = None, initializer: InitializerLike = "zeros"
-    ) -> Variable:
-        """Return a new variable of the shape and dtype of another, named after it.
-
-        Args:
-            reference_variable: the other one.
-            name: the part of the new name that follows its path.
-            initializer: a name, an initializer, or a function `(shape, dtype)`.
-        """
-        name = f"{reference_variable.path.replace('/', '_')}_{name or 'var'}"
-        return self.add_variable(reference_variable.shape, initializer, reference_variable.dtype, name=name)
-
-    def add_optimizer_variables(
-        self,
-        trainable_variables: Iterable[Variable],
-        name: str | Sequence[str],
-        initializer: InitializerLike | Sequence[InitializerLike] = "zeros",
-    ) -> Any:
-        """Return one new variable for each of `trainable_variables`, or None if the gradient itself is the value.
-
-        Args:
-            trainable_variables: variables of a model.
-            name: the last part of the new names; several names return a tuple of lists.
-            initializer: one for all, or a list with one for each name.
-        """
-        names = [name] if isinstance(name, str) else list(name)
-        firsts: Any = initializer if isinstance(initializer, (list, tuple)) else [initializer] * len(names)
-        lists: list[list[Variable | None]] = [[] for _ in names]
-        for variable in trainable_variables:
-            for one, first, slots in zip(names, firsts, lists, strict=True):
-                overwritten = variable.overwrite_with_gradient
-                slots.append(None if overwritten else self.add_variable_from_reference(variable, one, first))
-        return lists[0] if isinstance(name, str) else tuple(lists)
-
-    def _get_variable_index(self, variable: Variable) -> int:
-        return self._places[id(variable)]
-
-    def _of(self, slots: list[Variable | None], variables: Iterable[Variable]) -> list[Variable]:
-        """Return the slots that belong to these variables."""
-        return [slots[self._places[id(variable)]] for variable in variables]  # type: ignore[misc]
-
-    def _check_known(self, variables: Iterable[Variable]) -> None:
-        unknown = [variable.path for variable in variables if id(variable) not in self._places]
-        if unknown:
-            raise ValueError(
-                f"Optimizer {self.name!r} was built with other variables and does not know {', '.join(unknown)}. Build "
-                "it with all variables, or use a new optimizer."
-            )
 
     @classmethod
     @cache
     def _unwalked(cls) -> frozenset[str]:
         base = next(c for c in reversed(cls.__mro__) if issubclass(c, OptimizerState) and hasattr(c, "apply"))
         return frozenset(dir(base(0.0, name="names")))
-
-    def _saved_variables(self) -> list[Variable]:
-        return self.variables
-
-    def set_weights(self, weights: Sequence[Array]) -> None:
-        """Set the values of `variables`. If one of them does not fit, nothing is changed.
-
-        Raises:
-            ValueError: if it is not built, or the number or the shapes of the arrays differ.
-        """
-        if not self.built:
-            raise ValueError(f"Optimizer {self.name!r}: call `build(variables)` before `set_weights`.")
-        own = self.variables
-        if len(weights) != len(own):
-            raise ValueError(f"Optimizer {self.name!r} has {len(own)} variables; received {len(weights)} arrays.")
-        self._assign_all(own, weights)
 
     def exclude_from_weight_decay(
         self, var_list: Iterable[Variable] | None = None, var_names: Iterable[str] | None = None

@@ -258,7 +258,7 @@ class ImageDataGenerator(Standardization):
             if name not in ("has_ext", "sort", "drop_duplicates"):
                 raise TypeError(f"flow_from_dataframe: unknown argument {name!r}.")
             warnings.warn(f"flow_from_dataframe: {name!r} means nothing.", DeprecationWarning, stacklevel=2)
-        class_mode = "raw" if class_mode == "other" else class_mode  # its name in older code
+        class_mode = "raw" if class_mode == "other" else class_mode  # its legacy name
         return DataFrameIterator(**self._given(locals()))
 
     def _given(self, given: dict[str, Any]) -> dict[str, Any]:

@@ -15,8 +15,6 @@ from polykeras.utils.image import array_to_img
 if TYPE_CHECKING:
     pass
 
-_CHANNELS = {"grayscale": 1, "rgb": 3, "rgba": 4}
-
 
 class Iterator(PyDataset):
     """Batches of numbered samples, in an order drawn by NumPy's global generator, by index or one after another.
@@ -95,7 +93,7 @@ class Iterator(PyDataset):
         return self._get_batches_of_transformed_samples(rows)
 
     def next(self) -> Any:
-        """Return the next batch, as in older code."""
+        """Return the next batch, as legacy code calls it."""
         return next(self)
 
     def _get_batches_of_transformed_samples(self, index_array: np.ndarray) -> Any:

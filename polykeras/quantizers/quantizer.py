@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from polykeras.backend.spec import Axis
 from polykeras.common.types import ArrayLike
-from polykeras.quantizers.rounding import Axis, abs_max_quantize
+from polykeras.quantizers.rounding import abs_max_quantize
 from polykeras.saving.configurable import Configurable
 from polykeras.saving.serialization import Registry
 
@@ -45,7 +46,7 @@ class AbsMaxQuantizer(Quantizer):
 
     def __init__(
         self,
-        axis: Axis | None = None,
+        axis: Axis = None,
         value_range: Sequence[int] = (-127, 127),
         epsilon: float = 1e-7,
         output_dtype: str = "int8",
@@ -57,7 +58,7 @@ class AbsMaxQuantizer(Quantizer):
         self.value_range = value_range
         self.epsilon = epsilon
 
-    def __call__(self, x: ArrayLike, axis: Axis | None = None, to_numpy: bool = False) -> tuple[Any, Any]:
+    def __call__(self, x: ArrayLike, axis: Axis = None, to_numpy: bool = False) -> tuple[Any, Any]:
         """Return numbers and scales, as `abs_max_quantize` does.
 
         Args:

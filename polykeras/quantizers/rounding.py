@@ -10,15 +10,13 @@ import ml_dtypes
 import numpy as np
 
 from polykeras import ops
-from polykeras.backend.spec import Array
+from polykeras.backend.spec import Array, Axes
 from polykeras.common.types import ArrayLike
-
-Axis = int | Sequence[int]
 
 
 def abs_max_quantize(
     inputs: ArrayLike,
-    axis: Axis,
+    axis: Axes,
     value_range: Sequence[int] = (-127, 127),
     dtype: str = "int8",
     epsilon: float = 1e-7,

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, Any
 
 from polykeras.common.checkpointable import Checkpointable
-from polykeras.common.release import __version__
+from polykeras.common.release import KERAS_RELEASE, __version__
 from polykeras.saving import shared_objects
 from polykeras.saving.errors import SavedFileError, reading
 from polykeras.saving.files.atomic import atomic_write
@@ -33,9 +33,6 @@ if TYPE_CHECKING:
     from polykeras.models import Model
 
 CONFIG, METADATA, WEIGHTS, ASSETS = "config.json", "metadata.json", "model.weights.h5", "assets"
-KERAS_VERSION = "3.15.0"
-"""The version of Keras whose format the files have."""
-
 _MOST_ASSET_BYTES = 2**30
 
 
@@ -60,7 +57,7 @@ def save_archive(model: Model, path: str | os.PathLike[str], overwrite: bool = T
     config = json.dumps(described)
     check_readable(config, f"The config of {model.name!r}")
     warn_of_own_ops(described, repr(model.name), str(path))
-    about = {"keras_version": KERAS_VERSION, "date_saved": f"{datetime.now():%Y-%m-%d@%H:%M:%S}"}
+    about = {"keras_version": KERAS_RELEASE, "date_saved": f"{datetime.now():%Y-%m-%d@%H:%M:%S}"}
     about["polykeras_version"] = __version__
     with atomic_write(path, overwrite) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
         archive.writestr(METADATA, json.dumps(about))

@@ -1,4 +1,4 @@
-"""The operation classes of Keras 3, as configs of graphs name them.
+"""The operation classes of Keras (`KERAS_RELEASE`), as configs of graphs name them.
 
 Files name an op by its Keras class and the module of the class. Only these classes can be read there.
 """
@@ -8,9 +8,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from typing import Any
-
-VERSION = "3.15"
-"""The version of Keras whose classes these are."""
 
 _MODULES = {
     "core": """

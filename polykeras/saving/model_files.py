@@ -6,8 +6,13 @@ import os
 from collections.abc import Mapping
 from typing import IO, TYPE_CHECKING, Any
 
+from polykeras.saving.weights import LEGACY_SUFFIXES
+
 if TYPE_CHECKING:
     from polykeras.models import Model
+
+SUFFIXES = (".keras", *LEGACY_SUFFIXES)
+"""How the names of files of models end."""
 
 
 def save_model(
@@ -59,7 +64,7 @@ def save_model(
         from polykeras.saving.archive import save_archive
 
         save_archive(model, path, overwrite)
-    elif path.endswith((".h5", ".hdf5")):
+    elif path.endswith(LEGACY_SUFFIXES):
         from polykeras.saving.legacy.files import save_legacy
 
         save_legacy(model, path, overwrite, include_optimizer)
@@ -104,7 +109,7 @@ def load_model(
         from polykeras.saving.archive import load_archive
 
         return load_archive(path, custom_objects, compile, safe_mode)
-    if path.endswith((".h5", ".hdf5")):
+    if path.endswith(LEGACY_SUFFIXES):
         from polykeras.saving.legacy.files import load_legacy
 
         return load_legacy(path, custom_objects, compile, safe_mode)

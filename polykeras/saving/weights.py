@@ -10,7 +10,9 @@ if TYPE_CHECKING:
     from polykeras.layers.base.layer import Layer
 
 SUFFIXES = (".weights.h5", ".npz", ".safetensors", ".weights.json")
-"""The suffixes of files of weights."""
+"""How the names of files of weights end."""
+LEGACY_SUFFIXES = (".h5", ".hdf5")
+"""How those of Keras 1 and 2 end, of models and of weights."""
 
 
 def save_weights(
@@ -93,7 +95,7 @@ def _load(model: Layer, path: str, skip_mismatch: bool) -> list[str]:
 
 
 def _is_legacy(path: str) -> bool:
-    return path.endswith((".h5", ".hdf5")) and not path.endswith(SUFFIXES)
+    return path.endswith(LEGACY_SUFFIXES) and not path.endswith(SUFFIXES)
 
 
 def _checked(filepath: str | os.PathLike[str]) -> str:

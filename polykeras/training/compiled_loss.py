@@ -8,8 +8,12 @@ from polykeras import ops
 from polykeras.common import nested
 from polykeras.losses import Loss, as_loss
 from polykeras.metrics import Mean, Metric
-from polykeras.training.older import name_metrics
 from polykeras.training.outputs import by_output, flat_like, name_outputs
+
+
+def name_metrics(value: Any) -> bool:
+    """Return whether names or functions are among what is given for numbers by output."""
+    return any(isinstance(leaf, str) or callable(leaf) for leaf in nested.flatten(value))
 
 
 class CompiledLoss:

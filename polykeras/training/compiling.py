@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from polykeras import config, optimizers
 from polykeras.backend import registry
-from polykeras.common.arguments import positive_int, takes_old_arguments
-from polykeras.common.naming import are_ours
+from polykeras.common.arguments import positive_int
+from polykeras.common.legacy_arguments import takes_legacy_arguments, takes_legacy_order
+from polykeras.common.traits import overrides
 from polykeras.dtype_policies import DTypePolicy
 from polykeras.layers.base.own_metrics import own_metrics
 from polykeras.layers.base.tracking import tracked
@@ -17,9 +18,8 @@ from polykeras.metrics import Mean, Metric
 from polykeras.optimizers import Optimizer
 from polykeras.random import SeedGenerator
 from polykeras.saving.serialization import deserialize_keras_object, serialize_keras_object
-from polykeras.training.compiled_loss import CompiledLoss
+from polykeras.training.compiled_loss import CompiledLoss, name_metrics
 from polykeras.training.compiled_metrics import CompiledMetrics
-from polykeras.training.older import or_metrics_third
 from polykeras.training.steps.cache import StepCache
 from polykeras.variables import Variable, unique
 
@@ -47,6 +47,7 @@ class Compiled:
     variables: list[Variable]
     trainable_variables: list[Variable]
     non_trainable_variables: list[Variable]
+    metrics_variables: list[Variable]
     __call__: Callable[..., Any]
     _flatten_layers: Callable[[], list[Layer]]
     _forget_losses: Callable[[], None]
@@ -77,8 +78,13 @@ class Compiled:
     def _forget_functions(self) -> None:
         self.train_function = self.test_function = self.predict_function = None
 
-    @takes_old_arguments
-    @or_metrics_third
+    @takes_legacy_arguments
+    @takes_legacy_order(
+        "optimizer loss metrics loss_weights weighted_metrics run_eagerly",
+        2,
+        name_metrics,
+        "compile: the third argument was `metrics` in Keras 2 and is `loss_weights` today; pass names.",
+    )
     def compile(
         self,
         optimizer: Any = "rmsprop",
@@ -156,7 +162,7 @@ class Compiled:
 
         A model with a `compile` of its own has these methods of its own too, or is compiled by hand after loading.
         """
-        if not are_ours(self, "compile"):
+        if overrides(self, "compile"):
             warnings.warn(
                 f"{type(self).__name__} has its own `compile` and was not compiled: call `compile`, or give the class "
                 "`get_compile_config` and `compile_from_config`.",
@@ -205,11 +211,6 @@ class Compiled:
     def metrics_names(self) -> list[str]:
         """The names under which metrics appear in logs."""
         return [metric.name for metric in self.metrics]
-
-    @property
-    def metrics_variables(self) -> list[Variable]:
-        """The state of all metrics."""
-        return [variable for metric in self.metrics for variable in metric.variables]
 
     def reset_metrics(self) -> None:
         """Begin all metrics again."""

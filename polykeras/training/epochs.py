@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-
 from polykeras import config
 from polykeras.backend import registry
-from polykeras.common import nested
-from polykeras.training import padding
-from polykeras.training.array_chunks import array_chunks
 from polykeras.training.callbacks.callback_list import CallbackList
-from polykeras.training.chunks import Chunk, ChunkSize, never, timed
+from polykeras.training.chunks.arrays import array_chunks
+from polykeras.training.chunks.chunk import Chunk
+from polykeras.training.chunks.functions import batches_in_call, function_chunks
+from polykeras.training.chunks.streams import stream_chunks
 from polykeras.training.data.sources import ArraySource, Source
 from polykeras.training.data.unpack import unpack_x_y_sample_weight
-from polykeras.training.function_chunks import logged_chunks
-from polykeras.training.logs import to_host
+from polykeras.training.logs import host_logs
 from polykeras.training.resuming.progress import Progress
-from polykeras.training.steps.compiled import CompiledStep, shapes_of
+from polykeras.training.steps.fillable import fills
 from polykeras.training.steps.prepare import prepare
-from polykeras.training.stream_chunks import stream_chunks
+from polykeras.training.steps.sizes import ChunkSize
+from polykeras.training.steps.step import Step
 
 
 def run_epoch(
@@ -30,14 +29,17 @@ def run_epoch(
     """Run one pass over a source, or the rest of one.
 
     Args:
-        model: has the steps.
-        kind: "train" or "test".
+        model: the model that has the steps.
+        kind: `"train"` or `"test"`.
         source: the data.
         callback_list: the callbacks.
-        progress: where training is, which may be in the midst of an epoch.
+        progress: where training is, perhaps within an epoch; None in evaluation.
 
     Returns:
-        The last logs, and the number of steps.
+        The last logs, and the number of steps that are done.
+
+    Raises:
+        TypeError: a user's function returned no dict of logs.
     """
     logs, done = progress.begun() if progress else ({}, 0)
     if done and model.stop_training:
@@ -45,15 +47,18 @@ def run_epoch(
     own, step = model._own_function(kind), None
     if own is not None:
         size = ChunkSize(batches_in_call(model))
-        chunks = logged_chunks(source, own, registry.current(), size.steps, done)
+        chunks = function_chunks(source, own, registry.current(), size.steps, done)
     else:
         step, size, chunks = _compiled_chunks(model, kind, source, callback_list, progress, done)
-    for start, execute in chunks:
+    for start, done, run in chunks:
         callback_list.batch_begin(kind, start)
-        (logs, steps), seconds = timed(execute, lambda logs: to_host(logs, step.log_names if step else logs))
-        if 2 * steps >= size.steps:  # of a chunk cut short most is overhead, or its batch is of another shape
-            size.record(steps, seconds)
-        done = start + steps
+        begin = time.perf_counter()
+        logs = run()
+        if own is not None and not isinstance(logs, dict):
+            raise TypeError(f"Expected a dict of logs by name from {own!r}; received {logs!r}.")
+        logs = host_logs(logs, step.log_names if step else logs)  # which waits for the chunk
+        if 2 * (done - start) >= size.steps:  # shorter ones are mostly overhead, or have a batch of another shape
+            size.record(done - start, time.perf_counter() - begin)
         if progress:
             progress.chunk_done(done, logs)
         callback_list.batch_end(kind, done - 1, logs)
@@ -65,40 +70,33 @@ def run_epoch(
 
 def _compiled_chunks(
     model: Any, kind: str, source: Source, callback_list: CallbackList, progress: Progress | None, done: int
-) -> tuple[CompiledStep, ChunkSize, Iterator[Chunk]]:
-    """Return the compiled step of an epoch, the length of its chunks, and the chunks."""
+) -> tuple[Step, ChunkSize, Iterator[Chunk]]:
+    """Return the step of an epoch, the size of its chunks, and the chunks."""
     backend, first = registry.current(), source.first_batch()
     step = prepare(model, kind, first)
+    step.begin_pass(done)
     fixed = model.steps_per_execution
-    size = step.chunk_size(first, int(fixed) if fixed != "auto" else 1 if callback_list.watches(kind) else None)
-    next_stop = callback_list.next_stop if progress else never
+    size = step.sizes.chunk(first, int(fixed) if fixed != "auto" else 1 if callback_list.watches(kind) else None)
+    next_stop = None
     if progress:
-        progress.step = step
+        progress.step, next_stop = step, callback_list.next_stop
     if isinstance(source, ArraySource):
-        filled = source.ends_partial and _fills(model, kind, step, first)
+        filled = source.ends_partial and fills(model, kind, step, first)
         return step, size, array_chunks(source, step, backend, size, filled, done, next_stop)
     return step, size, stream_chunks(source, step, backend, size, done, next_stop)
 
 
-def _fills(model: Any, kind: str, step: CompiledStep, batch: Any) -> bool:
-    """Return whether the last batch of an epoch may be filled up to the size of the one given, of host arrays."""
-    key = shapes_of(batch)
-    fills = step.fills.get(key)
-    if fills is None:
-        filled = padding.Filled(batch, np.zeros(len(nested.flatten(batch)[0]), np.int32))
-        fits = padding.why_not(model, kind) is None and padding.fits(step.step, filled)
-        fills = step.fills.put(key, fits)
-    model._forget_losses()
-    return fills
-
-
-def batches_in_call(model: Any) -> int:
-    """Return how many batches one call of a function of the user's has: one where nothing is asked for."""
-    return 1 if model.steps_per_execution == "auto" else int(model.steps_per_execution)
-
-
 def check_labels(model: Any, kind: str, source: Source) -> None:
-    """Let the losses see the labels on the host, where one that is out of range can still be named."""
+    """Let the losses check the labels on the host, where a label that is out of range can still be named.
+
+    Args:
+        model: the model that has the losses.
+        kind: `"train"` or `"test"`.
+        source: the data. Labels of a stream are checked when they are read.
+
+    Raises:
+        ValueError: a label is out of range.
+    """
     loss = model._compiled_loss
     if loss is None:
         return
@@ -110,15 +108,15 @@ def check_labels(model: Any, kind: str, source: Source) -> None:
 
 
 def check_steps(done: int, wanted: int | None, epoch: int | None) -> None:
-    """Refuse data that ended before the steps that were asked for.
+    """Refuse data that ended early.
 
     Args:
-        done: steps that there were.
-        wanted: steps that were asked for; None where nothing was.
-        epoch: of training.
+        done: the number of steps that were done.
+        wanted: the number of steps that were asked for; None if none was.
+        epoch: the epoch of training, counted from 0; None in evaluation and prediction.
 
     Raises:
-        ValueError: there were fewer.
+        ValueError: fewer steps were done than asked for.
     """
     limit = config.max_steps_per_epoch()
     if wanted is None or done >= (wanted if limit is None else min(wanted, limit)):

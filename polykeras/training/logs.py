@@ -10,8 +10,16 @@ import numpy as np
 from polykeras.backend import registry
 
 
-def to_host(logs: dict[str, Any], names: Collection[str]) -> dict[str, Any]:
-    """Return logs as Python floats, or arrays, in the order of `names`; waits for them."""
+def host_logs(logs: dict[str, Any], names: Collection[str]) -> dict[str, Any]:
+    """Bring logs to the host; wait for them.
+
+    Args:
+        logs: numbers or arrays by name.
+        names: their names, in the order of the result.
+
+    Returns:
+        Python floats, and arrays for what is no scalar, by name.
+    """
     backend = registry.current()
     if not names:  # nothing to wait for below, and the memory of the batches is about to be used again
         backend.synchronize()
@@ -24,20 +32,20 @@ def to_host(logs: dict[str, Any], names: Collection[str]) -> dict[str, Any]:
 
 
 def as_list(logs: dict[str, Any]) -> Any:
-    """Return the values alone: a list, or the one where there is just one."""
+    """Return the values without names: a list, or the value if there is only one."""
     values = list(logs.values())
     return values[0] if len(values) == 1 else values
 
 
 def flat_logs(kind: str, logs: Any) -> dict[str, Any]:
-    """Return the logs of a step without dicts in dicts, whose items take the place of their dict.
+    """Return the logs of a step in one dict: the items of a dict within it take its place.
 
     Args:
-        kind: of the step, "train" or "test".
+        kind: the kind of the step, `"train"` or `"test"`.
         logs: what it returned.
 
     Raises:
-        TypeError: there is no dict, or a log in it is None.
+        TypeError: that is no dict, or a log in it is None.
     """
     if not isinstance(logs, dict):
         raise TypeError(f"{kind}_step must return scalars by name, a dict, for the logs; received {logs!r}.")

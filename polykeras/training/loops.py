@@ -13,7 +13,8 @@ from polykeras import config
 from polykeras.backend import registry
 from polykeras.backend.host_memory import freed_memory_kept
 from polykeras.common import nested
-from polykeras.common.arguments import positive_int, takes_old_arguments
+from polykeras.common.arguments import positive_int
+from polykeras.common.legacy_arguments import takes_legacy_arguments
 from polykeras.training.callbacks.assemble import assemble
 from polykeras.training.callbacks.base import Callback
 from polykeras.training.callbacks.callback_list import CallbackList
@@ -23,7 +24,7 @@ from polykeras.training.data.sources import Source, make_batch, make_source
 from polykeras.training.data.splitting import split_data
 from polykeras.training.data.unpack import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from polykeras.training.epochs import check_labels, check_steps, run_epoch
-from polykeras.training.logs import as_list, to_host
+from polykeras.training.logs import as_list, host_logs
 from polykeras.training.predicting import joined, prediction_chunks, single_batch
 from polykeras.training.resuming.progress import Progress
 from polykeras.training.step_methods import StepMethods
@@ -33,7 +34,7 @@ from polykeras.training.steps.prepare import prepare
 class Trainer(StepMethods):
     """The training half of a model: the loops over the steps."""
 
-    @takes_old_arguments
+    @takes_legacy_arguments
     @freed_memory_kept()
     def fit(
         self,
@@ -134,7 +135,7 @@ class Trainer(StepMethods):
                 ends.callback(callback_list.leave)
         return history
 
-    @takes_old_arguments
+    @takes_legacy_arguments
     @freed_memory_kept()
     def evaluate(
         self,
@@ -172,7 +173,7 @@ class Trainer(StepMethods):
         callback_list.end("test", logs)
         return logs if return_dict else as_list(logs)
 
-    @takes_old_arguments
+    @takes_legacy_arguments
     def predict(
         self,
         x: Any,
@@ -228,7 +229,7 @@ class Trainer(StepMethods):
 
     # ---- one batch ---------------------------------------------------------------------------------------------
 
-    @takes_old_arguments
+    @takes_legacy_arguments
     def train_on_batch(
         self,
         x: Any,
@@ -245,7 +246,7 @@ class Trainer(StepMethods):
         self._require_compiled("train_on_batch")
         return self._one_batch("train", x, y, sample_weight, class_weight, return_dict)
 
-    @takes_old_arguments
+    @takes_legacy_arguments
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """Evaluate on one batch. Metrics begin anew, and are those of this batch. Returns as `evaluate`."""
         self._require_compiled("test_on_batch")
@@ -271,7 +272,7 @@ class Trainer(StepMethods):
         step = prepare(self, kind, batch, resets=True)
         if self._compiled_loss is not None and y is not None:
             self._compiled_loss.check_labels(unpack_x_y_sample_weight(batch)[1])
-        logs = to_host(step.run_batch(batch), step.log_names)
+        logs = host_logs(step.run_batch(batch), step.log_names)
         return logs if return_dict else as_list(logs)
 
     def _validation_source(self, data: Any, batch_size: int | None, steps: int | None) -> Source | None:

@@ -1,14 +1,14 @@
-"""In which chunks `predict` runs, whether it fills up its last batch, and what becomes of the outputs.
+"""Predictions: their chunks, whether the last batch is filled up, and how the outputs are joined.
 
-A chunk is one batch; or several small ones that lie in arrays, where the backend has one program for them and nobody
-watches.
+A chunk is one batch. It is several batches if they are small and lie in arrays, the backend has one program for them,
+and no callback must see each batch.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
@@ -16,60 +16,66 @@ from polykeras import dtypes, fast
 from polykeras.backend import Backend, registry
 from polykeras.backend.execution_policy import CannotMap
 from polykeras.common import nested
-from polykeras.training import padding
+from polykeras.training.chunks.chunk import Chunk
+from polykeras.training.chunks.functions import batches_in_call, function_chunks
 from polykeras.training.data.array_source import ArraySource
-from polykeras.training.data.checks import has_nan, to_host
+from polykeras.training.data.checks import has_nan, host_array
 from polykeras.training.data.sources import BATCH_SIZE, Source
-from polykeras.training.epochs import batches_in_call
-from polykeras.training.function_chunks import function_chunks
 from polykeras.training.shape_buckets import in_bucket
-from polykeras.training.steps.compiled import CompiledStep
+from polykeras.training.steps.fillable import why_not
 from polykeras.training.steps.prepare import prepare
+from polykeras.training.steps.step import Step
 
-TOGETHER = 16  # batches in one go
-FEWEST = 4  # for which it is worth another program
-SMALL = 2**18  # bytes of a batch and the weights together; with more of them, computing takes longer than calling
-
-Prediction: TypeAlias = tuple[int, int, Callable[[], Any]]
-"""The number of a chunk's first batch, that after its last, and a function that returns their outputs."""
+TOGETHER = 16  # batches in one call
+FEWEST = 4  # batches that are worth another program
+SMALL = 2**18  # bytes of a batch and the weights together: with more, computing takes longer than calling
 
 
 def single_batch(x: Any, batch_size: int | None) -> np.ndarray | None:
-    """Return inputs that are one array of no more rows than a batch as that batch, on the host; None for others.
+    """Return inputs that are one batch as that batch.
 
-    There is nothing to cut up, to count or to put together: a prediction in a loop takes half the time. What is wrong
-    with the data is left to `make_source`, which says it.
+    Such inputs need not be cut up, counted or joined, so that a prediction in a loop takes half the time. Wrong data
+    are left to `make_source`, which says what is wrong.
+
+    Args:
+        x: the inputs.
+        batch_size: as given to `predict`.
+
+    Returns:
+        The batch as a NumPy array `(rows, ...)`; None if `x` is not one NumPy array, or has too many rows.
     """
     most = BATCH_SIZE if batch_size is None else batch_size
     plain = type(x) is np.ndarray and type(most) is int and fast.enabled("one-batch")
     if not plain or x.ndim == 0 or not 0 < len(x) <= most:
         return None
-    host = to_host(x, "x")
+    host = host_array(x, "x")
     return None if has_nan([host]) else host
 
 
 def prediction_chunks(
     model: Any, source: Source, own: Callable[[Any], Any] | None, watched: bool
-) -> tuple[Iterator[Prediction], int | None]:
-    """Return the chunks of a prediction, and how many samples there are where a last batch is filled up.
+) -> tuple[Iterator[Chunk], int | None]:
+    """Return the chunks of a prediction.
 
     Args:
-        model: what predicts.
+        model: the model that predicts.
         source: the data.
-        own: the function of the user's that runs the batches, where there is one.
-        watched: whether somebody must see every single batch.
+        own: the user's function that runs the batches; None if there is none.
+        watched: whether a callback must see each batch.
+
+    Returns:
+        The chunks; and the number of samples if the last batch is filled up, else None.
     """
     backend = registry.current()
     if own is not None:
         return function_chunks(source, own, backend, batches_in_call(model)), None
     step = prepare(model, "predict", source.first_batch())
+    step.begin_pass()
     samples = None if watched else _samples_if_filled(model, source, backend)
     return _compiled_chunks(source, step, backend, samples is not None, watched), samples
 
 
-def _compiled_chunks(
-    source: Source, step: CompiledStep, backend: Backend, filled: bool, watched: bool
-) -> Iterator[Prediction]:
+def _compiled_chunks(source: Source, step: Step, backend: Backend, filled: bool, watched: bool) -> Iterator[Chunk]:
     if not isinstance(source, ArraySource):
         for i, batch in enumerate(source.epoch()):
             yield i, i + 1, lambda batch=batch: step.run_batch(batch)
@@ -85,22 +91,22 @@ def _compiled_chunks(
 
 
 def _samples_if_filled(model: Any, source: Source, backend: Backend) -> int | None:
-    """Return how many samples there are if the last batch is to be filled up, so that its shape is not compiled too.
+    """Return the number of samples if the last batch is to be filled up, so that its shape is not compiled too.
 
-    No mask is needed: the outputs for the rows too many are cut off.
+    No mask is needed: the outputs for the rows that are too many are cut off.
     """
     if not isinstance(source, ArraySource) or not source.ends_partial or not backend.execution.compiles:
         return None
-    return source.samples if padding.why_not(model, "predict") is None else None
+    return source.samples if why_not(model, "predict") is None else None
 
 
-def _is_small(source: ArraySource, step: CompiledStep) -> bool:
+def _is_small(source: ArraySource, step: Step) -> bool:
     size = sum(leaf[: source.batch_size].nbytes for leaf in nested.flatten(source.data))
     return size + sum(dtypes.nbytes(v.shape, v.dtype) for v in step.variables) <= SMALL
 
 
-def _of_several(source: ArraySource, step: CompiledStep, backend: Backend, start: int, stop: int) -> Any:
-    """Return the outputs of some batches, of which a last partial one is filled up, on the host."""
+def _of_several(source: ArraySource, step: Step, backend: Backend, start: int, stop: int) -> Any:
+    """Return the outputs of several batches on the host; a last partial batch is filled up."""
 
     def stacked(leaf: np.ndarray) -> Any:
         rows = leaf[start * source.batch_size : stop * source.batch_size]
@@ -122,12 +128,15 @@ def _of_several(source: ArraySource, step: CompiledStep, backend: Backend, start
 
 
 def joined(parts: list[Any], backend: Backend, samples: int | None) -> Any:
-    """Return the outputs of all batches as NumPy arrays, the samples of one batch after those of the other.
+    """Join the outputs of all batches.
 
     Args:
         parts: the outputs of each batch.
-        backend: what made them.
-        samples: how many count; None for all.
+        backend: the backend whose arrays they are.
+        samples: how many samples count; None for all.
+
+    Returns:
+        A tree of NumPy arrays `(samples, ...)`.
 
     Raises:
         ValueError: an output is a scalar: it has no samples.
@@ -144,7 +153,7 @@ def joined(parts: list[Any], backend: Backend, samples: int | None) -> Any:
 
 
 def _concatenated(outputs: Sequence[np.ndarray]) -> np.ndarray:
-    return np.concatenate(outputs) if len(outputs) > 1 else np.array(outputs[0])  # a copy of its own, in half the time
+    return np.concatenate(outputs) if len(outputs) > 1 else np.array(outputs[0])  # a copy too, in half the time
 
 
 def _on_host(leaf: Any, backend: Backend) -> np.ndarray:

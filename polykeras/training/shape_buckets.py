@@ -1,8 +1,8 @@
-"""Shape buckets: the sizes that data get on the device, where steps are compiled for each number of rows and of steps.
+"""Shape buckets: sizes that data are rounded up to, for backends that compile each number of rows and of steps.
 
-The first data of a step get the size that they need. Where the next ones have another size, as in the folds of a
-cross-validation, they get a bucket of earlier data if they fit, or a rounded one, the coarser the more buckets there
-are: sizes that change all the time are few programs. No step reads the rows that are too many.
+The first data of a step get the size that they need. Data of another size, as in the folds of a cross-validation, get
+a bucket of earlier data if they fit into one, or else a new one. The more buckets there are, the more coarsely new ones
+are rounded: sizes that change all the time need few programs. No step reads the rows that are too many.
 """
 
 from __future__ import annotations
@@ -11,20 +11,28 @@ import numpy as np
 
 from polykeras.backend.host_memory import aligned_empty
 
-_MOST = 2  # times the rows: a larger bucket is not used, but a program compiled
+_MOST = 2  # times the rows of the data: a larger bucket is not used
 
 
 class ShapeBuckets:
-    """Remembers the buckets that were given: pairs of a number of rows and a number of steps."""
+    """The buckets that were given so far: pairs of a number of rows and a number of steps."""
 
     def __init__(self) -> None:
         self._given: list[tuple[int, int]] = []
 
     def fitting(self, rows: int, steps: int) -> tuple[int, int]:
-        """Return the number of rows of a bucket, and of how many steps the indices are, for data of a size."""
-        known = [bucket for bucket in self._given if rows <= bucket[0] <= _MOST * rows and steps <= bucket[1]]
-        if known:
-            return min(known)
+        """Return a bucket for data.
+
+        Args:
+            rows: the number of rows of the data.
+            steps: the number of steps of an epoch.
+
+        Returns:
+            The number of rows, and the number of steps that have indices.
+        """
+        large_enough = [bucket for bucket in self._given if rows <= bucket[0] <= _MOST * rows and steps <= bucket[1]]
+        if large_enough:
+            return min(large_enough)
         coarser = min(len(self._given) - 1, 3)
         bucket = (rounded(rows, coarser), rounded(steps, coarser)) if self._given else (rows, steps)
         self._given.append(bucket)
@@ -32,17 +40,25 @@ class ShapeBuckets:
 
 
 def rounded(size: int, coarser: int = 0) -> int:
-    """Return the next of few numbers: an eighth greater at most; with `coarser` 1, 2 or 3 a quarter, a half, twice."""
+    """Round a size up to one of few numbers; return that.
+
+    Args:
+        size: an int, 1 or more.
+        coarser: 0 adds an eighth at most, 1 a quarter, 2 a half, 3 the size itself.
+    """
     unit = 1 << max(0, size.bit_length() - 4 + coarser)
     return -(-size // unit) * unit
 
 
 def in_bucket(x: np.ndarray, rows: int) -> np.ndarray:
-    """Return an array of so many rows, the first one repeated at the end, in memory that can be lent.
+    """Return an array with the rows of a bucket: its first row is repeated at the end.
 
     Args:
-        x: an array of at most so many rows; it is returned as it is where it has them all.
-        rows: those of the bucket.
+        x: an array; it is returned as it is if it has so many rows already.
+        rows: the rows of the bucket, not fewer than those of `x`.
+
+    Returns:
+        The array, in memory that can be lent.
     """
     if len(x) == rows:
         return x

@@ -1,4 +1,4 @@
-"""What a step of a model does, and what a user's own model overrides: `train_step`, `compute_loss`, ..."""
+"""What a step of a model does, and what a user's model may override: `train_step`, `compute_loss`, ..."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from polykeras.training import padding
 from polykeras.training.compiled_metrics import CompiledMetrics
 from polykeras.training.compiling import Compiled
 from polykeras.training.data.unpack import unpack_x_y_sample_weight
-from polykeras.training.older import OldCompiledLoss
+from polykeras.training.legacy_loss import LegacyCompiledLoss
 from polykeras.training.state_tree import assign_tree, state_tree
 from polykeras.training.steps.context import step_context
 from polykeras.training.steps.functions import StepFunction
@@ -23,18 +23,18 @@ from polykeras.variables import Scope, Variable, read_state
 
 
 class StepMethods(Compiled):
-    """A compiled model that knows what a step is."""
+    """The steps of a model, and what they consist of."""
 
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
     ) -> Any:
-        """Return the scalar that training minimises: the compiled loss, and what layers added.
+        """Return the scalar that training minimises: the loss of `compile`, and what layers added.
 
         Args:
             x: the inputs.
             y: the labels.
-            y_pred: the model's outputs for `x`.
-            sample_weight: weights of the samples.
+            y_pred: the outputs of the model for `x`.
+            sample_weight: the weights of the samples.
             training: whether this is a training step.
 
         Raises:
@@ -58,12 +58,12 @@ class StepMethods(Compiled):
         return total
 
     def _loss_of(self, x: Any, y: Any, y_pred: Any, sample_weight: Any, training: bool) -> Any:
-        """Return what `compute_loss` gives; one of a user's takes what it wants: older Keras had no `training`."""
+        """Return what `compute_loss` gives; a user's one takes what it wants, since older Keras had no `training`."""
         offered = {"x": x, "y": y, "y_pred": y_pred, "sample_weight": sample_weight, "training": training}
         return call_with_taken(self.compute_loss, offered, {"y_true": "y"})
 
     def _terms_of_layers(self) -> list[Any]:
-        """What layers and regularizers add; the same as `losses`, without a search for them each time."""
+        """What layers and regularizers add: the same as `losses`, without a search in each step."""
         context = step_context(self)
         if context is None:
             return self.losses
@@ -71,17 +71,27 @@ class StepMethods(Compiled):
         return terms + [v.regularizer(v.value) for v in context.trainable if v.regularizer is not None]
 
     @property
-    def compiled_loss(self) -> OldCompiledLoss:
+    def compiled_loss(self) -> LegacyCompiledLoss:
         """The loss of `compile` as a function of labels and outputs that notes its value, for Keras 2's own steps."""
-        return OldCompiledLoss(self._compiled_loss, self._track_loss)
+        return LegacyCompiledLoss(self._compiled_loss, self._track_loss)
 
     @property
     def compiled_metrics(self) -> CompiledMetrics:
-        """The metrics of `compile`, for Keras 2's own steps; `compute_metrics` updates them and gives their values."""
+        """The metrics of `compile`, for steps written for Keras 2; `compute_metrics` updates them."""
         return self._compiled_metrics or CompiledMetrics(None)
 
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
-        """Update the compiled metrics with a batch and return the values of all."""
+        """Update the metrics of `compile` with a batch.
+
+        Args:
+            x: the inputs.
+            y: the labels.
+            y_pred: the outputs of the model for `x`.
+            sample_weight: the weights of the samples.
+
+        Returns:
+            The values of all metrics, scalars by name.
+        """
         if self._compiled_metrics is not None and y is not None:
             self._compiled_metrics.update_state(y, y_pred, sample_weight)
         return self.get_metrics_result()
@@ -103,11 +113,11 @@ class StepMethods(Compiled):
         `polykeras.value_and_grad`, and runs compiled on every backend.
 
         Args:
-            data: a batch: `(x, y)`, `(x, y, sample_weight)` where there are weights of samples or classes, or `x`
-                where there are inputs alone; of a stream, what it gave. `unpack_x_y_sample_weight` takes all of them.
+            data: a batch: `(x, y)`, or `(x, y, sample_weight)` if samples or classes have weights, or `x` if there are
+                no labels; of a stream, what the stream gave. `unpack_x_y_sample_weight` takes each of these forms.
 
         Returns:
-            Scalars by name, for the logs. A dict among them is taken for the scalars in it.
+            Scalars by name, for the logs. The items of a dict among them take its place.
         """
         x, y, sample_weight = unpack_x_y_sample_weight(data)
         variables = self._variables_to_train(x)
@@ -126,7 +136,7 @@ class StepMethods(Compiled):
 
     @also_with_state("test")
     def test_step(self, data: Any) -> dict[str, Any]:
-        """Do one step of evaluation on a batch; see `train_step`."""
+        """Do one step of evaluation on a batch; return scalars by name, for the logs. See `train_step`."""
         x, y, sample_weight = unpack_x_y_sample_weight(data)
         y_pred = self._marked(self(x, training=False))
         self._track_loss(self._loss_of(x, y, y_pred, sample_weight, training=False), x)
@@ -148,7 +158,7 @@ class StepMethods(Compiled):
             self._loss_tracker.update_state(loss, sample_weight=rows)
 
     def _marked(self, y_pred: Any) -> Any:
-        """Return outputs, of which those of filling rows are masked; refuse where layers added a loss of all rows."""
+        """Return outputs; mask those of rows that fill a batch up, or refuse if layers added a loss of all rows."""
         context = step_context(self)
         if context is not None and context.valid is not None:
             if any(layer._added_losses() for layer in context.layers):
@@ -161,7 +171,7 @@ class StepMethods(Compiled):
         if context is not None:
             return context.trainable
         if not all(layer.built for layer in self._flatten_layers()):
-            with Scope():  # native code, which shapes alone could not build: what this call changes is dropped
+            with Scope():  # native code that shapes alone could not build; what this call changes is dropped
                 self(x, training=False)
             self._forget_losses()
         return self.trainable_variables
@@ -171,33 +181,41 @@ class StepMethods(Compiled):
     def make_train_function(self, force: bool = False) -> Callable[[Iterable[Any]], Any]:
         """Make `train_function`, which trains on the next batch of an iterator and returns the metrics so far.
 
-        A class may override it: `fit` calls what it leaves in `self.train_function`, with an iterator over the next
-        `steps_per_execution` batches, and takes the dict that is returned for the logs.
+        A class may override this method: `fit` then calls what it leaves in `self.train_function`, with an iterator
+        over the next `steps_per_execution` batches, and takes the dict that it returns as the logs.
 
         Args:
-            force: whether a function that is there is replaced.
+            force: whether to replace a function that is there.
 
         Returns:
-            The function. It raises `StopIteration` where the iterator ends, and resets no metrics.
+            The function. It raises `StopIteration` at the end of the iterator, and resets no metrics.
         """
         if force or self.train_function is None:
             self.train_function = StepFunction(self, "train")
         return self.train_function
 
     def make_test_function(self, force: bool = False) -> Callable[[Iterable[Any]], Any]:
-        """Make `test_function`, which evaluates the next batch of an iterator; see `make_train_function`."""
+        """Make `test_function`, which evaluates the next batch of an iterator; see `make_train_function`.
+
+        Returns:
+            The function.
+        """
         if force or self.test_function is None:
             self.test_function = StepFunction(self, "test")
         return self.test_function
 
     def make_predict_function(self, force: bool = False) -> Callable[[Iterable[Any]], Any]:
-        """Make `predict_function`, which returns the outputs for the next batch as NumPy arrays."""
+        """Make `predict_function`, which predicts for the next batch of an iterator; see `make_train_function`.
+
+        Returns:
+            The function. It returns a tree of NumPy arrays.
+        """
         if force or self.predict_function is None:
             self.predict_function = StepFunction(self, "predict")
         return self.predict_function
 
     def _own_function(self, kind: str) -> Callable[[Iterable[Any]], Any] | None:
-        """Return the function of the user's that is to run the batches; None where there is none."""
+        """Return the user's function that is to run the batches; None if there is none."""
         name = f"{kind}_function"
         if getattr(type(self), f"make_{name}") is not getattr(StepMethods, f"make_{name}"):
             getattr(self, f"make_{name}")()
@@ -207,7 +225,7 @@ class StepMethods(Compiled):
     # ---- the state as values -----------------------------------------------------------------------------------
 
     def get_state_tree(self, value_format: str = "backend_tensor") -> dict[str, Any]:
-        """Return the values of all variables: nested dicts by the parts of their paths, as `"dense"`, `"kernel"`.
+        """Return the values of all variables, in nested dicts by the parts of their paths, as `"dense"`, `"kernel"`.
 
         Args:
             value_format: `"backend_tensor"`, or `"numpy_array"`.
@@ -217,12 +235,12 @@ class StepMethods(Compiled):
             `metrics_variables`.
 
         Raises:
-            ValueError: another format, or two variables have one path.
+            ValueError: another format, or two variables have the same path.
         """
         return state_tree(self, value_format)
 
     def set_state_tree(self, state_tree: Mapping[str, Any]) -> None:
-        """Set variables to the values of a tree that `get_state_tree` gave; those that it lacks stay as they are.
+        """Set variables to the values of a tree. Variables that it lacks stay as they are.
 
         Args:
             state_tree: as `get_state_tree` returns it.
@@ -231,7 +249,7 @@ class StepMethods(Compiled):
             ValueError: it has another key, or a value of another shape. Nothing is changed then.
 
         Warns:
-            UserWarning: a path is none of a variable's.
+            UserWarning: no variable has a path of the tree.
         """
         assign_tree(self, state_tree)
 
@@ -246,7 +264,7 @@ class StepMethods(Compiled):
         sample_weight: Any = None,
         training: bool = True,
     ) -> tuple[Any, tuple[list[Any], list[Any], list[Any]]]:
-        """Return what `compute_loss` gives for given values of the variables, and change none.
+        """Return what `compute_loss` gives for given values of the variables; change no variable.
 
         Args:
             trainable_variables: values for the property of that name.
@@ -254,8 +272,8 @@ class StepMethods(Compiled):
             metrics_variables: in the same way.
             x: the inputs.
             y: the labels.
-            y_pred: the outputs.
-            sample_weight: weights of the samples.
+            y_pred: the outputs of the model for `x`.
+            sample_weight: the weights of the samples.
             training: whether this is a training step.
 
         Returns:

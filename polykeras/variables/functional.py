@@ -69,8 +69,8 @@ def functionalize(
         if scope.missing:
             raise NewVariables(list(scope.missing.values()))
         if changes_only:
-            return {i: scope._values[key] for i, key in enumerate(keys) if key in scope.written}, result
-        return [scope._values[key] for key in keys], result
+            return {i: scope.values[key] for i, key in enumerate(keys) if key in scope.written}, result
+        return [scope.values[key] for key in keys], result
 
     return pure
 

@@ -17,16 +17,16 @@ from polykeras.common import budget
 from polykeras.common.supplied import Supplied
 
 named_initializer: Supplied[Callable[[Any], Any]] = Supplied("named_initializer", by="polykeras.initializers")
-"""Gives the initializer of a name, for `Variable("uniform", shape)`."""
+"""Return the initializer of a name, for `Variable("uniform", shape)`."""
 
 _deferring: ContextVar[bool] = ContextVar("polykeras_deferring", default=False)
 
 
 @contextmanager
 def values_deferred() -> Iterator[None]:
-    """Within this context new variables take no memory: their values are about to be read from a file.
+    """Within this context new variables take no memory, because their values are about to be read from a file.
 
-    Where one is not read after all, its initializer runs when it is first needed.
+    The initializer of a variable that the file does not hold runs when the value is first needed.
     """
     token = _deferring.set(True)
     try:
@@ -36,10 +36,10 @@ def values_deferred() -> Iterator[None]:
 
 
 def check_sizes(shape: Sequence[int]) -> None:
-    """Refuse a shape that a file asks for and that is none, or is larger than a file may ask for.
+    """Check the shape of a new variable, if a file asks for it.
 
     Raises:
-        ValueError: it is.
+        ValueError: the sizes are no whole numbers, or larger than a file may ask for.
     """
     if _deferring.get() and not all(isinstance(n, (int, np.integer)) for n in shape):
         raise ValueError(f"The shape of a variable consists of whole numbers; received {tuple(shape)}.")
@@ -48,13 +48,22 @@ def check_sizes(shape: Sequence[int]) -> None:
 
 
 def can_wait(initializer: Any, shape: Sequence[int]) -> bool:
-    """Return whether an initializer gives the same later as now, and no error; or is not expected to be asked."""
+    """Return whether an initializer may run later: it gives the same value then, or is not expected to be needed.
+
+    Args:
+        initializer: that of a variable.
+        shape: of the variable.
+    """
     waits = getattr(initializer, "deferrable", False) is True or (_deferring.get() and callable(initializer))
     return waits and all(type(n) is int and n >= 0 for n in shape)
 
 
 def initial_value(initializer: Any, shape: Sequence[int] | None, dtype: str | None, name: str) -> np.ndarray:
-    """Return the first value of a variable on the host; the arguments are those of `Variable`."""
+    """Return the first value of a variable on the host. The arguments are those of `Variable`.
+
+    Raises:
+        ValueError: a function without a shape of known sizes, or a value of another shape.
+    """
     if isinstance(initializer, Handle):
         initializer = np.asarray(initializer)
     if callable(initializer):

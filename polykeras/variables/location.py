@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from polykeras.backend import Backend
+from polykeras.backend import Backend, value_lock
 from polykeras.backend.dispatch import Handle
-from polykeras.backend.native_location import NativeLocation
-from polykeras.variables import runs
-from polykeras.variables.leaves import Leaf
+from polykeras.backend.native import NativeLocation
+from polykeras.variables.native_parameters import NativeParameter
+from polykeras.variables.sharing import OWNED, Sharing
 
 
 class Located(Handle):
@@ -19,20 +19,20 @@ class Located(Handle):
 
     Attributes:
         path: its name, for messages.
-        _location: the backend, None for the host, and its array; or, on the host, a function that makes it when it is
-            needed. Where native code has looked at it: how it is stored for that code, and the framework's object that
-            stores it.
-        _lent: whether somebody else may hold the array; `KEPT`, and relies on its numbers.
-        _leaf: what native code knows it by.
+        native_parameter: the parameter by which native code knows it, or None.
+        _location: where the value is, and the value. There are three cases: a backend and its array; None for the host
+            and a NumPy array, or a `partial` that makes it when it is needed; a native location and the framework's
+            object that stores the value.
+        _sharing: who else may hold the array.
     """
 
-    __slots__ = ("_dtype", "_leaf", "_lent", "_location", "_shape", "path")
+    __slots__ = ("_dtype", "_location", "_shape", "_sharing", "native_parameter", "path")
 
     def __init__(self, shape: tuple[int, ...], dtype: str, host: Any, path: str) -> None:
         self._shape, self._dtype, self.path = shape, dtype, path
         self._location: tuple[Backend | NativeLocation | None, Any] = (None, host)
-        self._lent: bool | int = False
-        self._leaf: Leaf | None = None
+        self._sharing: Sharing = OWNED
+        self.native_parameter: NativeParameter | None = None
 
     @property
     def location(self) -> str:
@@ -40,13 +40,24 @@ class Located(Handle):
         backend = self._location[0]
         return "host" if backend is None else backend.name
 
-    def _plain(self, backend: Backend) -> Any:
-        """The stored value as an array of which nobody gathers gradients."""
-        value = self._stored(backend)
-        return value if self._leaf is None else backend.stop_gradient(value)
+    @property
+    def stored_dtype(self) -> str:
+        """The dtype of the value itself, whatever dtype an autocast scope reads it in."""
+        return self._dtype
 
-    def _stored(self, backend: Backend) -> Any:
-        """The value outside any scope, moved to `backend` where it was elsewhere."""
+    # ---- for scopes, layers and native code ----------------------------------------------------------------------
+
+    def detached_value(self, backend: Backend) -> Any:
+        """Return `stored_value` as an array in which no gradients gather."""
+        value = self.stored_value(backend)
+        return value if self.native_parameter is None else backend.stop_gradient(value)
+
+    def stored_value(self, backend: Backend) -> Any:
+        """Return the value outside of all scopes, as an array of a backend. It moves there if it was elsewhere.
+
+        Raises:
+            TypeError: the backend has no such dtype.
+        """
         location, value = self._location
         if location is backend:
             return value
@@ -58,29 +69,46 @@ class Located(Handle):
             return location.read(value, backend)
         moved = backend.place(self._host_value())
         if not backend.is_traced(moved):
-            self._keep(backend, moved)
+            self._replace_value(backend, moved)
             return self._location[1]
         return moved
 
-    def _keep(self, backend: Backend | None, value: Any, lent: bool | int = False) -> None:
+    @property
+    def native_object(self) -> Any:
+        """The framework's object in which a native location stores the value; None where none does."""
+        location, stored = self._location
+        return stored if isinstance(location, NativeLocation) else None
+
+    def store_in(self, location: NativeLocation, stored: Any) -> None:
+        """Have a framework's object store the value for good.
+
+        Args:
+            location: how it is stored.
+            stored: the object, which holds the value already, in memory of its own.
+        """
+        self._location, self._sharing = (location, stored), OWNED
+
+    # ---- for this package ------------------------------------------------------------------------------------------
+
+    def _replace_value(self, backend: Backend | None, value: Any, sharing: Sharing = OWNED) -> None:
         """Take over a value of the right shape and dtype: an array of the backend, or of the host for None.
 
-        Where native code knows an object that holds the value, it takes the numbers.
+        An object of a framework by which native code knows the variable takes the numbers.
         """
-        with runs.turn:
-            (location, stored), leaf = self._location, self._leaf
+        with value_lock.lock:
+            (location, stored), parameter = self._location, self.native_parameter
             if isinstance(location, NativeLocation):
                 location.write(stored, backend, value)
             else:
-                if leaf is not None and leaf.backend is backend:
-                    value = leaf.filled(value)
-                elif leaf is not None:
-                    leaf.leave()
+                if parameter is not None and parameter.backend is backend:
+                    value = parameter.take_back(value)
+                elif parameter is not None:
+                    parameter.leave()
                 self._location = (backend, value)
-                self._lent = lent
+                self._sharing = sharing
 
     def _host_value(self) -> np.ndarray:
-        """The value outside any scope on the host, which is made now where nobody needed it so far."""
+        """Return the value outside of all scopes on the host. It is made now if nobody needed it so far."""
         location, value = self._location
         if location is not None:
             return location.to_numpy(value)
@@ -89,22 +117,22 @@ class Located(Handle):
             self._location = (None, value)
         return value
 
-    def _owned(self, backend: Backend) -> Any:
-        """The value outside any scope, in memory that nobody else refers to: it may be donated."""
-        value = self._stored(backend)
-        if self._leaf is not None:
+    def _own_value(self, backend: Backend) -> Any:
+        """Return the value outside of all scopes, in memory that nobody else refers to: it may be donated."""
+        value = self.stored_value(backend)
+        if self.native_parameter is not None:
             return backend.place(value)  # native code holds it, and finds it as it is if what runs fails
-        if self._lent and not isinstance(self._location[0], NativeLocation):
+        if self._sharing and not isinstance(self._location[0], NativeLocation):
             value = backend.place(value)
             if not backend.is_traced(value):
                 self._location = (backend, value)
-                self._lent = False
+                self._sharing = OWNED
         return value
 
-    def _store(self, backend: Backend, value: Any) -> None:
+    def _store_result(self, backend: Backend, value: Any) -> None:
         """Take over a result of a compiled function, whose shape and dtype are known to be right."""
-        if self._leaf is None and not isinstance(self._location[0], NativeLocation):
+        if self.native_parameter is None and not isinstance(self._location[0], NativeLocation):
             self._location = (backend, value)
-            self._lent = False
+            self._sharing = OWNED
         else:
-            self._keep(backend, value)
+            self._replace_value(backend, value)

@@ -1,9 +1,9 @@
 """Runs of compiled steps on the arrays of variables, in several threads at once.
 
-A run that donates its state leaves variables whose memory is given away, until they get the new values. Those of other
-threads that read the same variables wait for that moment, and see all of the old values or all of the new ones. A run
-that finds others at work, or waiting, gives copies away, so that nobody waits for it: threads may predict with a model
-at any time while another one trains it.
+A run that donates its state leaves variables without a value until they get new ones. Other threads that read these
+variables wait for that moment, and see all of the old values or all of the new ones. A run that finds others at work,
+or waiting, donates copies, so that nobody waits for it. So threads may predict with a model at any time while another
+one trains it.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec
 
-from polykeras.backend import native_location
-from polykeras.backend.native_location import tell
+from polykeras.backend import value_lock
+from polykeras.backend.native.location import note_access
 from polykeras.backend.scopes import current_scope
 
 if TYPE_CHECKING:
@@ -26,25 +26,24 @@ P = ParamSpec("P")
 
 LONGEST = 600.0  # seconds to wait: a chunk of steps takes a tenth of one, compiling it may take minutes
 
-turn = native_location.turn
-_changed = threading.Condition(turn)
+_changed = threading.Condition(value_lock.lock)
 _runs: list[Run] = []  # of all threads
 
 
-def _begin_anew() -> None:
+def _forget_threads() -> None:
     """Forget the other threads: a forked process has none of them, whatever they held."""
-    global turn, _changed
-    turn = native_location.renew_turn()
-    _changed = threading.Condition(turn)
+    global _changed
+    value_lock.renew()
+    _changed = threading.Condition(value_lock.lock)
     _runs.clear()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_begin_anew)
+    os.register_at_fork(after_in_child=_forget_threads)
 
 
 def others_run() -> bool:
-    """Return whether there is a run of another thread, on whatever variables; to be asked while `turn` is held."""
+    """Return whether another thread has a run, on any variables. The caller holds the lock of values."""
     return bool(_runs) and any(run.thread != threading.get_ident() for run in _runs)
 
 
@@ -54,11 +53,11 @@ class Run:
     Args:
         variables: the state of what runs.
         backend: where it runs.
-        donate: whether it gives the memory of its state away, and makes new values of all of them.
+        donate: whether it donates its state, and gives all of the variables new values.
 
     Attributes:
-        values: the variables' values, to be given to what runs.
-        thread: the number of the thread that runs it.
+        values: the variables' values, the arguments of what runs.
+        thread: the identifier of the thread that runs it.
     """
 
     __slots__ = ("_backend", "_donates", "_in_place", "_variables", "thread", "values")
@@ -67,7 +66,7 @@ class Run:
         self._variables = variables
         self._backend = backend
         self._donates = donate
-        self._in_place = False  # whether the variables hold what is given away
+        self._in_place = False  # whether the variables hold the arrays that are donated
         self.thread = threading.get_ident()
         self.values: list[Any] = []
 
@@ -76,11 +75,11 @@ class Run:
         if scope is not None:  # the state is that of a function around it
             self.values = [scope.read(variable) for variable in self._variables]
             return self
-        tell(self._backend, self._variables)
-        with turn:
+        note_access(self._backend, self._variables)
+        with value_lock.lock:
             others = self._others()
             try:
-                _runs.append(self)  # from now on nobody gives away what is in use here
+                _runs.append(self)  # from now on nobody donates what is in use here
                 self.values = self._taken(others)
             except BaseException:
                 self._leave()
@@ -90,18 +89,18 @@ class Run:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with turn:
+        with value_lock.lock:
             self._leave()
 
     def finish(self, write: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
-        """Call what gives the variables new values: all of them at once, for other runs.
+        """Call a function that gives the variables new values. Other runs see none of them or all.
 
         Args:
             write: gives the variables their values.
             *args: for `write`.
             **kwargs: for `write`.
         """
-        with turn:
+        with value_lock.lock:
             write(*args, **kwargs)
 
     def _leave(self) -> None:
@@ -118,17 +117,17 @@ class Run:
         return [run for run in elsewhere if not own.isdisjoint(map(id, run._variables))]
 
     def _taken(self, others: list[Run]) -> list[Any]:
-        """Return the variables' values, in memory that may be given away where this run does so."""
+        """Return the variables' values, in memory that may be donated if this run donates."""
         if others:
             self._wait(others)
         if self._donates and not self._others():  # asked again: others may have come while this one waited
             self._in_place = self._backend.execution.donates
-            return [variable._owned(self._backend) for variable in self._variables]
-        values = [variable._plain(self._backend) for variable in self._variables]
+            return [variable._own_value(self._backend) for variable in self._variables]
+        values = [variable.detached_value(self._backend) for variable in self._variables]
         return [self._backend.place(value) for value in values] if self._donates else values
 
     def _wait(self, others: list[Run]) -> None:
-        """Wait for those that gave away what the variables hold; and, to change them, for those that do so too."""
+        """Wait for the runs that donated what the variables hold, and if this run donates, for all that do."""
 
         def is_free() -> bool:
             return not any(run in _runs and (run._in_place or (self._donates and run._donates)) for run in others)

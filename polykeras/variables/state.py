@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from polykeras.backend import Backend
-from polykeras.backend.native_location import NativeLocation, tell
+from polykeras.backend.native import NativeLocation
+from polykeras.backend.native.location import note_access
 from polykeras.backend.scopes import current_scope
 from polykeras.common import nested
-from polykeras.variables.leaves import KEPT
+from polykeras.variables.sharing import FROZEN, SHARED
 from polykeras.variables.variable import Variable
 
 
@@ -27,14 +28,14 @@ def by_dtype(variables: Iterable[Variable]) -> list[list[Variable]]:
 
 
 def kept_values(variables: Iterable[Variable]) -> list[tuple[Variable, Any]]:
-    """Return what variables hold now, for `put_back`; only native code changes values in place, whose are copied."""
+    """Return what variables hold now, for `put_back`. Values that native code may change in place are copied."""
     kept = []
     for variable in unique(variables):
-        variable._lent = KEPT  # steps that follow must not use the memory again, nor native code that comes to ask
+        variable._sharing = FROZEN
         location, value = variable._location
         if isinstance(location, NativeLocation):
             location, value = None, variable.numpy()
-        elif variable._leaf is not None and location is not None:
+        elif variable.native_parameter is not None and location is not None:
             value = location.place(value)
         kept.append((variable, (location, value)))
     return kept
@@ -43,7 +44,7 @@ def kept_values(variables: Iterable[Variable]) -> list[tuple[Variable, Any]]:
 def put_back(kept: Iterable[tuple[Variable, Any]]) -> None:
     """Give variables back what `kept_values` found."""
     for variable, location in kept:
-        variable._keep(*location, lent=KEPT)
+        variable._replace_value(*location, sharing=FROZEN)
 
 
 def read_state(variables: Sequence[Variable], backend: Backend) -> list[Any]:
@@ -55,13 +56,13 @@ def read_state(variables: Sequence[Variable], backend: Backend) -> list[Any]:
     """
     scope = current_scope.get()
     if scope is None:
-        tell(backend, variables)
-        return [variable._plain(backend) for variable in variables]
+        note_access(backend, variables)
+        return [variable.detached_value(backend) for variable in variables]
     return [scope.read(variable) for variable in variables]
 
 
-def lent_state(variables: Sequence[Variable], backend: Backend) -> list[Any]:
-    """Return the variables' values as `read_state` does, for code that may keep them.
+def shared_state(variables: Sequence[Variable], backend: Backend) -> list[Any]:
+    """Return the variables' values as `read_state` does, for code that may hold them longer than a call.
 
     Args:
         variables: any variables.
@@ -69,22 +70,22 @@ def lent_state(variables: Sequence[Variable], backend: Backend) -> list[Any]:
     """
     if current_scope.get() is not None:
         return read_state(variables, backend)
-    return [variable._lend(backend) for variable in variables]
+    return [variable.shared_value(backend) for variable in variables]
 
 
-def note_lent(variables: Sequence[Variable], values: Sequence[Any], result: Any) -> None:
-    """Note which of the variables' values are handed out in a result as they are.
+def _mark_shared(variables: Sequence[Variable], values: Sequence[Any], result: Any) -> None:
+    """Mark the variables whose values are in a result, as they are.
 
     Args:
-        variables: whose values were lent.
+        variables: whose values a function got.
         values: the values, in the same order.
-        result: what is handed out, a tree.
+        result: a tree that the caller of the function gets.
     """
     out = set(map(id, nested.flatten(result)))
     if not out.isdisjoint(map(id, values)):  # seldom
         for variable, value in zip(variables, values, strict=True):
             if id(value) in out:
-                variable._lent = True
+                variable._sharing = variable._sharing or SHARED
 
 
 def write_state(variables: Sequence[Variable], values: Sequence[Any], backend: Backend) -> None:
@@ -105,7 +106,7 @@ def write_state(variables: Sequence[Variable], values: Sequence[Any], backend: B
                 raise variable._traced_elsewhere(backend)
     for variable, value in zip(variables, values, strict=True):
         if scope is None:
-            variable._store(backend, value)
+            variable._store_result(backend, value)
         else:
             scope.write(variable, value)
 
@@ -122,5 +123,5 @@ def write_changes(
         result: what the function returned beside them.
         backend: where it ran.
     """
-    note_lent(variables, given, result)
+    _mark_shared(variables, given, result)
     write_state([variables[i] for i in changes], list(changes.values()), backend)

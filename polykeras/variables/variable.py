@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from polykeras import dtypes
-from polykeras.backend import Backend, registry
-from polykeras.backend.native_location import NativeLocation, tell
+from polykeras.backend import Backend, registry, value_lock
+from polykeras.backend.native import NativeLocation
+from polykeras.backend.native.location import note_access
 from polykeras.backend.scopes import current_autocast, current_scope, outside_scopes
 from polykeras.backend.spec import Array
 from polykeras.common import nested, version_counter
@@ -18,22 +19,22 @@ from polykeras.common.types import ArrayLike, DTypeLike, InitializerLike
 from polykeras.operators import ArrayOperators
 from polykeras.variables import runs
 from polykeras.variables.initial import can_wait, check_sizes, initial_value, named_initializer
-from polykeras.variables.leaves import leaf_of
 from polykeras.variables.location import Located
+from polykeras.variables.native_parameters import parameter_of
 from polykeras.variables.runs import Run
+from polykeras.variables.sharing import OWNED, SHARED
 
 
 class Variable(Located, ArrayOperators):
     """An array that training changes.
 
     Args:
-        initializer: the first value (an array, a scalar, a list), or a function `(shape, dtype=...)` that gives it, or
-            the name of an initializer, such as `"uniform"`.
-            It runs once, on the numpy backend, whatever the current backend is; an initializer that says that it is
-            `deferrable` when the value is first needed.
-        shape: needed where `initializer` is a function.
-        dtype: by default that of the value, or the one in which the current backend holds such data where it has no 64
-            bits; the default float dtype where `initializer` is a function.
+        initializer: the first value (an array, a scalar, a list), a function `(shape, dtype=...)` that returns it, or
+            the name of an initializer, such as `"uniform"`. A function runs once, on the numpy backend, whatever the
+            current backend is. It runs when the value is first needed if it has the attribute `deferrable`.
+        shape: needed if `initializer` is a function.
+        dtype: by default that of the value (on a backend without 64-bit dtypes, the one that it holds such data in),
+            and the default float dtype if `initializer` is a function.
         trainable: whether an optimizer may change it.
         autocast: whether a layer of mixed precision reads it in its compute dtype.
         aggregation: how replicas would combine it; kept for Keras code, one process has one replica.
@@ -41,7 +42,8 @@ class Variable(Located, ArrayOperators):
         name: for summaries and messages.
 
     Raises:
-        ValueError: a function without a shape, or a value without a known one.
+        ValueError: `initializer` is a function and `shape` is missing or has unknown sizes; or the value has another
+            shape.
 
     Example:
         >>> counter = Variable(0, dtype="int32", trainable=False, name="counter")
@@ -103,8 +105,8 @@ class Variable(Located, ArrayOperators):
     def trainable(self, value: bool) -> None:
         self._trainable = bool(value)
         version_counter.bump()
-        if (leaf := getattr(self, "_leaf", None)) is not None:
-            leaf.train(self._trainable)
+        if self.native_parameter is not None:
+            self.native_parameter.set_trainable(self._trainable)
 
     # ---- what it is --------------------------------------------------------------------------------------------
 
@@ -120,7 +122,7 @@ class Variable(Located, ArrayOperators):
 
     @property
     def dtype(self) -> str:
-        """The dtype by name, inside an autocast scope the one that reads give."""
+        """The dtype by name. In an autocast scope it is the dtype in which the value is read."""
         cast = current_autocast.get()
         return cast if cast and self.autocast and dtypes.is_float(self._dtype) else self._dtype
 
@@ -157,7 +159,7 @@ class Variable(Located, ArrayOperators):
     def value(self) -> Array:
         """The value as an array of the current backend."""
         scope = current_scope.get()
-        value = scope.read(self) if scope is not None else self._lend(registry.current())
+        value = scope.read(self) if scope is not None else self.shared_value(registry.current())
         cast = current_autocast.get()
         if cast and self.autocast and cast != self._dtype and dtypes.is_float(self._dtype):
             return registry.current().cast(value, cast)
@@ -168,39 +170,40 @@ class Variable(Located, ArrayOperators):
         scope = current_scope.get()
         if scope is not None:
             return np.array(registry.current().to_numpy(scope.read(self)))
-        with runs.turn:
+        with value_lock.lock:
             location = self._location[0]
-            if location is None or not runs.others_run():
+            if location is None or isinstance(location, NativeLocation) or not runs.others_run():
                 return np.array(self._host_value())
-        with Run([self], location) as run:  # type: ignore[arg-type]
+        with Run([self], location) as run:
             return np.array(location.to_numpy(run.values[0]))
 
-    def _lend(self, backend: Backend) -> Any:
-        """The value outside any scope, which somebody may keep: steps that follow leave its memory alone."""
-        native = backend.native
-        if native.location is not None and native.location.looks():
-            native.location.note(self)
-        with runs.turn:
+    def shared_value(self, backend: Backend) -> Any:
+        """Return `stored_value` for code that may hold it longer than a call: later steps do not donate its memory."""
+        location, parameters = backend.native.location, backend.native.parameters
+        if location is not None and location.is_watching():
+            location.note_access(self)
+        with value_lock.lock:
             if not runs.others_run():
-                value = self._stored(backend)
-                if native.asked and self._trainable and native.can_track():
-                    value = leaf_of(self, backend)
-                if not self._lent:
-                    self._lent = True
-                    native.note_lent(value, self._make_leaf)
+                value = self.stored_value(backend)
+                if parameters is not None and parameters.requested and self._trainable and parameters.is_grad_enabled():
+                    value = parameter_of(self, backend)
+                if not self._sharing:
+                    self._sharing = SHARED
+                    if parameters is not None:
+                        parameters.track_value(value, self._make_parameter)
                 return value
         with outside_scopes(), Run([self], backend) as run:
-            self._lent = True
+            self._sharing = self._sharing or SHARED
             return run.values[0]
 
-    def _make_leaf(self, value: Any) -> None:
-        """Make a value that was lent the variable's leaf, where the variable holds it still."""
+    def _make_parameter(self, value: Any) -> None:
+        """Make a value that was given out the variable's parameter, if it still is the value."""
         location, stored = self._location
-        if stored is value and self._lent is True and isinstance(location, Backend):
-            leaf_of(self, location)
+        if stored is value and self._sharing is SHARED and isinstance(location, Backend):
+            parameter_of(self, location)
 
     def _traced_elsewhere(self, backend: Backend) -> TypeError:
-        """Return the error for a value of a trace that knows nothing of this variable."""
+        """Return the error for an assignment of a traced value, where the trace does not know this variable."""
         return TypeError(
             f"Variable {self.path!r} was assigned inside a function that {backend.name} compiles by itself, where its "
             "value does not exist yet. Compile with `polykeras.function`, which carries variables out."
@@ -236,29 +239,35 @@ class Variable(Located, ArrayOperators):
         if scope is not None:
             scope.write(self, value)
             return value
-        tell(backend, [self], assigned=True)
+        note_access(backend, [self], assigned=True)
         if isinstance(self._location[0], NativeLocation):
-            self._keep(backend, value)
+            self._replace_value(backend, value)
             return value
         if backend.is_traced(value):
             raise self._traced_elsewhere(backend)
         if backend.holds_values:
             # In memory of its own: what the caller does to his array later is not done to the variable.
             own = backend.place(value)
-            self._keep(backend, own)
+            self._replace_value(backend, own)
         return value
 
-    def _restart(self, initializer: Any) -> None:
-        """Take the value that an initializer `(shape, dtype=...)` gives, as a variable that is made now.
+    def reinitialize(self, initializer: Callable[..., Any]) -> None:
+        """Take the value that an initializer gives, as a new variable does.
 
-        Like the value of one it is on the host until it is read: that is made in less time than an array of a backend.
+        Outside of scopes it is on the host until it is read, where it is made faster than on a backend.
+
+        Args:
+            initializer: takes the shape and `dtype=...`.
+
+        Raises:
+            ValueError: it gives a value of another shape.
         """
         if current_scope.get() is not None or not registry.current().holds_values:
             self.assign(initializer(self._shape, dtype=self._dtype))
             return
         first: Any = partial(initial_value, initializer, self._shape, self._dtype, self.name)
-        tell(registry.current(), [self], assigned=True)
-        self._keep(None, first if can_wait(initializer, self._shape) else first())
+        note_access(registry.current(), [self], assigned=True)
+        self._replace_value(None, first if can_wait(initializer, self._shape) else first())
 
     def assign_add(self, value: ArrayLike) -> Array:
         """Add to the value; return the new one."""
@@ -269,14 +278,14 @@ class Variable(Located, ArrayOperators):
         return self.assign(self - value)
 
     def __getstate__(self) -> tuple[None, dict[str, Any]]:
-        """Copies and pickles hold the value on the host: they need no framework to be read."""
+        """Return the state with the value on the host, so that copies and pickles can be read without a framework."""
         slots = (*Located.__slots__, *Variable.__slots__)
         state = {name: getattr(self, name) for name in slots if name != "__weakref__"}
-        return None, state | {"_location": (None, self.numpy()), "_lent": False, "_leaf": None}
+        return None, state | {"_location": (None, self.numpy()), "_sharing": OWNED, "native_parameter": None}
 
     @classmethod
     def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Let functions of a framework with this protocol take variables for the arrays that they stand for."""
+        """Let the functions of a framework that has this protocol take variables for their values."""
         if getattr(func, "__name__", "") == "sub" and len(args) == 2 and not kwargs and isinstance(args[1], Variable):
             return args[1].__rsub__(args[0])  # also of bools, which torch refuses
         return func(*nested.map_structure(_value_of, tuple(args)), **nested.map_structure(_value_of, kwargs or {}))

@@ -9,6 +9,7 @@ import numpy as np
 
 import polykeras as keras
 from polykeras.backend import Backend, registry
+from polykeras.backend.providers import providers
 
 
 def overrides(backend: str) -> None:
@@ -27,6 +28,13 @@ def overrides(backend: str) -> None:
     print("overrides:", *own)
 
 
+def frameworks(backend: str) -> None:
+    """Load the backend, and print which frameworks are imported then."""
+    registry.load(backend)
+    found = [provider.framework for provider in providers().values() if provider.framework in sys.modules]
+    print("frameworks:", *(found or ["none"]))
+
+
 def calls(backend: str) -> None:
     """Call a model again and again, and train it."""
     with keras.use_backend(backend):
@@ -41,4 +49,4 @@ def calls(backend: str) -> None:
 
 
 if __name__ == "__main__":
-    {"overrides": overrides, "calls": calls}[sys.argv[1]](sys.argv[2])
+    {"overrides": overrides, "frameworks": frameworks, "calls": calls}[sys.argv[1]](sys.argv[2])

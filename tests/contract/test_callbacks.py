@@ -119,7 +119,7 @@ def test_hooks_of_epochs_leave_steps_in_chunks(backend: Backend) -> None:
     assert seen == list(range(40))
 
 
-def test_old_names_of_hooks(backend: Backend) -> None:
+def test_legacy_names_of_hooks(backend: Backend) -> None:
     class Old(callbacks.Callback):
         batches: list[int] = []  # noqa: RUF012
 

@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from helpers.forks import start
 from polykeras import fast
 from polykeras.backend import Backend
+from polykeras.backend.providers import providers
 
 PROGRAM = Path(__file__).with_name("fast_run.py")
 
@@ -56,10 +57,26 @@ def test_a_path_that_does_not_exist_is_refused() -> None:
     assert "POLYKERAS_FAST takes away recoder: expected fast paths (" in printed
 
 
-def test_each_path_is_asked_for_somewhere() -> None:
-    root = Path(__file__).parents[2]
-    sources = [path.read_text("utf-8") for room in ("polykeras", "backends") for path in (root / room).rglob("*.py")]
-    assert set(re.findall(r'fast\.enabled\("([^"]*)"\)', "\n".join(sources))) == fast.PATHS.keys() - {"kernels"}
+def test_a_path_of_another_backend_may_be_named_without_loading_its_framework() -> None:
+    switch = "".join(f",-{name}" for p in providers().values() for name in p.fast_paths)[1:]
+    code, printed = run("frameworks", "numpy", POLYKERAS_FAST=switch)
+    assert code == 0, printed
+    assert "frameworks: none" in printed
+
+
+def asked_for(folder: str) -> set[str]:
+    """Return the names of the paths that the code below a folder of the repository asks for."""
+    sources = (Path(__file__).parents[2] / folder).rglob("*.py")
+    code = "\n".join(path.read_text("utf-8") for path in sources)
+    return set(re.findall(r'fast\.enabled\("([^"]*)"\)', code))
+
+
+def test_each_path_of_the_core_is_asked_for_there() -> None:
+    assert asked_for("polykeras") == fast.PATHS.keys() - {"kernels"}
+
+
+def test_each_path_of_a_backend_is_asked_for_there(backend: Backend) -> None:
+    assert asked_for(f"backends/polykeras_{backend.name}") == set(providers()[backend.name].fast_paths)
 
 
 TOLD = {

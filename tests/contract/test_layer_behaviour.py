@@ -1,4 +1,4 @@
-"""What layers do beside computing: masks, states, building, configs, old spellings, errors."""
+"""What layers do beside computing: masks, states, building, configs, legacy spellings, errors."""
 
 from __future__ import annotations
 
@@ -295,7 +295,7 @@ def test_recurrent_layers_say_what_they_take() -> None:
         L.GRU(3, unit=3)
 
 
-def test_old_spellings() -> None:
+def test_legacy_spellings() -> None:
     assert L.Convolution2D is L.Conv2D
     assert L.CuDNNLSTM is L.LSTM
     assert L.MaxPool2D is L.MaxPooling2D

@@ -75,8 +75,8 @@ WITHOUT_RECORD = {
 
 @pytest.mark.parametrize("family", WITHOUT_RECORD)
 def test_each_public_class_is_recorded(family: str) -> None:
-    room = {"losses": losses, "metrics": metrics, "optimizers": optimizers}[family]
-    names = {x.__name__ for x in (getattr(room, name) for name in room.__all__) if isinstance(x, type)}
+    module = {"losses": losses, "metrics": metrics, "optimizers": optimizers}[family]
+    names = {x.__name__ for x in (getattr(module, name) for name in module.__all__) if isinstance(x, type)}
     recorded = {case["subject"].split(".")[1] for case in RECORDS[family].cases.values()}
     assert sorted((names & set(RECORDS[family].public)) - recorded - WITHOUT_RECORD[family]) == []
     assert sorted(recorded & WITHOUT_RECORD[family]) == []

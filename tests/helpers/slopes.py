@@ -1,4 +1,4 @@
-"""Gradients against central differences in float64."""
+"""Gradients, and central differences in float64 to hold them against."""
 
 from __future__ import annotations
 
@@ -20,6 +20,16 @@ def gradients(backend: Backend, fn: Callable[..., Any], args: Sequence[Any]) -> 
         return backend.sum(backend.multiply(y, backend.asarray(weights))), None
 
     return backend.value_and_grad(total, list(args))[2]
+
+
+def gradient(backend: Any, fn: Callable[[Any], Any], x: Any) -> Any:
+    """Return the gradient of the sum of `fn(x)`."""
+    return backend.value_and_grad(lambda xs: (backend.sum(fn(xs[0])), None), [x])[2][0]
+
+
+def twice(backend: Any, fn: Callable[[Any], Any], x: Any) -> Any:
+    """Return the gradient of the sum of the gradient."""
+    return gradient(backend, lambda y: gradient(backend, fn, y), x)
 
 
 def slopes(fn: Callable[..., Any], args: Sequence[np.ndarray], step: float) -> list[np.ndarray]:

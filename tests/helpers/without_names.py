@@ -39,7 +39,7 @@ def outcome(backend: str, together: Collection[str] = ()) -> dict[str, Any]:
 
     Returns:
         For each name, and for "" where all are there: `values`, by part of the core; `warnings`, the texts; `asked`,
-        the names that the backend asked for; and `room`, what its module of private names has without this one.
+        the names that the backend asked for; and `private`, what its module of private names has without this one.
     """
     path = os.pathsep.join(filter(None, (str(TESTS), os.environ.get("PYTHONPATH"))))
     level = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
@@ -64,7 +64,7 @@ def check(results: dict[str, Any]) -> None:
         if "error" in result:
             wrong[name] = result["error"]
             continue
-        if name and result["room"] == whole["room"]:
+        if name and result["private"] == whole["private"]:
             wrong[name] = "nothing stands in its place"
         for part, values in result["values"].items():
             tolerance = TRAINED if part in TRAINING else EXACT
@@ -163,7 +163,7 @@ def _run(backend: str, away: Collection[str]) -> dict[str, Any]:
     return {"values": values, "warnings": [str(warning.message) for warning in caught], "asked": asked}
 
 
-def _room(backend: str, away: Collection[str]) -> dict[str, Any]:
+def _private(backend: str, away: Collection[str]) -> dict[str, Any]:
     """Return what is in the module of private names where some are not found, without addresses in memory."""
     _take_away(away)
     spec = find_spec(f"polykeras_{backend}.private")
@@ -172,7 +172,7 @@ def _room(backend: str, away: Collection[str]) -> dict[str, Any]:
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
     there = {name: value for name, value in vars(module).items() if not name.startswith("__")}
-    return {"room": {name: re.sub(" at 0x[0-9a-f]+", "", repr(value)) for name, value in there.items()}}
+    return {"private": {name: re.sub(" at 0x[0-9a-f]+", "", repr(value)) for name, value in there.items()}}
 
 
 def _child(work: Callable[..., Any], backend: str, away: Collection[str], answers: Any) -> None:
@@ -207,11 +207,11 @@ def _main(backend: str, together: list[str]) -> None:
         core()  # which imports, once for all children, what is loaded when it is first named
     gc.collect()
     gc.freeze()  # children look for garbage in what is theirs, and copy no memory for it
-    results = {"": _in_child(_run, backend) | _in_child(_room, backend)}
+    results = {"": _in_child(_run, backend) | _in_child(_private, backend)}
     names = dict.fromkeys(results[""].get("asked", ()))
     for group in [together, *([name] for name in names if name not in together)]:
         run = _in_child(_run, backend, group)
-        results |= {name: run | _in_child(_room, backend, [name]) for name in group}
+        results |= {name: run | _in_child(_private, backend, [name]) for name in group}
     print(json.dumps(results))
 
 

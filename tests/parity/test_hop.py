@@ -209,14 +209,14 @@ def test_weights_and_configs_cross_over() -> None:
         np.testing.assert_allclose(copy.predict(x, verbose=0), expected, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize(("owner", "home"), [("torch", "jax"), ("jax", "tensorflow"), ("tensorflow", "torch")])
-def test_arrays_of_another_backend_are_data(owner: str, home: str) -> None:
+@pytest.mark.parametrize(("owner", "trains_on"), [("torch", "jax"), ("jax", "tensorflow"), ("tensorflow", "torch")])
+def test_arrays_of_another_backend_are_data(owner: str, trains_on: str) -> None:
     """`fit` takes arrays of any framework, wherever it trains."""
     x, y = data()
     with keras.use_backend(owner):
         native = ops.convert_to_tensor(x), ops.convert_to_tensor(y, "int32")
     losses = []
-    with keras.use_backend(home):
+    with keras.use_backend(trains_on):
         for arrays in (native, (x, y)):
             keras.utils.set_random_seed(1)
             model = keras.Sequential([keras.Input((30,)), layers.Dense(1, activation="sigmoid")])

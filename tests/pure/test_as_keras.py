@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from polykeras.as_keras.places import OLD_PATHS, PRIVATE, PUBLIC, is_module, sources_of
+from polykeras.as_keras.places import LEGACY_PATHS, PRIVATE, PUBLIC, is_module, sources_of
 
 INSTALL = "import polykeras.as_keras; polykeras.as_keras.install()\n"
 
@@ -165,7 +165,7 @@ def test_without_install_nothing_is_found_by_this_finder() -> None:
     assert done.stdout.strip() == "False", done.stderr
 
 
-@pytest.mark.parametrize("name", sorted(PRIVATE | OLD_PATHS.keys()))
+@pytest.mark.parametrize("name", sorted(PRIVATE | LEGACY_PATHS.keys()))
 def test_each_module_of_the_tables_has_names(name: str) -> None:
     path = f"src.{name}"
     assert is_module(path)
@@ -174,4 +174,4 @@ def test_each_module_of_the_tables_has_names(name: str) -> None:
 
 def test_tables_name_no_module_twice() -> None:
     assert not PRIVATE & PUBLIC
-    assert not OLD_PATHS.keys() & PUBLIC
+    assert not LEGACY_PATHS.keys() & PUBLIC

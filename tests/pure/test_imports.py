@@ -43,7 +43,7 @@ def test_imports_little() -> None:
 
 
 def test_what_is_supplied_from_above_is_listed() -> None:
-    """Calls that go up the house are few, and all are supplied once `polykeras` is imported."""
+    """Calls to higher layers of the code are few, and all are supplied once `polykeras` is imported."""
     code = (
         "import gc, polykeras; from polykeras.common.supplied import Supplied; "
         "found = [x for x in gc.get_objects() if type(x) is Supplied]; assert all(x.get() for x in found); "

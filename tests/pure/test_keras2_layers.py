@@ -114,7 +114,7 @@ def test_there_are_115() -> None:
 @pytest.mark.parametrize("name", [*CASES, *GROUPS])
 def test_each_is_built_and_called(name: str) -> None:
     with use_backend("numpy"), warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # tests/training/test_old_layers.py looks at them
+        warnings.simplefilter("ignore", DeprecationWarning)  # tests/training/test_legacy_layers.py looks at them
         if name in CASES:
             arguments, shape, expected = CASES[name]
             layer, given = getattr(layers, name)(*arguments), ones(shape)

@@ -7,7 +7,7 @@ from time import sleep
 from typing import Any
 
 from polykeras.common import version_counter
-from polykeras.training.steps.cache import KEPT, StepCache
+from polykeras.training.steps.cache import MOST, StepCache
 
 
 def cached(cache: StepCache, fingerprint: Any, made: list[Any], kind: str = "train") -> Any:
@@ -29,10 +29,10 @@ def test_the_oldest_steps_of_a_kind_are_given_up() -> None:
     """A new schedule each epoch would otherwise hold all programs, and what they were made for, for good."""
     cache, made = StepCache(), []
     cached(cache, 0, made, kind="predict")
-    for n in range(KEPT + 3):
+    for n in range(MOST + 3):
         cached(cache, n, made)
         cached(cache, 0, made)  # is in use
-    assert len(cache.values()) == KEPT + 1
+    assert len(cache.values()) == MOST + 1
     assert cached(cache, 0, made, kind="predict") == "predict 0"
     assert made.count(("predict", 0)) == made.count(("train", 0)) == 1
     cached(cache, 1, made)

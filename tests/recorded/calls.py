@@ -20,7 +20,7 @@ class Call:
     """One call.
 
     Attributes:
-        subject: the room and the name in it, as `losses.Huber`.
+        subject: the module and the name in it, as `losses.Huber`.
         config: arguments of the object, or of the function.
         arrays: float32 and int32 ones.
         dtype: in which floats are given.
@@ -33,7 +33,7 @@ class Call:
 
     @property
     def name(self) -> str:
-        """The name in the room."""
+        """The name in the module."""
         return self.subject.split(".")[1]
 
     def data(self) -> dict[str, Any]:
@@ -43,14 +43,14 @@ class Call:
 
 def run(library: Any, call: Call, arrays: Any) -> list[Any]:
     """Return what a library gives for a call, with its own arrays in the place of the call's."""
-    room, name = call.subject.split(".")
+    module, name = call.subject.split(".")
     given = [
         library.ops.cast(x, call.dtype) if a.dtype.kind == "f" else x for x, a in zip(arrays, call.arrays, strict=True)
     ]
-    if room == "activations":
+    if module == "activations":
         return [getattr(library.activations, name)(*given, **call.config)]
-    made = getattr(getattr(library, room), name)(**call.config)
-    return {"losses": _loss, "metrics": _metric, "optimizers": _optimizer}[room](library, made, given)
+    made = getattr(getattr(library, module), name)(**call.config)
+    return {"losses": _loss, "metrics": _metric, "optimizers": _optimizer}[module](library, made, given)
 
 
 def _loss(library: Any, loss: Any, arrays: list[Any]) -> list[Any]:

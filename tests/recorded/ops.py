@@ -29,13 +29,15 @@ WITHOUT_RECORD = {"image.elastic_transform": "drawn"}
 
 
 def public_names(library: Any) -> list[str]:
-    """Return the names of a module's ops, those of images with their room: no modules, classes or tools of the module."""
-    rooms = {"": library, "image.": library.image}
-    return sorted(prefix + name for prefix, room in rooms.items() for name in dir(room) if _is_public(room, name))
+    """Return the names of a module's ops, those of images after `image.`: no modules, classes or tools of the module."""
+    modules = {"": library, "image.": library.image}
+    return sorted(
+        prefix + name for prefix, module in modules.items() for name in dir(module) if _is_public(module, name)
+    )
 
 
-def _is_public(room: Any, name: str) -> bool:
-    value = getattr(room, name)
+def _is_public(module: Any, name: str) -> bool:
+    value = getattr(module, name)
     tool = name.startswith("_") or name == "lazy_names" or inspect.isclass(value) or inspect.ismodule(value)
     return callable(value) and not tool
 

@@ -55,9 +55,9 @@ def read(family: str) -> Records:
     return Records(index["source"], cases, index["left_out"], index.get("public", []))
 
 
-def names_in(room: Any) -> list[str]:
+def names_in(module: Any) -> list[str]:
     """Return the public names of a module."""
-    return sorted(name for name in dir(room) if not name.startswith("_"))
+    return sorted(name for name in dir(module) if not name.startswith("_"))
 
 
 def of_keras(family: str) -> frozenset[str]:

@@ -189,7 +189,7 @@ def test_max_pooling_of_nan_and_of_integers(jb: Backend) -> None:
     np.testing.assert_array_equal(jb.max_pool_nd(small, (2,), (1,), ((1, 0),))[0, :, 0], [-5, -5])
 
 
-def test_ops_through_the_door(jb: Backend) -> None:
+def test_ops_by_dispatch(jb: Backend) -> None:
     from polykeras.backend.dispatch import bind
 
     with use_backend("jax"):

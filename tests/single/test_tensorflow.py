@@ -140,11 +140,9 @@ def test_placed_data_has_memory_of_its_own(tb: Any) -> None:
 def test_a_cpu_is_there_and_an_unknown_device_is_an_error(tb: Any) -> None:
     assert "cpu:0" in tb.devices()
     with tb.device_scope("cpu"):
-        x = tb.ones((2,))
-    assert tb.to_device(x, "cpu:0") is x
-    for call in (lambda: tb.device_scope("tpu:7"), lambda: tb.to_device(x, "tpu:7")):
-        with pytest.raises(ValueError, match=r"'tpu:7'.*cpu:0"):
-            call()
+        assert tb.ones((2,)).device.lower().endswith("cpu:0")
+    with pytest.raises(ValueError, match=r"'tpu:7'.*cpu:0"):
+        tb.device_scope("tpu:7")
 
 
 def test_complex_casts_do_not_warn_of_a_lost_imaginary_part(tb: Any, caplog: pytest.LogCaptureFixture) -> None:

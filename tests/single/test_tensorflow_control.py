@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 
+from helpers.slopes import gradient, twice
 from polykeras.backend import use_backend
 
 # By way of the backend, which leaves Keras out of TensorFlow's import.
@@ -22,25 +22,8 @@ def tb() -> Iterator[Any]:
         yield backend
 
 
-@pytest.fixture
-def quiet(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """Fail where TensorFlow logs a warning, of retracing for instance."""
-    with caplog.at_level(logging.WARNING, logger="tensorflow"):
-        yield
-    assert [record.getMessage() for record in caplog.records] == []
-
-
 class Mistake(Exception):
     """An exception that no framework knows."""
-
-
-def gradient(tb: Any, fn: Callable[[Any], Any], x: Any) -> Any:
-    return tb.value_and_grad(lambda xs: (tb.sum(fn(xs[0])), None), [x])[2][0]
-
-
-def twice(tb: Any, fn: Callable[[Any], Any], x: Any) -> Any:
-    """Return the gradient of the sum of the gradient."""
-    return gradient(tb, lambda y: gradient(tb, fn, y), x)
 
 
 def in_both(tb: Any, fn: Callable[..., Any], *args: Any) -> Any:

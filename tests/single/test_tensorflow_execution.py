@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import traceback
 from collections import namedtuple
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from helpers.slopes import gradient, twice
 from polykeras import fast
 from polykeras.backend import use_backend
 
@@ -29,14 +29,6 @@ def tb() -> Iterator[Any]:
         yield backend
 
 
-@pytest.fixture
-def quiet(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """Fail where TensorFlow logs a warning, of retracing for instance."""
-    with caplog.at_level(logging.WARNING, logger="tensorflow"):
-        yield
-    assert [record.getMessage() for record in caplog.records] == []
-
-
 class Mistake(Exception):
     """An exception that no framework knows."""
 
@@ -50,15 +42,6 @@ def counted(fn: Callable[..., Any]) -> tuple[Callable[..., Any], list[int]]:
         return fn(*args, **kwargs)
 
     return run, runs
-
-
-def gradient(tb: Any, fn: Callable[[Any], Any], x: Any) -> Any:
-    return tb.value_and_grad(lambda xs: (tb.sum(fn(xs[0])), None), [x])[2][0]
-
-
-def twice(tb: Any, fn: Callable[[Any], Any], x: Any) -> Any:
-    """Return the gradient of the sum of the gradient."""
-    return gradient(tb, lambda y: gradient(tb, fn, y), x)
 
 
 # ---- compile ---------------------------------------------------------------------------------------------------------

@@ -111,7 +111,7 @@ def test_other_dtypes_stay_as_they_are(tb: Any) -> None:
 
 
 @pytest.mark.skipif(not fast.enabled(), reason="nothing is given to XLA")
-def test_a_training_step_is_taken_over_at_once(tb: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_training_step_is_rewritten_at_once(tb: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[set[str]] = []
 
     def noted(graph: Any, results: Any) -> Any:

@@ -204,12 +204,12 @@ def test_two_layers_of_one_saved_model_are_apart(linear: str) -> None:
 
 
 def test_refused_where_tensorflow_cannot_exchange_variables(linear: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from polykeras_tensorflow import foreign
+    from polykeras_tensorflow.native import saved_model
 
     layer = layers.TFSMLayer(linear)
     model = models.Sequential([layer])
     model.compile("sgd", "mse")
-    monkeypatch.setattr(foreign, "call_on_captures", None)
+    monkeypatch.setattr(saved_model, "call_on_captures", None)
     np.testing.assert_allclose(layer(X), X @ W, rtol=1e-6)
     with pytest.raises(RuntimeError, match="cannot take part in compiled or differentiated code"):
         model.fit(X, X @ W, verbose=0)

@@ -16,7 +16,7 @@ from unittest import mock
 import numpy as np
 
 # The class of arrays, and the ways to its values: everything else in the class takes one of these.
-DOORS = {
+WAYS = {
     "jax": ("jax._src.array", "ArrayImpl", ("_value", "block_until_ready")),
     "tensorflow": ("tensorflow.python.framework.ops", "_EagerTensorBase", ("_numpy",)),
     "torch": (
@@ -77,7 +77,7 @@ def host_reads(framework: str, kernels: bool = False) -> Iterator[list[str]]:
         framework: "jax", "tensorflow" or "torch".
         kernels: whether to ask PyTorch's profiler too, which knows at the end of the context and cannot be nested.
     """
-    module, name, methods = DOORS[framework]
+    module, name, methods = WAYS[framework]
     array = getattr(importlib.import_module(module), name)
     listener = _Listener()
     with ExitStack() as stack:

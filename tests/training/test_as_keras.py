@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from polykeras.as_keras.places import PRIVATE, PUBLIC, RELEASE
+from polykeras.as_keras.places import PRIVATE, PUBLIC
 from polykeras.backend import Backend
+from polykeras.common.release import KERAS_RELEASE
 
 FIT = """
 import numpy as np
@@ -150,7 +151,7 @@ print(sorted(name for name in PRIVATE if not exists("keras.src." + name)))
 def test_modules_in_the_tables_are_keras_s() -> None:
     tables = f"PUBLIC = {sorted(PUBLIC)}\nPRIVATE = {sorted(PRIVATE)}\n"
     version, public, private = run(MODULES, tables, KERAS_BACKEND="numpy").splitlines()
-    assert version.split(".")[:2] == RELEASE.split(".")[:2]
+    assert version.split(".")[:2] == KERAS_RELEASE.split(".")[:2]
     assert public == "['preprocessing.text']"  # in `tf.keras` alone
     assert private == "['layers.rnn.dropout_rnn_cell_mixin']"  # in Keras 2 alone
 

@@ -89,7 +89,7 @@ def test_a_prediction_beside_a_training_step_changes_nothing_of_it(backend: Back
             history = model.fit(X[:60], Y[:60], batch_size=8, epochs=2, verbose=0, shuffle=False).history
         for prediction in begun:
             prediction.result()
-        filled = any(any(step.fills.values()) for step in model._steps.values())
+        filled = any(any(step.sizes.fills.values()) for step in model._steps.values())
         assert filled != adds, "the last batch was to be filled up, unless a layer adds a loss of all rows"
         return history["loss"]
 

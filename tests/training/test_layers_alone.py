@@ -120,7 +120,7 @@ def test_shapes_written_down_without_those_of_the_inputs(backend: Backend) -> No
     np.testing.assert_allclose(model.predict(given, verbose=0), given[:, :2] + 1.0, rtol=1e-6)
 
 
-def test_old_names_of_shapes_of_inputs(backend: Backend) -> None:
+def test_legacy_names_of_shapes_of_inputs(backend: Backend) -> None:
     assert Sequential([layers.InputLayer(input_shape=(3,)), layers.Dense(2)]).output_shape == (None, 2)
     assert layers.InputLayer(batch_input_shape=(5, 3)).batch_shape == (5, 3)
     with pytest.raises(TypeError, match="input_size"):

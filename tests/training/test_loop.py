@@ -11,8 +11,8 @@ import polykeras
 from polykeras import Sequential, layers
 from polykeras.backend import Backend
 from polykeras.optimizers import schedules
-from polykeras.training.chunks import MOST_STEPS, ChunkSize
 from polykeras.training.steps import CompiledStep
+from polykeras.training.steps.sizes import MOST_STEPS, ChunkSize
 from training.linear import X, Y, linear
 
 
@@ -302,10 +302,10 @@ def test_what_small_batches_take_says_nothing_of_large_ones(backend: Backend) ->
     step = CompiledStep(lambda batch: {}, [], backend)
     small, large = ((np.zeros((rows, 2), "float32"), np.zeros(rows, "float32"), None) for rows in (1, 128))
     for _ in range(2):
-        step.chunk_size(small, None).record(1, 1e-6)
-    assert step.chunk_size(small, None).steps == 8
-    assert step.chunk_size(large, None).steps == 1
-    assert step.chunk_size(large, 3).steps == 3
+        step.sizes.chunk(small, None).record(1, 1e-6)
+    assert step.sizes.chunk(small, None).steps == 8
+    assert step.sizes.chunk(large, None).steps == 1
+    assert step.sizes.chunk(large, 3).steps == 3
 
 
 def test_a_run_within_another_leaves_its_chunks_alone() -> None:

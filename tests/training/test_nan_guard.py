@@ -65,6 +65,19 @@ def test_the_step_within_a_chunk_is_found(backend: Backend) -> None:
     assert int(model.optimizer.iterations) == 6
 
 
+def test_steps_are_counted_from_the_beginning_of_the_epoch(backend: Backend, tmp_path: Any) -> None:
+    """In each pass over the data anew, and also where a run goes on within one."""
+    model = keras.Sequential([keras.Input((1,)), Root(name="root"), layers.Dense(1)])
+    model.compile("sgd", "mse", steps_per_execution=2)
+    x = np.ones((40, 1), "float32")
+    model.fit(x, x, batch_size=4, epochs=2, verbose=0, shuffle=False)
+    x[29] = -1.0
+    for _ in range(2):  # the second run goes on after four steps
+        backup = keras.callbacks.BackupAndRestore(tmp_path, save_freq=4)
+        with pytest.raises(FloatingPointError, match=r"Step 7 of the epoch \(the first is 0\).*layer 'root'"):
+            model.fit(x, x, batch_size=4, verbose=0, shuffle=False, callbacks=[backup])
+
+
 def test_gradients_and_updates_are_named(backend: Backend) -> None:
     class Cusp(layers.Layer):
         """Finite at zero, where its slope is not."""

@@ -24,10 +24,10 @@ class OnTorch:
         self.torch = pytest.importorskip("torch")
         with use_backend("torch") as backend, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of torch's compiler about what it leaves to Python
-            asked, backend.native.asked = backend.native.asked, True
+            asked, backend.native.parameters.requested = backend.native.parameters.requested, True
             self.x, self.y = self.torch.from_numpy(X), self.torch.from_numpy(Y)
             yield
-            backend.native.asked = asked
+            backend.native.parameters.requested = asked
 
     def compiled(self, module: Any) -> Any:
         return self.torch.compile(module, backend="eager")

@@ -31,10 +31,10 @@ TX, TY = torch.from_numpy(X), torch.from_numpy(Y)
 @pytest.fixture(autouse=True)
 def on_torch() -> Iterator[None]:
     with use_backend("torch") as backend:
-        asked = backend.native.asked
-        backend.native.asked = False
+        asked = backend.native.parameters.requested
+        backend.native.parameters.requested = False
         yield
-        backend.native.asked = asked
+        backend.native.parameters.requested = asked
 
 
 def network() -> Any:
@@ -934,7 +934,7 @@ def test_torch_compile_around_a_model() -> None:
 
 
 def test_the_current_backend_is_torch() -> None:
-    assert registry.current().native.layer_base is not None
+    assert registry.current().native.modules is not None
 
 
 def test_torch_optim_of_values_trains_after_fit_too() -> None:
@@ -979,7 +979,7 @@ def test_a_gradient_penalty_alone(eagerly: bool) -> None:
         assert falls(model.fit(X, epochs=15, batch_size=8, verbose=0).history["loss"])
 
 
-def test_threads_that_look_first_at_once_find_one_leaf() -> None:
+def test_threads_that_ask_first_at_once_find_one_parameter() -> None:
     for _ in range(20):
         model, barrier, found = network(), threading.Barrier(4), []
 

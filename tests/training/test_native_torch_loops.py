@@ -29,9 +29,9 @@ SCHEDULERS: dict[str, Callable[[Any], Any]] = {
 @pytest.fixture(autouse=True)
 def on_torch() -> Iterator[None]:
     with use_backend("torch") as backend:
-        asked = backend.native.asked
+        asked = backend.native.parameters.requested
         yield
-        backend.native.asked = asked
+        backend.native.parameters.requested = asked
 
 
 def step_of(scheduler: Any, loss: float) -> None:

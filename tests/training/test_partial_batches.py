@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ from polykeras.backend import Backend, use_backend
 from polykeras.optimizers import SGD
 from polykeras.random import set_random_seed
 from polykeras.training import padding
+from polykeras.training.steps.fillable import why_not
 
 ROWS, BATCH = 21, 8  # batches of 8, 8 and 5
 RNG = np.random.default_rng(0)
@@ -34,7 +36,7 @@ def unfilled(model: Any) -> Any:
 
 def fills(model: Any) -> list[bool]:
     """Return what was decided about each kind of batch that a model was run on."""
-    return [answer for step in model._steps.values() for answer in step.fills.values()]
+    return [answer for step in model._steps.values() for answer in step.sizes.fills.values()]
 
 
 def compare(make: Callable[[], Any], x: Any, y: Any, tolerance: float = 2e-6, **fit: Any) -> Any:
@@ -59,7 +61,7 @@ def compare(make: Callable[[], Any], x: Any, y: Any, tolerance: float = 2e-6, **
         history = model.fit(x, y, batch_size=BATCH, epochs=2, validation_data=data, verbose=0, **fit).history
         runs.append((model, history, model.get_weights()))
     (filled, first, weights), (partial, second, expected) = runs
-    assert fills(filled) == [True, True], padding.why_not(filled, "train")
+    assert fills(filled) == [True, True], why_not(filled, "train")
     assert fills(partial) == [False, False]
     assert list(first) == list(second)
     for name, values in second.items():
@@ -265,6 +267,46 @@ def test_batch_statistics_are_of_the_rows_alone(backend: Backend) -> None:
     np.testing.assert_allclose(model.layers[0].moving_mean.numpy(), mean, rtol=1e-5, atol=1e-6)
 
 
+def squares(y_true: Any, y_pred: Any) -> Any:
+    """A loss and metric of the user's, a function that states the trait."""
+    return ops.mean(ops.square(y_true - y_pred), axis=-1)
+
+
+def bent(x: Any) -> Any:
+    """An activation of the user's."""
+    return x / (1.0 + ops.abs(x))
+
+
+squares.sample_by_sample = bent.sample_by_sample = True
+
+
+def test_functions_may_state_the_trait(backend: Backend) -> None:
+    def make() -> Any:
+        model = Sequential([Input((4,)), layers.Dense(3, activation=bent)])
+        model.compile(SGD(0.1), squares, metrics=[squares], weighted_metrics=[DeclaredMetric()])
+        return model
+
+    compare(make, X, POSITIVE, sample_weight=WEIGHTS)
+
+
+def test_native_code_counts_each_row_once(backend: Backend) -> None:
+    """What runs on no shapes alone cannot be masked, whatever its layers state."""
+    framework = sys.modules[backend.name]
+    tanh = (framework.numpy if backend.name == "jax" else framework).tanh
+
+    class Native(layers.Layer):
+        sample_by_sample = True
+
+        def call(self, inputs: Any) -> Any:
+            return tanh(inputs)
+
+    model = Sequential([Input((4,)), Native(), layers.Dense(3)])
+    model.compile("sgd", "mse", metrics=["mae"])
+    few = model.evaluate(X, POSITIVE, batch_size=BATCH, verbose=0)
+    np.testing.assert_allclose(few, model.evaluate(X, POSITIVE, batch_size=ROWS, verbose=0), rtol=1e-5)
+    assert fills(model) == [False]
+
+
 # ---- where it is not done: the model alone decides, so one backend shows it -------------------------------------------
 
 
@@ -311,6 +353,12 @@ class OwnMetric(metrics.MeanSquaredError):
     """May have its own idea of weights."""
 
 
+class DeclaredMetric(OwnMetric):
+    """Has the same one."""
+
+    sample_by_sample = True
+
+
 class OwnStep(Sequential):
     """Has a step of its own."""
 
@@ -347,6 +395,8 @@ def test_what_is_not_known_is_left_as_it_is() -> None:
     assert answers(dense(), loss=DeclaredLoss()) == [True, True]
     assert answers(dense(), metrics=[lambda y_true, y_pred: ops.mean(y_pred)]) == [False, False]
     assert answers(dense(), metrics=[OwnMetric()]) == [False, False]
+    assert answers(dense(), metrics=[DeclaredMetric()]) == [True, True]
+    assert answers(dense(), loss=losses.Dice()) == answers(dense(), loss=losses.dice) == [False, False]
     assert answers(dense(), run_eagerly=True) == [False, False]
 
 

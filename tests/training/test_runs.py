@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from polykeras.backend import Backend, use_backend
+from polykeras.backend import Backend, use_backend, value_lock
 from polykeras.variables import Run, Variable, runs
 
 
@@ -35,7 +35,7 @@ def test_who_comes_while_a_run_waits_keeps_what_it_reads(backend: Backend) -> No
     with ThreadPoolExecutor(1) as pool:
         second = pool.submit(wait_and_give)
         _wait_for(2)
-        with runs.turn:
+        with value_lock.lock:
             first.__exit__(None, None, None)
             reader = Run([variable], backend)
             reader.__enter__()
@@ -64,13 +64,14 @@ def test_a_step_that_waits_for_a_reader_of_its_state_is_told(backend: Backend, m
 
 FORKED = """
 import os, threading, time
-from polykeras.variables import Variable, runs
+from polykeras.backend import value_lock
+from polykeras.variables import Variable
 
 variable, held, over = Variable([1.0, 2.0]), threading.Event(), threading.Event()
 variable.value
 
 def hold():
-    with runs.turn:
+    with value_lock.lock:
         held.set()
         over.wait()
 

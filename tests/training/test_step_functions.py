@@ -54,6 +54,23 @@ def test_evaluation_and_prediction(backend: Backend) -> None:
     np.testing.assert_allclose(model.predict_function([(X, Y)]), model.predict(X, verbose=0), rtol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("batch", "message"),
+    [
+        ((X[:4], Y[:3]), "same number of samples"),
+        ((X[:4], np.float32(1)), "is a scalar"),
+        ((X[:4] * np.float32("nan"), Y[:4]), "contains nan"),
+        ((X[:4], Y[:4], np.ones(4), np.ones(4)), "a tuple of 4 parts"),
+    ],
+)
+def test_a_batch_is_checked_as_fit_checks_it(batch: Any, message: str) -> None:
+    model = compiled()
+    with pytest.raises(ValueError, match=message):
+        model.make_train_function()([batch])
+    with pytest.raises(ValueError, match=message):
+        model.fit(iter([batch]), verbose=0)
+
+
 def test_functions_belong_to_one_model_as_it_was_compiled() -> None:
     model = compiled()
     first = model.make_train_function()

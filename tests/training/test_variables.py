@@ -203,7 +203,7 @@ def test_a_restart_takes_what_an_initializer_gives_and_leaves_it_on_the_host(
 ) -> None:
     variable = Variable(np.full((2, 3), 5.0, "float32"))
     lent = variable.value
-    variable._restart(initializer)
+    variable.reinitialize(initializer)
     assert variable.location == "host"
     variable.assign_add(np.ones((2, 3)))
     assert host(variable).tolist() == [[1.0] * 3] * 2
@@ -214,14 +214,14 @@ def test_a_restart_takes_what_an_initializer_gives_and_leaves_it_on_the_host(
 def test_a_restart_refuses_another_shape(backend: Backend) -> None:
     variable = Variable(np.full((2, 3), 5.0, "float32"), name="w")
     with pytest.raises(ValueError, match=r"'w': expected a value of shape \(2, 3\); received \(3,\)"):
-        variable._restart(lambda shape, dtype: np.zeros(3, dtype))
+        variable.reinitialize(lambda shape, dtype: np.zeros(3, dtype))
     assert host(variable).tolist() == [[5.0] * 3] * 2
 
 
 def test_a_restart_on_shapes_alone_is_refused() -> None:
     variable = Variable(7.0)
     with use_backend(SYMBOLIC), pytest.raises(TypeError, match="assigned inside a function"):
-        variable._restart(initializers.get("zeros"))
+        variable.reinitialize(initializers.get("zeros"))
     assert variable.numpy() == 7.0
 
 
@@ -230,7 +230,7 @@ def test_a_restart_within_a_function_is_one_of_its_changes(backend: Backend) -> 
 
     @polykeras.function
     def restarted() -> Any:
-        variable._restart(lambda shape, dtype: np.full(shape, 3.0, dtype))
+        variable.reinitialize(lambda shape, dtype: np.full(shape, 3.0, dtype))
         return variable + 1.0
 
     for _ in range(2):

@@ -6,7 +6,6 @@ Python code, autograd, autocast or the choice of a kernel depend on are.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 
@@ -14,9 +13,7 @@ import torch
 
 from polykeras_torch import private
 from polykeras_torch.arrays import chosen_device
-
-_SMALLEST = sys.float_info.min
-
+from polykeras_torch.subnormals import are_zero
 
 # ---- the state -------------------------------------------------------------------------------------------------------
 
@@ -40,7 +37,7 @@ def global_state() -> tuple[Hashable, ...]:
         private.allows_cudnn(),
         private.allows_mkldnn(),
         precision,
-        _SMALLEST * 0.5 == 0.0,  # whether this thread takes subnormal numbers for zero, which torch does not report
+        are_zero(),
     )
 
 

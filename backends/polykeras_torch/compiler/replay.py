@@ -197,7 +197,7 @@ def record(
     tensors: Sequence[Tensor],
     donated: int = 0,
     advances: bool = False,
-    look: Callable[[Recorder, list[Slot]], None] | None = None,
+    when_recorded: Callable[[Recorder, list[Slot]], None] | None = None,
 ) -> tuple[Any, Recording]:
     """Run a function, and return its result and a faster form that repeats it.
 
@@ -207,7 +207,7 @@ def record(
         tensors: the arguments, row-major.
         donated: how many of the first tensors are donated. If any, `fn` returns first a list of as many tensors.
         advances: whether `Recording.advance` will be called, for the state alone.
-        look: called with the recorder and the slots of the results if the run can be repeated.
+        when_recorded: called with the recorder and the slots of the results if the run can be repeated.
     """
     others = range(donated, len(tensors))
     if not can_record():
@@ -238,8 +238,8 @@ def record(
     if recording is None or recorder.refused:
         _warn(recorder.refused or "nothing was recorded")
         recording = Recording(fn, None, None, *rest, {}, definition, changed=changed)
-    elif look is not None:
-        look(recorder, list((outputs or {}).values()))
+    elif when_recorded is not None:
+        when_recorded(recorder, list((outputs or {}).values()))
     return nested.unflatten(definition, leaves), recording
 
 

@@ -14,7 +14,7 @@ from torch.jit import ScriptModule
 from torch.nn import Module
 
 from polykeras.common.global_draws import OurThreads
-from polykeras_torch.native_module import TorchModule
+from polykeras_torch.layer_base import TorchModule
 from polykeras_torch.private import HOOKS_OF_ALL_MODULES
 
 _CONTAINERS = (dict, list, set, tuple)

@@ -89,10 +89,6 @@ class Arrays(Family):
             ValueError: there is no such device; the message lists those there are.
         """
 
-    @abstractmethod
-    def to_device(self, x: Array, device: str) -> Array:
-        """Return `x` on `device`, the same object where it is there already."""
-
     @required()
     def full(self, shape: Shape | int, fill_value: Any, dtype: str | None = None) -> Array:
         """Return an array filled with one value.

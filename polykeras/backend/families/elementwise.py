@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from polykeras.backend.spec import Array, Family, op, required
-
-SCALARS = (bool, int, float, complex)
+from polykeras.dtypes import SCALARS
 
 
 class Elementwise(Family):

@@ -167,8 +167,8 @@ class Joining(Family):
             TypeError: if one of the dtypes is neither an integer nor a float dtype.
             ValueError: if the bytes of the last axis do not form whole elements.
         """
-        kind: str = self.dtype(x)
-        dtype = dtype or kind
+        own: str = self.dtype(x)
+        dtype = dtype or own
         x = self.cast(x, "uint8") if self.dtype(x) == "bool" else x
         old, new = dtypes.bits(self.dtype(x)), dtypes.bits(dtype)
         if {self.dtype(x), dtype} & {"bool", *dtypes.COMPLEX}:

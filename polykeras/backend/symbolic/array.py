@@ -11,8 +11,7 @@ from polykeras import dtypes
 from polykeras.backend.symbolic.dims import Dims, UnknownDim, broadcast, index_shape, is_known
 from polykeras.backend.symbolic.products import matmul_shape
 from polykeras.common import budget
-
-SCALARS = (bool, int, float, complex)
+from polykeras.dtypes import SCALARS
 
 
 class NeedsValues(TypeError):
@@ -195,8 +194,8 @@ def from_value(x: Any) -> SymbolicArray:
     elif isinstance(x, SCALARS):
         return SymbolicArray((), dtypes.result_type(dtypes.weak(x)))
     elif isinstance(x, (list, tuple)):
-        shape, kinds = _measure(x)
-        return SymbolicArray(shape, dtypes.result_type(*kinds) if kinds else dtypes.standardize_dtype(None))
+        shape, names = _measure(x)
+        return SymbolicArray(shape, dtypes.result_type(*names) if names else dtypes.standardize_dtype(None))
     raise TypeError(f"Expected a number, an array or a list of them; received {x!r} of type {type(x).__name__}.")
 
 
@@ -212,18 +211,18 @@ def _measure(x: Any) -> tuple[Dims, set[str]]:
     if len(shapes) > 1:
         raise ValueError(f"Expected parts of one shape in a list; received {', '.join(map(str, sorted(shapes)))}.")
     inner = parts[0][0] if parts else ()
-    return (len(x), *inner), set().union(*(kinds for _, kinds in parts))
+    return (len(x), *inner), set().union(*(names for _, names in parts))
 
 
 def combine(where: str, *operands: Any) -> SymbolicArray:
     """Return the broadcast shape and the common dtype of operands. Python numbers are weak."""
-    kinds: list[str] = []
+    names: list[str] = []
     shapes: list[Dims] = []
     for x in operands:
         if is_scalar(x):
-            kinds.append(dtypes.weak(x))
+            names.append(dtypes.weak(x))
         else:
             array = from_value(x)
-            kinds.append(array.dtype)
+            names.append(array.dtype)
             shapes.append(array.dims)
-    return SymbolicArray(broadcast(*shapes, where=where), dtypes.result_type(*kinds))
+    return SymbolicArray(broadcast(*shapes, where=where), dtypes.result_type(*names))

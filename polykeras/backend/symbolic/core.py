@@ -146,9 +146,6 @@ class SymbolicCore(Arrays, Elementwise, Logical, Bitwise, Autodiff):
     def device_scope(self, device: str) -> AbstractContextManager[None]:
         return nullcontext()  # nothing is stored on a device
 
-    def to_device(self, x: SymbolicArray, device: str) -> SymbolicArray:
-        return x
-
     def full(self, shape: Shape, fill_value: Any, dtype: str | None = None) -> SymbolicArray:
         value, dims = from_value(fill_value), as_dims(shape)
         if min(dims, default=0) < 0:

@@ -1,1 +1,1 @@
-"""Layers around code of one framework, which run with the backend of that framework alone."""
+"""Layers around code of one framework. Each runs only with the backend of its framework."""

@@ -17,15 +17,15 @@ __all__ = ["FlaxLayer"]
 class FlaxLayer(JaxLayer):
     """A `flax.linen.Module` as a layer, with its variables as weights. It runs with the JAX backend, and needs Flax.
 
-    What Flax keeps under `"params"` is trained; all other collections are state, which calls may change. In training
+    The collection `"params"` of Flax is trained. All other collections are state, which calls may change. In training
     the module gets a key for `"dropout"`.
 
     Args:
         module: the module.
-        method: what computes the outputs: a method of it, or a function that takes the module first; `__call__` by
-            default. It takes `inputs`, an array or a tree of them, and may take `training`.
-        variables: those of the module as its `init` returns them, where they are known already.
-        **kwargs: as for `JaxLayer`, but its functions and trees, and `Layer`.
+        method: computes the outputs: a method of the module, or a function that takes the module first; `__call__` by
+            default. It takes `inputs`, an array or a tree of arrays, and may take `training`.
+        variables: those of the module as its `init` returns them, if they exist already.
+        **kwargs: as for `JaxLayer`, except its functions and trees.
 
     Raises:
         ValueError: the current backend is another one.
@@ -76,7 +76,7 @@ class FlaxLayer(JaxLayer):
         return {"dropout": self._get_call_seed()} if training else {}
 
     def get_config(self) -> dict[str, Any]:
-        """Return the arguments of `__init__` as plain data; a method of the module by its name.
+        """Return the arguments of `__init__` as plain data. A method of the module is given by its name.
 
         Raises:
             TypeError: the module has no `get_config`, which Flax does not give it.

@@ -25,26 +25,27 @@ _INIT_ARGUMENTS = ("rng", "inputs", "training")
 class JaxLayer(Layer):
     """A function of JAX as a layer, with its trees of parameters as weights. It runs with the JAX backend.
 
-    Functions are called with those of these arguments that they have, by their names: `params`, the tree of trainable
-    arrays; `state`, the tree of those that are not trained; `rng`, a key of JAX's, None outside of training; `inputs`,
-    an array or a tree of them; `training`, a bool. Where `call_fn` takes `state`, it returns `(outputs, new_state)`,
-    and `init_fn` returns `(params, state)`; else they return outputs and params alone.
+    A function gets those of the following arguments that it names: `params`, the tree of trainable arrays; `state`, the
+    tree of arrays that are not trained; `rng`, a key of JAX's, None outside of training; `inputs`, an array or a tree
+    of arrays; `training`, a bool. If `call_fn` takes `state`, it returns `(outputs, new_state)`, and `init_fn` returns
+    `(params, state)`. Otherwise they return the outputs, and the params, alone.
 
     Args:
-        call_fn: computes the outputs; takes `inputs`, and any of the others.
-        init_fn: makes params and state, of `rng`, `inputs` (ones in the shape of the inputs) and `training` (True).
-        params: the tree of trainable arrays, where they are known already.
-        state: the tree of the others, in the same way.
-        seed: of the keys that calls are given.
+        call_fn: computes the outputs. It takes `inputs`, and any of the others.
+        init_fn: makes params and state. It takes `rng`, `inputs` (ones in the shape of the inputs) and `training`
+            (True).
+        params: the tree of trainable arrays, if they exist already.
+        state: the tree of the other arrays, if they exist already.
+        seed: of the keys that calls get.
         native_serialization_platforms: kept for Keras code, which needs it on TensorFlow.
         **kwargs: as for `Layer`.
 
     Raises:
-        ValueError: the current backend is another one; a function has other arguments; nothing makes the params.
+        ValueError: the current backend is another one, a function has other arguments, or nothing makes the params.
 
     Attributes:
-        params: the tree of trainable variables; None before they are made.
-        state: the tree of the others.
+        params: the tree of trainable variables, None before they are made.
+        state: the tree of the other variables.
 
     Example:
         layer = JaxLayer(
@@ -90,7 +91,7 @@ class JaxLayer(Layer):
         return registry.current().foreign("jax", type(self).__name__)
 
     def _variables_of(self, values: Any, trainable: bool) -> Any:
-        """Return a tree of variables in place of arrays and numbers; what else is in it stays, for the function."""
+        """Return a tree with variables in place of arrays and numbers. Anything else in it stays, for the function."""
         jax = self._jax()
 
         def variable(leaf: Any) -> Any:
@@ -141,11 +142,14 @@ class JaxLayer(Layer):
         self.state = self._variables_of(state, trainable=False)
 
     def call(self, inputs: Any, training: bool | None = False) -> Any:
-        """Return what the function gives; its new state, where it has one, goes to `state`.
+        """Return the outputs of the function. Its new state, if it has one, is assigned to `state`.
 
         Args:
-            inputs: what the function takes as its inputs: an array, or a structure of them.
-            training: is handed to functions that take it.
+            inputs: what the function takes as its inputs: an array, or a tree of arrays.
+            training: passed to functions that take it.
+
+        Raises:
+            ValueError: the new state is another tree.
         """
         jax, training = self._jax(), bool(training)
         known = {"params": jax.values(self.params), "state": jax.values(self.state), "inputs": inputs}
@@ -180,7 +184,7 @@ def _arguments(function: Callable[..., Any], name: str, allowed: Sequence[str]) 
     """Return the names of a function's arguments.
 
     Raises:
-        ValueError: `inputs` is not among them, or one that is not allowed.
+        ValueError: it has no `inputs`, or an argument that is not allowed.
     """
     found = list(inspect.signature(function).parameters)
     if "inputs" not in found:

@@ -12,7 +12,7 @@ from polykeras.config import is_unsafe_deserialization_enabled
 from polykeras.layers.base.layer import LAYERS, Layer
 from polykeras.saving.lambdas import is_code_allowed
 from polykeras.variables import is_functional
-from polykeras.variables.adopted import variables_in
+from polykeras.variables.adapters import variables_in
 
 __all__ = ["TFSMLayer"]
 
@@ -21,20 +21,20 @@ __all__ = ["TFSMLayer"]
 class TFSMLayer(Layer):
     """A SavedModel of TensorFlow as a layer, with its variables as weights. It runs with the tensorflow backend.
 
-    The weights are those that the endpoints use, and are trained as those of other layers. The file of a model keeps
+    The weights are those that the endpoints use, and are trained like those of other layers. The file of a model holds
     the path of the SavedModel, not the SavedModel itself.
 
     Args:
         filepath: the folder of the SavedModel.
-        call_endpoint: the function to call: an attribute of what was saved, or one of its signatures. It takes the
-            inputs, a tensor or a tree of tensors, as its first argument.
-        call_training_endpoint: that of calls with `training=True`; the same one by default.
+        call_endpoint: the function to call: an attribute of the object that was saved, or one of its signatures. It
+            takes the inputs, a tensor or a tree of tensors, as its first argument.
+        call_training_endpoint: the function of calls with `training=True`; by default the same one.
         trainable: whether the weights are trained.
         name: see `Layer`.
         dtype: see `Layer`.
 
     Raises:
-        ValueError: the current backend is another one; the SavedModel has no such function.
+        ValueError: the current backend is another one, or the SavedModel has no such function.
 
     Example:
         >>> from polykeras import layers
@@ -60,11 +60,11 @@ class TFSMLayer(Layer):
         self.built = True
 
     def call(self, inputs: Any, training: bool | None = False, **kwargs: Any) -> Any:
-        """Return what the endpoint gives for the inputs and further arguments of it.
+        """Return the outputs of the endpoint.
 
         Args:
             inputs: the first argument of the endpoint.
-            training: calls the endpoint for training, where one was named.
+            training: whether to call the endpoint for training, if there is one.
             **kwargs: further arguments of the endpoint, by name.
         """
         registry.current().foreign("tensorflow", self._title())
@@ -81,12 +81,12 @@ class TFSMLayer(Layer):
     def from_config(
         cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None, safe_mode: bool | None = None
     ) -> Any:
-        """Return the layer of a config, which loads the SavedModel: only where the file is trusted.
+        """Return the layer of a config. It loads the SavedModel, which is done only if the file is trusted.
 
         Args:
             config: what `get_config` gave.
             custom_objects: not used; kept for Keras code.
-            safe_mode: whether to refuse; None: unless unsafe loading was allowed, for a file or at large.
+            safe_mode: whether to refuse; None: refuse unless unsafe loading was allowed, for the file or the process.
 
         Raises:
             ValueError: unsafe loading was not allowed.

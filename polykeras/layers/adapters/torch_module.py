@@ -9,29 +9,30 @@ from typing import Any
 import numpy as np
 
 from polykeras.backend import Backend, registry
+from polykeras.backend.native import NativeModules
 from polykeras.backend.symbolic import NeedsValues
 from polykeras.common import nested
 from polykeras.layers.base.layer import LAYERS, Layer
-from polykeras.layers.base.native import note_wrapper, variable_around
+from polykeras.layers.base.native.attributes import note_wrapper, variable_around
 from polykeras.saving.lambdas import is_code_allowed
 from polykeras.variables import Variable, is_functional
-from polykeras.variables.leaves import hold_in
+from polykeras.variables.native_parameters import bind_parameter, parameters_of
 
 __all__ = ["TorchModuleWrapper"]
 
 
 @LAYERS.register()
 class TorchModuleWrapper(Layer):
-    """A `torch.nn.Module` as a layer: its parameters and buffers are weights, trained and saved as those of layers.
+    """A `torch.nn.Module` as a layer: its parameters and buffers are weights, trained and saved like those of layers.
 
-    A module that is set as an attribute of a layer or model is put into one of these by itself. The module's own
-    parameters hold the values, so that code of PyTorch that has them sees what `fit` does, and the other way round.
-    It needs the torch backend.
+    A module that is set as an attribute of a layer or model is wrapped in this layer automatically. The module's own
+    parameters hold the values, so PyTorch code that has them sees what `fit` does, and the other way round. It needs
+    the torch backend.
 
     Args:
-        module: the module; of a lazy one the parameters must be there.
+        module: the module. A lazy one must have its parameters already.
         name: by default made from the class's name.
-        output_shape: that of the outputs, with the batch axis, where the module cannot be run to find it.
+        output_shape: the shape of the outputs, with the batch axis, if it cannot be found by running the module.
         **kwargs: as for `Layer`.
 
     Raises:
@@ -45,33 +46,37 @@ class TorchModuleWrapper(Layer):
         torch.Size([1, 2])
     """
 
-    _untracked = (*Layer._untracked, "module", "_held")
+    _untracked = (*Layer._untracked, "module", "_native_variables")
 
     def __init__(self, module: Any, name: str | None = None, output_shape: Any = None, **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
         self._framework = registry.load("torch")
-        native = self._framework.native
-        held = native.held(module)
-        trained = native.trained(module)
+        held = self._native.get_arrays(module)
+        trained = self._native.get_trainable_names(module)
         object.__setattr__(self, "module", module)  # as it is
         note_wrapper(module, self)
-        self._held: dict[str, Variable] = {
+        self._native_variables: dict[str, Variable] = {
             key: variable_around(array, self._framework, key in trained, key) for key, array in held.items()
         }
-        self._own_weights.extend(self._held.values())
-        self._inner = native.within(module)
+        self._own_weights.extend(self._native_variables.values())
+        self._inner = self._native.find_layers(module)
         self._given_shape = output_shape
         self.built = True
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Hold the values of a copy's variables in the copy of the module."""
+        """Let the copy of the module hold the values of the copy's variables."""
         vars(self).update(state)
         note_wrapper(self.module, self)
-        held = self._framework.native.held(self.module)
-        for key, variable in self._held.items():
+        held = self._native.get_arrays(self.module)
+        for key, variable in self._native_variables.items():
             value = variable.numpy()
-            hold_in(variable, self._framework, held[key])
-            self._framework.native.fill(held[key], self._framework.asarray(value))
+            bind_parameter(variable, self._framework, held[key])
+            parameters_of(self._framework).copy_into(held[key], self._framework.asarray(value))
+
+    @property
+    def _native(self) -> NativeModules:
+        assert self._framework.native.modules is not None
+        return self._framework.native.modules
 
     def __getattr__(self, name: str) -> Any:
         module = vars(self).get("module")
@@ -87,8 +92,8 @@ class TorchModuleWrapper(Layer):
     def native_children(self) -> dict[str, Any]:
         return {"module": self.module}
 
-    def native_leaves(self, trainable: bool) -> dict[str, Any]:
-        for variable in self._held.values():
+    def native_tensors(self, trainable: bool) -> dict[str, Any]:
+        for variable in self._native_variables.values():
             if variable.location != "host" and not is_functional():
                 variable.value  # noqa: B018  (back in the module again)
         return {}
@@ -96,28 +101,30 @@ class TorchModuleWrapper(Layer):
     # ---- calling -----------------------------------------------------------------------------------------------
 
     def call(self, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
-        """Call the module; `training` says whether it trains, or the module itself where it is None.
+        """Call the module.
 
         Args:
             *args: what the module takes.
-            training: puts the module into training or evaluation mode for this call; None leaves it in the mode in
-                which it is.
+            training: puts the module into training or evaluation mode for this call; None keeps its mode.
             **kwargs: further arguments of the module, by name.
 
         Returns:
             What the module returns.
+
+        Raises:
+            RuntimeError: the current backend is another one.
         """
         if not registry.current().holds_values:
             return self._on_shapes(args, kwargs)
         backend = self._current("call")
         if not is_functional():
-            for variable in self._held.values():
-                variable._stored(backend)  # in the module, wherever it was
-            return backend.native.call(self.module, None, training, args, kwargs)[0]
-        values = {name: variable.value for name, variable in self._held.items()}
-        outputs, changed = backend.native.call(self.module, values, training, args, kwargs)
+            for variable in self._native_variables.values():
+                variable.stored_value(backend)  # moves into the module, wherever it was
+            return self._native.call(self.module, None, training, args, kwargs)[0]
+        values = {name: variable.value for name, variable in self._native_variables.items()}
+        outputs, changed = self._native.call(self.module, values, training, args, kwargs)
         for name, value in changed.items():
-            self._held[name].assign(value)
+            self._native_variables[name].assign(value)
         return outputs
 
     def _current(self, what: str) -> Backend:
@@ -134,7 +141,7 @@ class TorchModuleWrapper(Layer):
         """Return a symbolic output of the shape that was given.
 
         Raises:
-            NeedsValues: none was; the framework finds it by running the module on arrays without values.
+            NeedsValues: no shape was given. Then the framework runs the module on arrays without values.
         """
         if self._given_shape is None:
             raise NeedsValues(f"{self._title()} runs a module of {self._framework.name}.")
@@ -150,14 +157,14 @@ class TorchModuleWrapper(Layer):
             store[name] = variable.numpy()
 
     def _saved(self) -> dict[str, Variable]:
-        kept = self._framework.native.kept(self.module)
-        return {name: variable for name, variable in self._held.items() if name in kept}
+        kept = self._native.get_saved_names(self.module)
+        return {name: variable for name, variable in self._native_variables.items() if name in kept}
 
     def load_own_variables(self, store: Mapping[str, Any]) -> None:
         """Read what `save_own_variables` wrote.
 
         Raises:
-            ValueError: names or shapes are others.
+            ValueError: `store` has other names or shapes.
         """
         own = self._saved()
         if set(store) != set(own):
@@ -172,8 +179,8 @@ class TorchModuleWrapper(Layer):
             variable.assign(arrays[name])
 
     def get_config(self) -> dict[str, Any]:
-        """Return the arguments; the module as torch pickles it."""
-        packed = base64.b64encode(self._framework.native.packed(self.module)).decode("ascii")
+        """Return the arguments of `__init__`, the module as a pickle of torch."""
+        packed = base64.b64encode(self._native.serialize(self.module)).decode("ascii")
         config = {"name": self.name, "trainable": self.trainable, "dtype": self.dtype_policy.name}
         return config | {"module": packed, "output_shape": self._given_shape}
 
@@ -181,12 +188,12 @@ class TorchModuleWrapper(Layer):
     def from_config(
         cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None, safe_mode: bool | None = None
     ) -> Any:
-        """Return the layer of a config, whose module is unpickled: only where the file is trusted.
+        """Return the layer of a config. It unpickles the module, which is done only if the file is trusted.
 
         Args:
             config: what `get_config` gave.
             custom_objects: not used; kept for Keras code.
-            safe_mode: whether to refuse; None: unless unsafe loading was allowed, for a file or at large.
+            safe_mode: whether to refuse; None: refuse unless unsafe loading was allowed, for the file or the process.
 
         Raises:
             ValueError: unsafe loading was not allowed.
@@ -199,5 +206,6 @@ class TorchModuleWrapper(Layer):
                 "trust the file, load it with `safe_mode=False`, or call "
                 "`polykeras.config.enable_unsafe_deserialization()`."
             )
-        unpacked = registry.load("torch").native.unpacked(base64.b64decode(config["module"]))
-        return cls(**config | {"module": unpacked})
+        modules = registry.load("torch").native.modules
+        assert modules is not None
+        return cls(**config | {"module": modules.deserialize(base64.b64decode(config["module"]))})

@@ -45,6 +45,12 @@ class BuildMixin:
     _own_weights: list[Variable]
     _initial_weights: Sequence[Any] | None
     _build_shapes: dict[str, Any] | None
+    _built_path: str | None = None
+
+    @property
+    def path(self) -> str | None:
+        """The names of the layers around it and its own, as they were when it was built; None before."""
+        return self._built_path
 
     def _build(self, backend: Backend, spec: CallSpec, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Build with the shapes of the arguments of a call."""

@@ -14,11 +14,12 @@ from polykeras.common.naming import did_you_mean, is_ours
 from polykeras.common.types import DTypeLike, RegularizerLike
 from polykeras.graph import Operation
 from polykeras.layers.base.building import BuildMixin, completed
+from polykeras.layers.base.call_arguments import call_spec
 from polykeras.layers.base.calling import begins_symbolic, call_outermost, call_within
 from polykeras.layers.base.context import current_context
-from polykeras.layers.base.keras_members import KerasMembers
-from polykeras.layers.base.native import NativeMixin
-from polykeras.layers.base.old_arguments import takes_old_names
+from polykeras.layers.base.legacy_names import takes_legacy_names
+from polykeras.layers.base.native.mixin import NativeMixin
+from polykeras.layers.base.policy import PolicyMixin
 from polykeras.layers.base.shapes import take_input_shape
 from polykeras.layers.base.state import StateMixin
 from polykeras.layers.base.symbolic import SymbolicMixin
@@ -30,7 +31,7 @@ LAYERS: Registry[Any] = Registry("layer", "keras.layers")
 _SHAPES_IN_GRAPHS = {"input_shape": "input", "output_shape": "output"}
 
 
-class Layer(StateMixin, BuildMixin, SymbolicMixin, KerasMembers, Operation, NativeMixin):
+class Layer(StateMixin, BuildMixin, PolicyMixin, SymbolicMixin, Operation, NativeMixin):
     """A function of arrays with weights.
 
     Subclasses write `__init__` (arguments), `build` (weights, once the input's shape is known) and `call` (the
@@ -64,9 +65,9 @@ class Layer(StateMixin, BuildMixin, SymbolicMixin, KerasMembers, Operation, Nati
     _lacks: ClassVar[dict[str, Any]] = {}
     _untracked = ("inbound_nodes", "_init_arguments", "_losses", "_lossy", "_build_shapes")
 
-    # Traits, which a class states of itself; subclasses do not inherit them. `sample_by_sample`: no sample of a batch
-    # changes what becomes of another one (True, or "not in training"), so that `training.padding` may fill a batch up.
-    # `pure_call`: a call depends on arrays and variables alone and does nothing else, so that it may be compiled.
+    # Traits, which a class states of itself; a user's class inherits none (`common.traits`). `sample_by_sample`: no
+    # sample of a batch changes what becomes of another one (True, or "not in training"), so that a batch may be filled
+    # up. `pure_call`: a call depends on arrays and variables alone and does nothing else, so that it may be compiled.
     sample_by_sample: ClassVar[bool | str] = False
     pure_call: ClassVar[bool] = True  # of the layers of polykeras; of a user's it must be stated
 
@@ -104,37 +105,11 @@ class Layer(StateMixin, BuildMixin, SymbolicMixin, KerasMembers, Operation, Nati
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "__init__" in vars(cls) and is_ours(cls):
-            cls.__init__ = takes_old_names(cls.__init__)
+            cls.__init__ = takes_legacy_names(cls.__init__)
         if "build" in vars(cls):
             cls.build = completed(cls.build)
         if "compute_mask" in vars(cls) and not is_ours(cls):
             cls._makes_masks = True  # perhaps
-
-    # ---- dtypes ------------------------------------------------------------------------------------------------
-
-    def _own_policy(self) -> dtype_policies.DTypePolicy:
-        """The policy of this layer, where there is a map of them."""
-        policy = self.dtype_policy
-        if not isinstance(policy, dtype_policies.DTypePolicyMap):
-            return policy
-        return policy[self._own_weights[0].path.rpartition("/")[0] if self._own_weights else "/".join(self._path())]
-
-    @property
-    def compute_dtype(self) -> str:
-        """The dtype in which the layer computes."""
-        return self._own_policy().compute_dtype
-
-    @property
-    def variable_dtype(self) -> str:
-        """The dtype of the layer's weights."""
-        return self._own_policy().variable_dtype
-
-    dtype = variable_dtype
-
-    @property
-    def input_dtype(self) -> str:
-        """The dtype to which float inputs are cast."""
-        return self.dtype_policy.compute_dtype
 
     # ---- to be overridden --------------------------------------------------------------------------------------
 
@@ -205,6 +180,9 @@ class Layer(StateMixin, BuildMixin, SymbolicMixin, KerasMembers, Operation, Nati
             raise ValueError(f"The `call` of {self._title()} returned None. Did it forget to `return` its outputs?")
         return super().record(args, kwargs, outputs)
 
+    # Keras's word for whether a call may be compiled.
+    supports_jit = True
+
     # Keras's switch of whether a call makes arrays of NumPy's and of lists.
     _convert_input_args = True
 
@@ -219,6 +197,19 @@ class Layer(StateMixin, BuildMixin, SymbolicMixin, KerasMembers, Operation, Nati
 
     def _title(self) -> str:
         return f"Layer {self.name!r} ({type(self).__name__})"
+
+    @property
+    def call_signature_parameters(self) -> list[str]:
+        """The names of the parameters of `call`."""
+        return list(inspect.signature(self.call).parameters)
+
+    @property
+    def _call_has_training_arg(self) -> bool:
+        return call_spec(type(self).call).has_training
+
+    @property
+    def _call_has_mask_arg(self) -> bool:
+        return call_spec(type(self).call).has_mask
 
     def stateless_call(
         self,

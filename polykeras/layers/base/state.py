@@ -14,16 +14,17 @@ import numpy as np
 from polykeras import constraints, dtypes, initializers, regularizers
 from polykeras.common import nested, version_counter
 from polykeras.common.checkpointable import Checkpointable
+from polykeras.common.legacy_arguments import takes_legacy_order
 from polykeras.common.types import ArrayLike, ConstraintLike, DTypeLike, InitializerLike, RegularizerLike
 from polykeras.graph.inference import note_set
 from polykeras.layers.base.context import current_context
-from polykeras.layers.base.native import adopted, own_names
-from polykeras.layers.base.old_arguments import or_name_first
+from polykeras.layers.base.native.attributes import wrap_native
+from polykeras.layers.base.native.mixin import own_names
 from polykeras.layers.base.own_metrics import OWN_METRICS, own_metrics
 from polykeras.layers.base.tracking import PLAIN, Tracker, tracked
 from polykeras.random import SeedGenerator
 from polykeras.variables import Variable, note_losses, unique
-from polykeras.variables.adopted import kinds, variables_in
+from polykeras.variables.adapters import variable_types, variables_in
 
 if TYPE_CHECKING:
     from polykeras.layers.base.layer import Layer
@@ -48,7 +49,7 @@ class StateMixin(Checkpointable):
         if name not in self._untracked:
             old = self.__dict__.get(name)
             if type(value) not in PLAIN:
-                value = adopted(value)
+                value = wrap_native(value)
             if type(value) not in PLAIN or type(old) not in PLAIN or name == "_trainable":
                 version_counter.bump()  # a part may have been exchanged
                 note_set(self, name)
@@ -87,7 +88,9 @@ class StateMixin(Checkpointable):
 
     # ---- weights -----------------------------------------------------------------------------------------------
 
-    @or_name_first
+    @takes_legacy_order(
+        "name shape dtype initializer regularizer trainable constraint", 0, lambda first: isinstance(first, str)
+    )
     def add_weight(
         self,
         shape: Sequence[int] | None = None,
@@ -130,7 +133,7 @@ class StateMixin(Checkpointable):
         return variable
 
     def add_variable(self, *args: Any, **kwargs: Any) -> Variable:
-        """Return a new variable of this layer: Keras's older name of `add_weight`; arguments as for that."""
+        """Return a new variable of this layer: the legacy name of `add_weight`; arguments as for that."""
         return self.add_weight(*args, **kwargs)
 
     def add_metric(self, value: ArrayLike, name: str | None = None, aggregation: str | None = "mean") -> None:
@@ -153,7 +156,7 @@ class StateMixin(Checkpointable):
         return path if path and path[-1] == self.name else [*path, self.name]
 
     def _own_variables(self) -> list[Variable]:
-        found = [v for part in tracked(self, kinds()) for v in variables_in(part, self.name)]
+        found = [v for part in tracked(self, variable_types()) for v in variables_in(part, self.name)]
         return unique([*self._own_weights, *found])
 
     def _trainable_first(self) -> list[Variable]:
@@ -224,7 +227,7 @@ class StateMixin(Checkpointable):
     def trainable(self, value: bool) -> None:
         for layer in self._flatten_layers():
             layer._trainable = bool(value)
-            layer._tell_leaves()
+            layer._freeze_parameters()
 
     def count_params(self) -> int:
         """Return the number of scalars in the weights.

@@ -7,14 +7,12 @@ from typing import Any
 
 from polykeras import activations, config, ops
 from polykeras.backend.spec import Array
+from polykeras.backend.windows import PerAxis
 from polykeras.common.arguments import int_tuple
 from polykeras.common.types import ActivationLike
 from polykeras.layers.base.input_spec import InputSpec
 from polykeras.layers.base.layer import Layer
 from polykeras.layers.base.weights import known_sizes, make_weight
-
-PerAxis = int | Sequence[int]
-"""One int for all spatial axes, or one for each."""
 
 
 def standardize_padding(value: Any, allowed: Sequence[str], owner: Layer) -> str:

@@ -6,11 +6,12 @@ from typing import Any
 
 from polykeras import ops
 from polykeras.backend.spec import Array
+from polykeras.backend.windows import PerAxis
 from polykeras.common.arguments import positive_int
 from polykeras.common.types import ActivationLike, ConstraintLike, InitializerLike, InputShape, RegularizerLike
 from polykeras.layers.base.layer import LAYERS
 from polykeras.layers.base.weights import keep_options, make_weight
-from polykeras.layers.convolution.base import BaseConv, PerAxis
+from polykeras.layers.convolution.base import BaseConv
 
 
 class DepthwiseConv(BaseConv):

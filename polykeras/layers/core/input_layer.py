@@ -27,7 +27,7 @@ class InputLayer(Layer):
         input_tensor: a symbolic tensor to use, instead of a new one.
         optional: whether None may be passed.
         name: of the layer and its input.
-        **old_names: `input_shape` and `batch_input_shape`, in place of `shape` and `batch_shape`.
+        **legacy_names: `input_shape` and `batch_input_shape`, in place of `shape` and `batch_shape`.
 
     Raises:
         ValueError: sizes that are no ints, or not exactly one of `shape` and `batch_shape`; `sparse` or `ragged` is
@@ -47,11 +47,11 @@ class InputLayer(Layer):
         input_tensor: KerasTensor | None = None,
         optional: bool = False,
         name: str | None = None,
-        **old_names: Any,
+        **legacy_names: Any,
     ) -> None:
-        shape = old_names.pop("input_shape", shape)  # as Keras 2 called them
-        batch_shape = old_names.pop("batch_input_shape", batch_shape)
-        super().__init__(name=name, **old_names)
+        shape = legacy_names.pop("input_shape", shape)  # as Keras 2 called them
+        batch_shape = legacy_names.pop("batch_input_shape", batch_shape)
+        super().__init__(name=name, **legacy_names)
         if sparse or ragged:
             raise ValueError("Sparse and ragged inputs are not supported; pass dense arrays.")
         if input_tensor is not None:

@@ -6,9 +6,10 @@ from typing import Any
 
 from polykeras import ops
 from polykeras.backend.spec import Array
+from polykeras.backend.windows import PerAxis
 from polykeras.common.arguments import int_tuple
 from polykeras.layers.base.layer import LAYERS
-from polykeras.layers.convolution.base import PerAxis, Spatial, standardize_padding
+from polykeras.layers.convolution.base import Spatial, standardize_padding
 
 
 class _Pool(Spatial):

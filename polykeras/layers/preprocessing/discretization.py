@@ -133,7 +133,7 @@ class Discretization(DataLayer):
         return layer
 
     def load_own_variables(self, store: Mapping[str, Any]) -> None:
-        """Read the summary that older files of Keras hold."""
+        """Read the summary that legacy files hold."""
         if len(store) == 1:
             self.summary = np.asarray(store["0"])
 

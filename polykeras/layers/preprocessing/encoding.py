@@ -17,7 +17,7 @@ MODES = ("int", "one_hot", "multi_hot", "count")
 
 
 def output_mode(mode: str, allowed: tuple[str, ...], owner: str) -> str:
-    """Return the name of an output mode; Keras's older names are known too.
+    """Return the name of an output mode; legacy names are known too.
 
     Raises:
         ValueError: it is none of those allowed.

@@ -8,12 +8,13 @@ from typing import Any
 
 from polykeras import activations, ops, random
 from polykeras.backend.spec import Array, Shape
+from polykeras.backend.windows import PerAxis
 from polykeras.common.types import ActivationLike, ConstraintLike, InitializerLike, InputShape, RegularizerLike
 from polykeras.graph import KerasTensor, infer_outputs
 from polykeras.layers.base.input_spec import InputSpec
 from polykeras.layers.base.layer import LAYERS
 from polykeras.layers.base.weights import make_weight
-from polykeras.layers.convolution.base import PerAxis, beside_channels, keep_window
+from polykeras.layers.convolution.base import beside_channels, keep_window
 from polykeras.layers.recurrent.base_cell import Step
 from polykeras.layers.recurrent.cell_rnn import CellRNN
 from polykeras.layers.recurrent.cells import LSTMCell

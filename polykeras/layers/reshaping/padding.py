@@ -81,7 +81,15 @@ class ZeroPadding3D(_ZeroPadding):
 
 
 class _Cropping(Spatial):
-    def _crop(self, inputs: Array, pairs: tuple[tuple[int, int], ...]) -> Array:
+    cropping: Any
+
+    def call(self, inputs: Array) -> Array:
+        """Return the inputs without their margins.
+
+        Raises:
+            ValueError: nothing is left of an axis.
+        """
+        pairs = [self.cropping] if self.rank == 1 else self.cropping
         shape = ops.shape(inputs)
         index: list[Any] = [slice(None)] * len(shape)
         for axis, (before, after) in zip(self._space, pairs, strict=True):
@@ -113,10 +121,6 @@ class Cropping1D(_Cropping):
         super().__init__("channels_last", **kwargs)
         self.cropping = _pairs(cropping, 1, "cropping", self)[0]
 
-    def call(self, inputs: Array) -> Array:
-        """Return the inputs without their margins; `ValueError` where nothing is left."""
-        return self._crop(inputs, (self.cropping,))
-
 
 @LAYERS.register()
 class Cropping2D(_Cropping):
@@ -138,10 +142,6 @@ class Cropping2D(_Cropping):
         super().__init__(data_format, **kwargs)
         self.cropping = _pairs(cropping, 2, "cropping", self)
 
-    def call(self, inputs: Array) -> Array:
-        """Return the inputs without their margins; `ValueError` where nothing is left."""
-        return self._crop(inputs, self.cropping)
-
 
 @LAYERS.register()
 class Cropping3D(_Cropping):
@@ -162,7 +162,3 @@ class Cropping3D(_Cropping):
     def __init__(self, cropping: Any = ((1, 1), (1, 1), (1, 1)), data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(data_format, **kwargs)
         self.cropping = _pairs(cropping, 3, "cropping", self)
-
-    def call(self, inputs: Array) -> Array:
-        """Return the inputs without their margins; `ValueError` where nothing is left."""
-        return self._crop(inputs, self.cropping)

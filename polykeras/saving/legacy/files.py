@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from polykeras.saving.archive import KERAS_VERSION
+from polykeras.common.release import KERAS_RELEASE
 from polykeras.saving.custom_objects import get_registered_name
 from polykeras.saving.errors import SavedFileError, reading
 from polykeras.saving.files.atomic import atomic_write
@@ -194,7 +194,7 @@ def _attributes(model: Any, include_optimizer: bool) -> dict[str, str]:
     if model._graph_model() is None:  # the config does not contain its input shapes
         config["build_config"] = model.get_build_config()
     found = {
-        "keras_version": KERAS_VERSION,
+        "keras_version": KERAS_RELEASE,
         "backend": _BACKEND,
         MODEL: json.dumps(config),
     }
@@ -207,7 +207,7 @@ def _attributes(model: Any, include_optimizer: bool) -> dict[str, str]:
 def _write_weights(model: Any, group: Any) -> None:
     layers = model.layers
     write_names(group, "layer_names", [layer.name for layer in layers])
-    group.attrs["backend"], group.attrs["keras_version"] = _BACKEND.encode(), KERAS_VERSION.encode()
+    group.attrs["backend"], group.attrs["keras_version"] = _BACKEND.encode(), KERAS_RELEASE.encode()
     for layer in layers:
         arrays = [(variable.path, variable.numpy()) for variable in weights_in_order(layer)]
         write_arrays(group.create_group(layer.name), arrays)

@@ -120,7 +120,7 @@ class Callback:
         """
 
     def on_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """The old name of `on_train_batch_begin`.
+        """The legacy name of `on_train_batch_begin`.
 
         Args:
             batch: see there.
@@ -128,7 +128,7 @@ class Callback:
         """
 
     def on_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """The old name of `on_train_batch_end`.
+        """The legacy name of `on_train_batch_end`.
 
         Args:
             batch: see there.

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from polykeras.common.arguments import positive_int, takes_old_arguments
+from polykeras.common.arguments import positive_int
+from polykeras.common.legacy_arguments import takes_legacy_arguments
+from polykeras.saving.model_files import SUFFIXES as MODELS
 from polykeras.saving.model_files import save_model
 from polykeras.saving.weights import SUFFIXES, save_weights
 from polykeras.training.callbacks.monitor import MonitorCallback
 from polykeras.training.callbacks.progress_line import announce
 from polykeras.training.callbacks.rhythm import EverySteps
-
-_WHOLE = (".keras", ".h5", ".hdf5")
 
 
 class ModelCheckpoint(MonitorCallback, EverySteps):
@@ -44,7 +44,7 @@ class ModelCheckpoint(MonitorCallback, EverySteps):
     _waited = 0
     """Epochs since it saved last, or looked whether to."""
 
-    @takes_old_arguments
+    @takes_legacy_arguments
     def __init__(
         self,
         filepath: str | os.PathLike[str],
@@ -110,7 +110,7 @@ class ModelCheckpoint(MonitorCallback, EverySteps):
 
 def _checked_path(filepath: str | os.PathLike[str], weights_only: bool) -> str:
     path = os.fspath(filepath)
-    if path.endswith(_WHOLE) and not path.endswith(SUFFIXES):
+    if path.endswith(MODELS) and not path.endswith(SUFFIXES):
         if weights_only and path.endswith(".keras"):
             raise ValueError(
                 f"ModelCheckpoint: {path!r} names a whole model, and save_weights_only=True asks for weights: let it "

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from polykeras.common.arguments import takes_old_arguments
+from polykeras.common.legacy_arguments import takes_legacy_arguments
 from polykeras.training.callbacks.base import Callback
 from polykeras.training.callbacks.monitor import MonitorCallback
 from polykeras.training.callbacks.progress_line import announce
@@ -88,7 +88,7 @@ class ReduceLROnPlateau(MonitorCallback):
         ValueError: a factor of 1 or more.
     """
 
-    @takes_old_arguments
+    @takes_legacy_arguments
     def __init__(
         self,
         monitor: str = "val_loss",

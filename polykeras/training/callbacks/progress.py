@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from polykeras.common.arguments import takes_old_arguments
+from polykeras.common.legacy_arguments import takes_legacy_arguments
 from polykeras.training.callbacks.base import Callback
 from polykeras.training.callbacks.progress_line import ProgressLine, say
 
@@ -122,7 +122,7 @@ class ProgbarLogger(ProgressDisplay):
         seen: how many steps of the epoch are done.
     """
 
-    @takes_old_arguments
+    @takes_legacy_arguments
     def __init__(self) -> None:
         super().__init__(1, 1, None)
 

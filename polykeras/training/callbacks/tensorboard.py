@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from polykeras import ops
-from polykeras.common.arguments import takes_old_arguments
+from polykeras.common.legacy_arguments import takes_legacy_arguments
 from polykeras.layers import Embedding
 from polykeras.training.callbacks.profiling import Profile
 from polykeras.training.callbacks.rhythm import EverySteps
@@ -42,7 +42,7 @@ class TensorBoard(EverySteps):
         ValueError: `profile_batch` is something else, or `embeddings_metadata` names layers that are not there.
     """
 
-    @takes_old_arguments
+    @takes_legacy_arguments
     def __init__(
         self,
         log_dir: str | os.PathLike[str] = "logs",

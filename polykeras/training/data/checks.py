@@ -28,7 +28,7 @@ def as_array(leaf: Any) -> np.ndarray:
         return leaf.numpy(force=True)
 
 
-def to_host(leaf: Any, what: str) -> np.ndarray:
+def host_array(leaf: Any, what: str) -> np.ndarray:
     """Return data as a NumPy array in the dtype in which it will be trained on.
 
     Floats become the default float dtype, 64-bit integers 32-bit ones where they fit.
@@ -55,16 +55,16 @@ def to_host(leaf: Any, what: str) -> np.ndarray:
 def host_tree(part: Any, what: str) -> Any:
     """Return a tree of NumPy arrays from a tree of arrays of any framework, or from a list of numbers."""
     if not nested.is_nested(part):
-        return to_host(part, what)
+        return host_array(part, what)
     if (
         isinstance(part, (list, tuple))
         and part
         and not any(hasattr(leaf, "__array__") for leaf in nested.flatten(part))
     ):
-        return to_host(part, what)
+        return host_array(part, what)
     leaves, definition = nested.flatten_with_def(part)
     names = [what + path for path in nested.paths(part)]
-    return nested.unflatten(definition, [to_host(leaf, name) for leaf, name in zip(leaves, names, strict=True)])
+    return nested.unflatten(definition, [host_array(leaf, name) for leaf, name in zip(leaves, names, strict=True)])
 
 
 def check_host_arrays(parts: dict[str, Any], ragged: bool = False) -> int:

@@ -1,6 +1,7 @@
-"""A model's steps: code over variables becomes a compiled step, which is kept, and runs over rows of arrays."""
+"""Steps: code over variables becomes a compiled step, which the model keeps and runs over rows of arrays."""
 
-from polykeras.training.steps.compiled import CompiledStep, shapes_of
+from polykeras.training.steps.compiled import CompiledStep
 from polykeras.training.steps.eager import EagerStep
+from polykeras.training.steps.step import Step
 
-__all__ = ["CompiledStep", "EagerStep", "shapes_of"]
+__all__ = ["CompiledStep", "EagerStep", "Step"]

@@ -1,4 +1,4 @@
-"""Making what a step needs before it is traced: variables of layers, metrics and the optimizer, from shapes alone."""
+"""Building what a step needs before it is traced: variables of layers, metrics and the optimizer, from shapes alone."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from polykeras.backend.symbolic import cannot_run_on_shapes
 from polykeras.common import nested
-from polykeras.common.naming import are_ours
+from polykeras.common.traits import overrides
 from polykeras.graph.inference import infer_outputs
 from polykeras.graph.tensor import KerasTensor
 from polykeras.training.data.unpack import unpack_x_y_sample_weight
@@ -18,24 +18,27 @@ if TYPE_CHECKING:
 
 
 def build(model: StepMethods, kind: str, step: Callable[[Any], Any], batch: Any) -> bool:
-    """Make the variables that a step needs by running it once on shapes alone; return whether that was possible.
+    """Make the variables that a step needs: run it once on shapes alone.
 
     Args:
-        model: whose step it is.
-        kind: "train", "test" or "predict".
+        model: the model whose step it is.
+        kind: `"train"`, `"test"` or `"predict"`.
         step: takes a batch.
-        batch: one, whose values are not read.
+        batch: a batch, whose values are not read.
+
+    Returns:
+        Whether the step runs on shapes alone.
     """
-    if kind != "predict" and not are_ours(model, f"{kind}_step"):
+    if kind != "predict" and overrides(model, f"{kind}_step"):
         _build_metrics(model, batch)
-    built = _run_on_shapes(model, step.build if isinstance(step, StateStep) else step, batch)
+    built = runs_on_shapes(model, step.build if isinstance(step, StateStep) else step, batch)
     if built and kind == "train" and model.optimizer is not None and not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
     return built
 
 
 def _build_metrics(model: StepMethods, batch: Any) -> None:
-    """Make the metrics of `compile`: a step of a user's may ask for them before anything else does."""
+    """Build the metrics of `compile`: a user's own step may ask for them before anything else does."""
     metrics = model._compiled_metrics
     x, y, _ = unpack_x_y_sample_weight(batch)
     if metrics is None or metrics.built or y is None:
@@ -46,19 +49,32 @@ def _build_metrics(model: StepMethods, batch: Any) -> None:
 
     try:
         infer_outputs(build, symbolic((x, y)), {})
-    except Exception:  # a model that is nothing but its steps; what is wrong otherwise they tell themselves
+    except Exception:  # a model without a `call`; if something else is wrong, its steps raise it
         pass
     finally:
         model._forget_losses()
 
 
-def _run_on_shapes(model: StepMethods, step: Callable[[Any], Any], batch: Any) -> bool:
+def runs_on_shapes(model: StepMethods, step: Callable[[Any], Any], batch: Any) -> bool:
+    """Run a step on shapes alone.
+
+    Args:
+        model: the model whose step it is.
+        step: takes a batch.
+        batch: a batch, whose values are not read.
+
+    Returns:
+        Whether that was possible. It is not if the step holds native code.
+
+    Raises:
+        Exception: what the step raises.
+    """
     try:
         infer_outputs(step, (symbolic(batch),), {}, native=False)
     except Exception as error:
-        # Native code of a framework in a user's step or layer. What it needs is made when it is traced. It is not
-        # run on that framework's arrays without values where there are others: it may look for memory, and crash,
-        # or keep such an array in an object of its own, as a gradient or the state of an optimizer.
+        # A user's step or layer holds a framework's native code. What it needs is made when it is traced. It does not
+        # run on the framework's arrays without values here: it may ask for their memory and crash, or keep such an
+        # array in an object of its own, as a gradient or the state of an optimizer.
         if not cannot_run_on_shapes(error):
             raise
         return False

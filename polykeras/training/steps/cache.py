@@ -1,4 +1,4 @@
-"""The compiled steps of a model, found again as long as nothing changed on which they depend."""
+"""The steps of a model, which are used again until something changes that they depend on."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from typing import TypeVar
 
 from polykeras.backend import Backend
 from polykeras.common import version_counter
-from polykeras.training.steps.compiled import CompiledStep
+from polykeras.training.steps.step import Step
 
-T = TypeVar("T", bound=CompiledStep | None)
+T = TypeVar("T", bound=Step | None)
 
-KEPT = 8  # of a kind on a backend: each holds the layers and schedules that it was made for, and its programs
+MOST = 8  # steps of a kind on a backend: each holds the layers and schedules that it was made for, and its programs
 
 
 class StepCache:
-    """Steps by backend, kind and fingerprint: what they depend on that may change, frozen layers for instance.
+    """Steps by backend, kind and fingerprint: what they depend on that may change, for instance frozen layers.
 
-    Several threads may predict with a model. Keys hold variables, whose hash is Python code: another thread may run
-    while one is looked for.
+    Several threads may use it. Keys hold variables, whose hash is Python code, so that another thread may run during a
+    lookup.
     """
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._made: dict[tuple[Hashable, ...], CompiledStep | None] = {}
-        self._latest: dict[Hashable, tuple[Hashable, CompiledStep | None]] = {}  # by backend and kind, as of a change
+        self._steps: dict[tuple[Hashable, ...], Step | None] = {}
+        self._latest: dict[Hashable, tuple[Hashable, Step | None]] = {}  # by backend and kind, as of a change
 
     def __reduce__(self) -> tuple[type[StepCache], tuple[()]]:
         """Copies and pickles of a model are compiled anew: what a backend made of the steps belongs to one model."""
@@ -39,34 +39,36 @@ class StepCache:
         make: Callable[[], T],
         as_of: Callable[[], Hashable] = version_counter.version,
     ) -> T:
-        """Return a step, made now if there is none for this fingerprint.
+        """Return the step for a fingerprint; make it if there is none.
 
         Args:
             kind: what the step does.
             backend: where it runs.
-            fingerprint: is called only after changes: looking for the reasons takes longer than a small step.
-            make: makes the step; what it builds may change the fingerprint. None, for no step, is remembered too.
-            as_of: is another one after each change of what may be in the fingerprint.
+            fingerprint: returns the fingerprint. It is called only after a change, since it takes longer than a small
+                step.
+            make: returns a new step, or None for no step, which is remembered too. What it builds may change the
+                fingerprint.
+            as_of: returns another value after each change of what the fingerprint may hold.
         """
         last, step = self._latest.get((backend, kind), (None, None))
         if last == as_of():
             return step  # type: ignore[return-value]
         now, key = as_of(), (backend, kind, fingerprint())
         with self._lock:
-            known = key in self._made
-            step = self._made.get(key)
-        if not known:  # not under the lock: the code of layers runs
+            found = key in self._steps
+            step = self._steps.get(key)
+        if not found:  # not under the lock: the code of layers runs
             step = make()
             now, key = as_of(), (backend, kind, fingerprint())
         with self._lock:
-            self._made.pop(key, None)
-            self._made[key] = step  # the latest comes last
-            for oldest in [made for made in self._made if made[:2] == key[:2]][:-KEPT]:
-                del self._made[oldest]
+            self._steps.pop(key, None)
+            self._steps[key] = step  # the latest comes last
+            for oldest in [other for other in self._steps if other[:2] == key[:2]][:-MOST]:
+                del self._steps[oldest]
             self._latest[backend, kind] = now, step
         return step  # type: ignore[return-value]
 
-    def values(self) -> list[CompiledStep]:
+    def values(self) -> list[Step]:
         """Return all steps that there are."""
         with self._lock:
-            return [step for step in self._made.values() if step is not None]
+            return [step for step in self._steps.values() if step is not None]

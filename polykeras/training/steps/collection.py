@@ -14,7 +14,7 @@ _was_on = False
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """Put off the search for reference cycles until the block, in whatever thread, is left.
+    """Put off the search for reference cycles until all threads have left such a block.
 
     Tracing makes some ten thousand objects, which sets off a search through all that a framework has: 0.13 s with
     TensorFlow, of the 0.3 that tracing two layers takes.

@@ -1,13 +1,14 @@
-"""One step of a model, compiled: it is traced with its state as an argument, and runs on a batch or over rows.
+"""A compiled step: it is traced with its state as an argument, and runs on a batch or over rows.
 
-This is the one place where `train_step`, `test_step` and `predict_step`, which are plain code over variables, become
-functions that a backend compiles.
+This is the one place where `train_step`, `test_step` and `predict_step`, plain code over variables, become functions
+that a backend compiles.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,11 +17,9 @@ from polykeras import dtypes
 from polykeras.backend import Backend
 from polykeras.backend.execution_policy import BatchesRunner, CannotMap
 from polykeras.common import nested
-from polykeras.common.lru_cache import LRUCache
-from polykeras.training.chunks import ChunkSize
 from polykeras.training.interrupts import Uninterrupted
-from polykeras.training.shape_buckets import ShapeBuckets
 from polykeras.training.steps.collection import uncollected
+from polykeras.training.steps.step import Step
 from polykeras.variables import (
     TRACES,
     NewVariables,
@@ -33,7 +32,7 @@ from polykeras.variables import (
     write_state,
 )
 
-LARGE_OUTPUTS = 2**18  # bytes of a batch: several of them at once take memory, and more time than calls
+LARGE_OUTPUTS = 2**18  # bytes of a batch: larger outputs of several batches take memory, and no less time
 
 _LOST = (
     "Where this came from a compiled step, and not from compiling it, memory of the model's state may have been given "
@@ -42,110 +41,66 @@ _LOST = (
 )
 
 
-def shapes_of(batch: Any) -> tuple[Any, ...]:
-    """Return what batches of one structure and of one shape in each part have in common."""
-    leaves, definition = nested.flatten_with_def(batch)
-    return (definition, *(leaf.shape for leaf in leaves))
-
-
-class CompiledStep:
-    """One step of a model on one backend.
+class CompiledStep(Step):
+    """A step that is traced with its state as an argument, and compiled.
 
     Args:
-        step: takes a batch, returns logs (or predictions).
-        variables: the state it is known to use. What else it uses is found by tracing.
-        backend: where it runs.
-        donate: whether the memory of the state may be used for the new one. Not for prediction, which changes (almost)
-            nothing, returns what it changes alone, and may happen in several threads.
-
-    Attributes:
-        step: the step that was given, as plain Python.
-        log_names: the names in the order in which the step gave them; backends may return them in another one.
-        example: the shapes and dtypes of the batch that it was made for, a tree of `KerasTensor`s.
-        fills: whether it takes filled batches, by what is known of a batch's shapes; see `polykeras.training.padding`.
-        is_eager: whether it runs as plain Python.
+        function: see `Step`.
+        variables: the state that it is known to use. Tracing finds what else it uses.
+        backend: see `Step`.
+        donate: whether the new state may use the memory of the old one. False for predictions: they change (almost)
+            nothing, return only what they change, and may run in several threads.
     """
 
-    is_eager = False
-
     def __init__(
-        self,
-        step: Callable[[Any], Any],
-        variables: Sequence[Variable],
-        backend: Backend,
-        donate: bool = True,
+        self, function: Callable[[Any], Any], variables: Sequence[Variable], backend: Backend, donate: bool = True
     ) -> None:
-        self._backend = backend
+        super().__init__(function, backend, backend.execution.compiles)
         self._donate = donate
         self._has_run = False
-        # Whether code of the step ran to its end since it was traced anew (before that nothing is given away), and
-        # whether it runs now: most errors are mistakes in it, and then nothing is given away either.
+        # Whether the function has run to its end since it was last traced, and whether it runs now. Most errors are
+        # mistakes in it. In both cases no memory has been given away yet.
         self._is_traced = self._in_code = False
-        self.log_names: list[str] = []
-        self.example: Any = None
-        self._chunk_sizes: LRUCache[ChunkSize] = LRUCache()  # by `shapes_of` a batch
-        self._buckets: LRUCache[ShapeBuckets] = LRUCache()  # by the rows of a batch
-        self.fills: LRUCache[bool] = LRUCache()
         self._maps = not donate
-        self.step = step
         self._programs = self._programs_over(variables)
 
     @property
     def variables(self) -> list[Variable]:
-        """The state that it is known to use by now."""
+        """The state that the step is known to use so far."""
         return self._programs.variables
-
-    # ---- what is known of sizes --------------------------------------------------------------------------------
-
-    def chunk_size(self, batch: Any, fixed: int | None) -> ChunkSize:
-        """Return what was learned of the length of chunks of batches like this one, or the length asked for."""
-        if fixed:
-            return ChunkSize(fixed)
-        key = shapes_of(batch)
-        return self._chunk_sizes.get(key) or self._chunk_sizes.put(key, ChunkSize())
-
-    def bucket(self, batch: int, rows: int, steps: int) -> tuple[int, int]:
-        """Return for how many rows, and indices of how many steps of `batch` rows, to compile; see `ShapeBuckets`."""
-        if not self._backend.execution.compiles_each_size:
-            return rows, steps
-        return (self._buckets.get(batch) or self._buckets.put(batch, ShapeBuckets())).fitting(rows, steps)
 
     # ---- tracing -----------------------------------------------------------------------------------------------
 
     def _programs_over(self, variables: Sequence[Variable]) -> _Programs:
-        return _Programs(self._watched(self.step), unique(variables), not self._donate)
+        return _Programs(self._traced, unique(variables), self._backend, self._donate)
 
-    def _watched(self, step: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        """Return the step, for tracing, such that it notes when it runs, and the names of its logs."""
+    def _traced(self, batch: Any) -> Any:
+        """Run the function while it is traced; note that it runs, and the names of its logs."""
+        self._in_code = True
+        result = self.function(batch)
+        self._in_code, self._is_traced = False, True  # not where it raises
+        if isinstance(result, dict):
+            self.log_names[:] = result
+        return result
 
-        def watched(batch: Any) -> Any:
-            self._in_code = True
-            result = step(batch)
-            self._in_code, self._is_traced = False, True  # not where it raises
-            if isinstance(result, dict):
-                self.log_names = list(result)
-            return result
-
-        return watched
-
-    def _run(self, run: Callable[[_Programs, list[Any]], tuple[Any, Any]]) -> Any:
+    def _execute(self, call: Callable[[_Programs, list[Any]], tuple[Any, Any]]) -> Any:
         if self._has_run:
             with Uninterrupted() if self._donate else nullcontext():
-                return self._run_or_trace(run)
-        with uncollected():  # it is traced, and may be compiled for long: to be interrupted
-            result = self._run_or_trace(run)
+                return self._execute_or_trace(call)
+        with uncollected():  # the first call compiles, which may take long: Ctrl-C may interrupt it
+            result = self._execute_or_trace(call)
         self._has_run = True
         return result
 
-    def _run_or_trace(self, run: Callable[[_Programs, list[Any]], tuple[Any, Any]]) -> Any:
+    def _execute_or_trace(self, call: Callable[[_Programs, list[Any]], tuple[Any, Any]]) -> Any:
         new: list[Variable] = []
         for _ in range(TRACES):
             programs = self._programs
             self._in_code = False
             try:
-                with Run(programs.variables, self._backend, self._donate) as running:
-                    state, result = run(programs, running.values)
-                    running.finish(self._write, programs, running.values, state, result)
+                with Run(programs.variables, self._backend, self._donate) as run:
+                    state, result = call(programs, run.values)
+                    run.finish(self._write, programs, run.values, state, result)
                 return result
             except NewVariables as found:
                 new = found.variables
@@ -166,105 +121,78 @@ class CompiledStep:
     # ---- running -----------------------------------------------------------------------------------------------
 
     def run_rows(self, data: Any, indices: Any, start: int, stop: int) -> Any:
-        """Run the steps `start` to `stop` over rows of arrays on the device; return the logs of the last one.
-
-        Args:
-            data: a tree of arrays.
-            indices: the rows of each step's batch, `(steps, batch)`.
-            start: the first step.
-            stop: the one after the last.
-        """
-
-        def run(programs: _Programs, state: list[Any]) -> tuple[Any, Any]:
-            if programs.chunk is None:
-                programs.chunk = self._backend.compile_steps(programs.pure)
-            return programs.chunk(state, data, indices, start, stop)
-
-        return self._run(run)
+        """Run consecutive steps in one call of the backend."""
+        return self._execute(lambda programs, state: programs.chunk(state, data, indices, start, stop))
 
     def run_batch(self, batch: Any) -> Any:
-        """Run one step on a batch of host arrays; return its logs or predictions."""
-
-        def run(programs: _Programs, state: list[Any]) -> tuple[Any, Any]:
-            if programs.single is None:
-                programs.single = self._backend.compile(programs.pure, donate_first=self._donate)
-            return programs.single(state, batch)
-
-        return self._run(run)
+        """Run one step on a batch of host arrays."""
+        return self._execute(lambda programs, state: programs.single(state, batch))
 
     def program(self, batch: Any, stage: str) -> str | None:
-        """Return as text what `run_batch` runs; None where that is plain Python. Changes no variable.
-
-        Args:
-            batch: a tree of host arrays; their values are not used.
-            stage: "traced" or "compiled"; see `Backend.compile`.
-        """
+        """Return the program of `run_batch` as text."""
 
         def show(programs: _Programs, state: list[Any]) -> tuple[Any, str | None]:
-            if programs.single is None:
-                programs.single = self._backend.compile(programs.pure, donate_first=self._donate)
             program = getattr(programs.single, "program", None)
             return state if self._donate else {}, program and program(stage, state, batch)
 
-        return self._run_or_trace(show)
+        return self._execute_or_trace(show)
 
     def maps(self) -> bool:
-        """Return whether `run_batches` is worth trying: whether the backend has one program for several batches."""
-        self._maps = self._maps and self._several(self._programs) is not None
+        """Return whether the backend has one program for several batches."""
+        self._maps = self._maps and self._programs.several is not None
         return self._maps
 
-    def _several(self, programs: _Programs) -> BatchesRunner | None:
-        if programs.several is None:
-            programs.several = self._backend.execution.compile_batches(_outputs_of(programs.pure, self._backend))
-        return programs.several
-
     def run_batches(self, batches: Any, count: int) -> Any:
-        """Run one step that changes nothing on each of several batches.
+        """Run a step that changes nothing on each of several batches, in one call of the backend."""
 
-        Args:
-            batches: a tree of arrays `(most, *shape of a batch)`.
-            count: the number of batches, the first ones.
-
-        Returns:
-            What they returned, each leaf `(most, ...)`.
-
-        Raises:
-            CannotMap: they are to be run one by one, now and later.
-        """
-
-        def run(programs: _Programs, state: list[Any]) -> tuple[Any, Any]:
-            several = self._several(programs)
-            if several is None:
+        def call(programs: _Programs, state: list[Any]) -> tuple[Any, Any]:
+            if programs.several is None:
                 raise CannotMap(f"single calls are as good on {self._backend.name}")
-            return {}, several(state, batches, count)
+            return {}, programs.several(state, batches, count)
 
         try:
-            return self._run(run)
+            return self._execute(call)
         except CannotMap:
             self._maps = False
             raise
 
 
 class _Programs:
-    """The pure functions of a step over one list of variables, and what a backend made of them.
+    """The pure function of a step over one list of variables, and what a backend makes of it when it is asked for.
 
-    Where more variables are found, the step gets new ones. A thread that predicts may still run the old ones.
+    If more variables are found, the step gets a new object. Another thread that predicts may still run the old one.
     """
 
-    def __init__(self, step: Callable[[Any], Any], variables: list[Variable], changes_only: bool) -> None:
+    def __init__(
+        self, function: Callable[[Any], Any], variables: list[Variable], backend: Backend, donate: bool
+    ) -> None:
         self.variables = variables
-        self.pure = functionalize(step, variables, changes_only)
-        self.chunk: Callable[..., Any] | None = None
-        self.single: Callable[..., Any] | None = None
-        self.several: BatchesRunner | None = None
+        self._pure = functionalize(function, variables, changes_only=not donate)
+        self._backend, self._donate = backend, donate
+
+    @cached_property
+    def chunk(self) -> Callable[..., Any]:
+        """Runs consecutive steps over rows."""
+        return self._backend.compile_steps(self._pure)
+
+    @cached_property
+    def single(self) -> Callable[..., Any]:
+        """Runs one step on a batch."""
+        return self._backend.compile(self._pure, donate_first=self._donate)
+
+    @cached_property
+    def several(self) -> BatchesRunner | None:
+        """Runs a step on each of several batches; None where single calls are as good."""
+        return self._backend.execution.compile_batches(_outputs_of(self._pure, self._backend))
 
 
 def _outputs_of(
     pure: Callable[[list[Any], Any], tuple[dict[int, Any], Any]], backend: Backend
 ) -> Callable[[list[Any], Any], Any]:
-    """Return a pure function for its outputs alone; it refuses to change a state, and to give what has no or long rows.
+    """Return a pure function that returns outputs only, for several batches in one call.
 
-    There is room for the outputs of several batches before the first one is computed.
+    It raises `CannotMap` while it is traced if it changes variables, or if an output has no rows or is large: the
+    outputs of all batches need memory before the first one is computed.
     """
 
     def outputs_of(state: list[Any], batch: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What the default steps of a model know of it, and of the batch, while one of them runs."""
+"""What the default steps of a model know of the model and the batch while one of them runs."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from polykeras.variables import Variable
 
 @dataclass(frozen=True, slots=True)
 class StepContext:
-    """What is looked up once a model, before its steps are traced, and what is known of one batch.
+    """What is looked up once for a model, before its steps are traced, and what is known of one batch.
 
     Attributes:
-        model: whose step runs.
+        model: the model whose step runs.
         trainable: its trainable variables.
         metrics: its metrics.
         layers: all layers in it.
@@ -31,11 +31,11 @@ class StepContext:
     rows: Any = None
 
 
-# Of the step that runs in this thread: another one may predict with the same model at the same time.
+# That of the step that runs in this thread: another thread may predict with the same model at the same time.
 running: ContextVar[StepContext | None] = ContextVar("polykeras_step_context", default=None)
 
 
 def step_context(model: Any) -> StepContext | None:
-    """Return what is known of the step of this model that runs; None where none does, or nothing is known."""
+    """Return the context of this model's step that runs; None if none runs, or if nothing is known."""
     context = running.get()
     return context if context is not None and context.model is model else None

@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import Any
 
+from polykeras.backend import Backend
 from polykeras.common import nested
 from polykeras.training.interrupts import Uninterrupted
-from polykeras.training.steps.compiled import CompiledStep
-from polykeras.variables import Scope
+from polykeras.training.steps.step import Step
+from polykeras.variables import Scope, Variable, unique
 
 
-class EagerStep(CompiledStep):
-    """A step that runs as plain Python, for `run_eagerly=True`: prints, breakpoints and native code work in it."""
+class EagerStep(Step):
+    """A step that runs as plain Python, for `run_eagerly=True`: prints, breakpoints and native code work in it.
 
-    is_eager = True
+    Args:
+        function: see `Step`.
+        variables: the state that it may use.
+        backend: see `Step`.
+    """
 
-    def program(self, batch: Any, stage: str) -> str | None:
-        """Return None: nothing is compiled."""
-        return None
+    def __init__(self, function: Callable[[Any], Any], variables: Sequence[Variable], backend: Backend) -> None:
+        super().__init__(function, backend, compiles=False)
+        self._variables = unique(variables)
 
-    def maps(self) -> bool:
-        """Return False: nothing is compiled."""
-        return False
-
-    def bucket(self, batch: int, rows: int, steps: int) -> tuple[int, int]:
-        """Return what is needed: nothing is compiled."""
-        return rows, steps
+    @property
+    def variables(self) -> list[Variable]:
+        """The state that the step may use."""
+        return self._variables
 
     def run_rows(self, data: Any, indices: Any, start: int, stop: int) -> Any:
         """Run the steps one by one."""
@@ -42,10 +45,10 @@ class EagerStep(CompiledStep):
     def _run_one(self, batch: Any) -> Any:
         location = self._backend.native.location
         # A step that fails changes no variable.
-        with Scope() as scope, location.in_step() if location else nullcontext():
-            result = self.step(batch)
+        with Scope() as scope, location.eager_step() if location else nullcontext():
+            result = self.function(batch)
         if isinstance(result, dict):
-            self.log_names = list(result)
+            self.log_names[:] = result
         with Uninterrupted():  # all of them or none
             for variable, value in zip(*scope.updates(), strict=True):
                 variable.assign(value)

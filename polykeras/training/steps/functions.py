@@ -1,4 +1,4 @@
-"""Steps as functions of an iterator, for loops that are written by hand: what `make_train_function` makes."""
+"""Steps as functions of an iterator, for loops written by hand: what `make_train_function` makes."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from polykeras.backend import registry
 from polykeras.common import nested
-from polykeras.training.data.checks import host_tree
+from polykeras.training.data.batches import prepared
+from polykeras.training.data.checks import check_values
 from polykeras.training.data.unpack import unpack_x_y_sample_weight
-from polykeras.training.logs import to_host
+from polykeras.training.logs import host_logs
 from polykeras.training.steps.prepare import prepare
 
 if TYPE_CHECKING:
@@ -17,18 +18,18 @@ if TYPE_CHECKING:
 
 
 class StepFunction:
-    """Takes an iterator (or a list of one batch), runs the next batch of it, and returns logs or predictions.
+    """A function that takes an iterator (or a list of one batch), and runs a step on the next batch.
 
-    A class that overrides `make_train_function`, `make_test_function` or `make_predict_function`, or a function that is
-    assigned after `compile` (`model.train_function = mine`), takes over: `fit`, `evaluate` and `predict` call it, as
-    plain Python, with the next `steps_per_execution` batches of the backend's arrays (one where that is "auto", fewer
-    at the end of the data). They come as an iterator that is also a list, as Keras gives lists on PyTorch. What comes
-    back are logs by name, or the predictions for all batches of the call. The `*_on_batch` methods do not call it, and
-    there is no form with a state, `train_function(state, iterator)`.
+    A user's function takes its place if a class overrides `make_train_function`, `make_test_function` or
+    `make_predict_function`, or if a function is assigned after `compile` (`model.train_function = mine`). `fit`,
+    `evaluate` and `predict` then call it as plain Python. It gets the next `steps_per_execution` batches of the
+    backend's arrays (one if that is `"auto"`, fewer at the end of the data), as an iterator that is also a list, since
+    Keras gives lists on PyTorch. It returns logs by name, or the predictions for all batches of the call. The
+    `*_on_batch` methods do not call it, and there is no form with a state, `train_function(state, iterator)`.
 
     Args:
-        model: whose step runs.
-        kind: "train", "test" or "predict".
+        model: the model whose step runs.
+        kind: `"train"`, `"test"` or `"predict"`.
 
     Example:
         >>> import numpy as np
@@ -52,20 +53,17 @@ class StepFunction:
 
         Raises:
             StopIteration: there is no next batch.
-            ValueError: the model is not compiled.
+            ValueError: the model is not compiled, or the arrays of the batch do not fit together or hold nan.
         """
         model, kind = self._model, self._kind
         if kind != "predict":
             model._require_compiled(f"{kind}_function")
-        batch = next(iter(iterator))
-        parts = batch if isinstance(batch, (tuple, list)) else (batch,)
-        names = ("x", "y", "sample_weight")
-        host = tuple(None if part is None else host_tree(part, name) for part, name in zip(parts, names, strict=False))
-        data = host if isinstance(batch, (tuple, list)) else host[0]
+        data = prepared(next(iter(iterator))).data
+        check_values(data)
         step = prepare(model, kind, data)
         if kind == "predict":
             return nested.map_structure(registry.current().to_numpy, step.run_batch(data))
         labels = unpack_x_y_sample_weight(data)[1]
         if model._compiled_loss is not None and labels is not None:
             model._compiled_loss.check_labels(labels)
-        return to_host(step.run_batch(data), step.log_names)
+        return host_logs(step.run_batch(data), step.log_names)

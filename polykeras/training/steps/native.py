@@ -1,13 +1,13 @@
-"""Steps of a user's own in a framework's idiom: gradients gather in leaves, and are asked of them.
+"""Steps of a user's own in a framework's idiom, whose gradients gather in parameters.
 
-Such a step runs within the same functions as any other: its variables are read from a scope. So it can be recorded, and
-run in chunks. It is not told from a neutral one beforehand. It runs as neutral code, and where it asks for gradients
-after all, it begins anew with leaves in the scope. Where it asks for objects that outlive it (`parameters()`), or an
-optimizer of the framework's own is at work, it runs as plain Python on the variables themselves.
+Such a step reads its variables from a scope, as any other. So it can be recorded, and run in chunks. Nobody knows
+beforehand that it is not a neutral one. It runs as neutral code, and if it asks for gradients after all, it begins anew
+with parameters in the scope. If it asks for parameters that outlive it (`parameters()`), or if an optimizer of the
+framework's own is at work, it runs as plain Python on the variables themselves.
 
-An attempt that is given up has changed no variable of ours. What else it changed stays changed, and changes again in
-the next attempt: plain attributes (a counter), objects of the framework that no layer holds and that it changes itself,
-lists that were appended to. A step is given up where it needs another way than those before: mostly the first one.
+An attempt that is given up has changed no variable of ours. Other changes stay, and happen again in the next attempt:
+plain attributes (a counter), lists, and objects of the framework that no layer holds. An attempt is given up only if
+the step needs another way, which is mostly known after the first step.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from typing import Any, NoReturn
 
 from polykeras import config, dtypes
 from polykeras.backend import Backend
-from polykeras.backend.native import Native
+from polykeras.backend.native import NativeParameters, NativeSteps
 from polykeras.backend.scopes import current_scope
 from polykeras.common import nested
-from polykeras.common.naming import are_ours
+from polykeras.common.traits import overrides
 from polykeras.optimizers.gradients import NoGradients
 from polykeras.variables import Scope, Variable, outside_scopes, read_state, value_of
-from polykeras.variables.leaves import AskedStep, asked_step, leaf_of
+from polykeras.variables.native_parameters import RestartableStep, parameter_of, parameters_of, restartable_step
 
-_NEUTRAL, _LEAVES, _PLAIN = range(3)
+_NEUTRAL, _PARAMETERS, _PLAIN = range(3)
 _ATTEMPTS = 4  # at most: one in each way, and one more where the first one built layers
 
 _WHY_PLAIN = (
@@ -36,13 +36,23 @@ _WHY_PLAIN = (
 
 
 def native_step(step: Callable[[Any], Any], model: Any, kind: str, backend: Backend) -> Callable[[Any], Any]:
-    """Return a step that may be written in the framework's idiom; the step itself where it is not the user's own."""
-    if kind != "train" or not backend.native.steps or are_ours(model, "train_step"):
+    """Return a step that may be written in the framework's idiom.
+
+    Args:
+        step: that of the model.
+        model: whose step it is.
+        kind: "train", "test" or "predict".
+        backend: of the framework.
+
+    Returns:
+        A step of the same arguments; the step itself if it is not a user's `train_step`.
+    """
+    if kind != "train" or backend.native.steps is None or not overrides(model, "train_step"):
         return step
-    return _NativeStep(step, model, backend)
+    return _NativeStep(step, model, backend, backend.native.steps)
 
 
-class _Asked(BaseException):
+class _Restart(BaseException):
     """The step is to begin anew, in another way. No code of a user's catches it."""
 
     def __init__(self, way: int) -> None:
@@ -50,69 +60,72 @@ class _Asked(BaseException):
         self.way = way
 
 
-class _LeafScope(Scope):
-    """A scope in which some variables are leaves, after assignments too."""
+class _ParameterScope(Scope):
+    """A scope in which some variables are parameters, after assignments too."""
 
-    __slots__ = ("_leaves", "_native")
+    __slots__ = ("_make", "_parameters", "_version")
 
-    def __init__(self, variables: Sequence[Variable], values: Sequence[Any], native: Native) -> None:
-        leaves = [native.step_leaf(value, None) for value in values]
-        super().__init__(variables, leaves)
-        self._native = native
-        self._leaves = {id(v): (v, leaf, native.changes(leaf)) for v, leaf in zip(variables, leaves, strict=True)}
+    def __init__(
+        self, variables: Sequence[Variable], values: Sequence[Any], hooks: NativeParameters, steps: NativeSteps
+    ) -> None:
+        self._make, self._version = steps.make_parameter, hooks.version
+        parameters = [self._make(value, None) for value in values]
+        super().__init__(variables, parameters)
+        self._parameters = {id(v): (v, p, self._version(p)) for v, p in zip(variables, parameters, strict=True)}
 
     def write(self, variable: Variable, value: Any) -> None:
-        """Record a new value, which for those variables is a leaf too; the gradient stays."""
-        known = self._leaves.get(id(variable))
+        """Record a new value, which for those variables is a parameter too; the gradient stays."""
+        known = self._parameters.get(id(variable))
         if known is not None:
-            value = self._native.step_leaf(value, known[1])
-            self._leaves[id(variable)] = variable, value, self._native.changes(value)
+            value = self._make(value, known[1])
+            self._parameters[id(variable)] = variable, value, self._version(value)
         super().write(variable, value)
 
     def updates(self) -> tuple[list[Variable], list[Any]]:
-        """Return what was written, and the leaves that native code changed in place."""
-        for variable, leaf, changes in self._leaves.values():
-            if self._native.changes(leaf) != changes:
+        """Return what was written, and the parameters that native code changed in place."""
+        for variable, parameter, version in self._parameters.values():
+            if self._version(parameter) != version:
                 self.written.setdefault(id(variable), variable)
         return super().updates()
 
 
-class _NativeStep(AskedStep):
+class _NativeStep(RestartableStep):
     """A user's own `train_step`, in whichever way it turns out to need."""
 
-    def __init__(self, step: Callable[[Any], Any], model: Any, backend: Backend) -> None:
+    def __init__(self, step: Callable[[Any], Any], model: Any, backend: Backend, hooks: NativeSteps) -> None:
         self._step = step
         self._model = model
         self._backend = backend
-        self._native = backend.native
+        self._hooks = hooks
+        self._parameters = parameters_of(backend)
         self._way = _NEUTRAL
 
     def __call__(self, data: Any) -> Any:
         for attempt in range(_ATTEMPTS):
-            known = len(self._model.trainable_variables)
+            before = len(self._model.trainable_variables)
             try:
-                return self._plainly(data) if self._way == _PLAIN else self._in_scope(data)
-            except _Asked as asked:
-                self._way = asked.way
+                return self._run_eagerly(data) if self._way == _PLAIN else self._run_in_scope(data)
+            except _Restart as restart:
+                self._way = restart.way
             except Exception as error:
-                built = self._way == _LEAVES and len(self._model.trainable_variables) > known
+                built = self._way == _PARAMETERS and len(self._model.trainable_variables) > before
                 # Neutral code gives no gradient that is None. What was differentiated by its inputs has them.
-                lacks = isinstance(error, NoGradients) or self._native.lacks_leaves(error)
+                lacks = isinstance(error, NoGradients) or self._hooks.is_missing_gradient(error)
                 asks = self._way == _NEUTRAL and lacks
                 if attempt == _ATTEMPTS - 1 or not (built or asks):
                     raise
-                self._way = _LEAVES
+                self._way = _PARAMETERS
         raise AssertionError("a step in plain Python asks for nothing")
 
-    def _in_scope(self, data: Any) -> Any:
-        token = asked_step.set(self)
+    def _run_in_scope(self, data: Any) -> Any:
+        token = restartable_step.set(self)
         try:
             with self._scope() as scope:
-                result = self._native.watched(lambda: self._step(data), self.ask_for_objects)
+                result = self._hooks.run_with_update_hook(lambda: self._step(data), self.restart_eagerly)
                 result = self._detached(result)
                 variables, values = scope.updates()
         finally:
-            asked_step.reset(token)
+            restartable_step.reset(token)
         for variable, value in zip(variables, values, strict=True):
             variable.assign(self._backend.stop_gradient(value))
         return result
@@ -121,9 +134,9 @@ class _NativeStep(AskedStep):
         if self._way == _NEUTRAL:
             return Scope()
         variables = [v for v in self._model.trainable_variables if dtypes.is_float(v.dtype)]
-        return _LeafScope(variables, read_state(variables, self._backend), self._native)
+        return _ParameterScope(variables, read_state(variables, self._backend), self._parameters, self._hooks)
 
-    def _plainly(self, data: Any) -> Any:
+    def _run_eagerly(self, data: Any) -> Any:
         if config.verify() and not self._model.run_eagerly:
             raise RuntimeError(
                 "A step that changes objects of a framework, such as the state of its optimizer, cannot be verified: "
@@ -133,14 +146,14 @@ class _NativeStep(AskedStep):
         def step() -> Any:
             with outside_scopes():
                 for variable in self._model.trainable_variables:
-                    leaf_of(variable, self._backend)
+                    parameter_of(variable, self._backend)
                 return self._detached(self._step(data))
 
-        result = self._native.plainly(step, _WHY_PLAIN)
+        result = self._hooks.run_eagerly(step, _WHY_PLAIN)
         self._model._may_have_native_state = True
         scope = current_scope.get()
         if scope is not None:
-            scope.renew(self._backend)
+            scope.reload(self._backend)
         return result
 
     def _detached(self, result: Any) -> Any:
@@ -152,13 +165,13 @@ class _NativeStep(AskedStep):
 
     # ---- what the step is told ---------------------------------------------------------------------------------
 
-    def forget_gradients(self, variables: Sequence[Variable]) -> None:
-        """Drop the gradients of variables; begin anew where they are no leaves yet."""
+    def clear_gradients(self, variables: Sequence[Variable]) -> None:
+        """Drop the gradients of variables; begin anew if these are no parameters yet."""
         if self._way == _NEUTRAL:
-            raise _Asked(_LEAVES)
+            raise _Restart(_PARAMETERS)
         for variable in variables:
-            self._native.forget_gradient(variable.value)
+            self._parameters.clear_gradient(variable.value)
 
-    def ask_for_objects(self) -> NoReturn:
+    def restart_eagerly(self) -> NoReturn:
         """Begin anew as plain Python."""
-        raise _Asked(_PLAIN)
+        raise _Restart(_PLAIN)

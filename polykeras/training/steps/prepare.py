@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from polykeras import config
 from polykeras.backend import Backend, registry
 from polykeras.common import logits
-from polykeras.common.naming import are_ours
+from polykeras.common.traits import overrides
 from polykeras.training import padding
 from polykeras.training.logs import flat_logs
 from polykeras.training.steps.build import build, symbolic
@@ -18,6 +18,7 @@ from polykeras.training.steps.compiled import CompiledStep
 from polykeras.training.steps.context import StepContext, running
 from polykeras.training.steps.eager import EagerStep
 from polykeras.training.steps.native import native_step
+from polykeras.training.steps.step import Step
 from polykeras.training.steps.with_state import neutral_step
 from polykeras.training.steps.wrappers.nan_guard import GuardedStep
 from polykeras.training.steps.wrappers.verification import VerifiedStep
@@ -27,44 +28,47 @@ if TYPE_CHECKING:
     from polykeras.training.step_methods import StepMethods
 
 
-def prepare(model: StepMethods, kind: str, batch: Any, resets: bool = False) -> CompiledStep:
-    """Return a step of a model, compiled for the current backend; build what is not built yet.
+def prepare(model: StepMethods, kind: str, batch: Any, resets: bool = False) -> Step:
+    """Return a step of a model for the current backend; build what is not built yet.
 
-    The model keeps its steps. One is made anew where something has changed on which it depends.
+    The model keeps its steps. A new one is made if something changed that the step depends on.
 
     Args:
-        model: whose step it is.
-        kind: "train", "test" or "predict".
-        batch: one, whose values are not read.
-        resets: whether the step begins metrics anew.
+        model: the model whose step it is.
+        kind: `"train"`, `"test"` or `"predict"`.
+        batch: a batch, whose values are not read.
+        resets: whether the step resets the metrics before it runs.
     """
     backend = registry.current()
     key = f"{kind}, from new metrics" if resets else kind
-    return model._steps.get(key, backend, model._fingerprint, lambda: _made(model, kind, batch, backend, resets))
+    return model._steps.get(key, backend, model._fingerprint, lambda: _new_step(model, kind, batch, backend, resets))
 
 
-def _made(model: StepMethods, kind: str, batch: Any, backend: Backend, resets: bool) -> CompiledStep:
+def _new_step(model: StepMethods, kind: str, batch: Any, backend: Backend, resets: bool) -> Step:
     step = neutral_step(model, kind, backend)
     built = build(model, kind, step, batch)
     context = None
     if built:
         context = StepContext(model, model.trainable_variables, model.metrics, model._flatten_layers())
-        if kind == "train" and not context.trainable and are_ours(model, "train_step"):
+        if kind == "train" and not context.trainable and not overrides(model, "train_step"):
             warnings.warn(
                 f"The model {model.name!r} does not have any trainable weights: its steps change none. What is "
                 "trainable counts as it is now, not as it was at `compile`: set it before each training.",
                 stacklevel=2,
             )
-    # In the compiled step a reset costs nothing. A user's own is called each time: it may do more than assign.
-    resets_inside = resets and built and are_ours(model, "reset_metrics")
-    resets_inside = resets_inside and all(are_ours(metric, "reset_state") for metric in model.metrics)
+    # A reset inside of the compiled step costs nothing. A user's own may do more than assign: it is called each time.
+    resets_inside = resets and built and not overrides(model, "reset_metrics")
+    resets_inside = resets_inside and not any(overrides(metric, "reset_state") for metric in model.metrics)
     step = _in_context(native_step(step, model, kind, backend), model, kind, context, resets_inside)
-    cls = EagerStep if model.run_eagerly else CompiledStep
-    # What a prediction uses beside weights is found by tracing: each argument of a compiled call takes its time.
+    # Each argument of a compiled call takes time. What a prediction uses beside weights is found by tracing.
     state = model.variables if kind == "predict" else model._all_variables()
-    made = cls(step, state, backend, donate=kind != "predict")
+    made: Step
+    if model.run_eagerly:
+        made = EagerStep(step, state, backend)
+    else:
+        made = CompiledStep(step, state, backend, donate=kind != "predict")
     made.example = symbolic(batch)
-    if config.verify() and backend.execution.compiles and not model.run_eagerly:
+    if config.verify() and made.compiles:
         made = VerifiedStep(made, model, backend, kind, config.verify())
     if kind == "train" and config.nan_guard():
         made = GuardedStep(made, model, backend)
@@ -72,25 +76,25 @@ def _made(model: StepMethods, kind: str, batch: Any, backend: Backend, resets: b
 
 
 def _in_context(
-    step: Callable[[Any], Any], model: StepMethods, kind: str, known: StepContext | None, resets: bool
+    step: Callable[[Any], Any], model: StepMethods, kind: str, context: StepContext | None, resets: bool
 ) -> Callable[[Any], Any]:
     """Return a step that runs in a context, takes filled batches, and returns flat logs.
 
     Args:
         step: takes a batch.
-        model: whose step it is.
-        kind: "train", "test" or "predict".
-        known: the context without a batch; None where nothing is known.
-        resets: whether metrics begin anew in the step.
+        model: the model whose step it is.
+        kind: `"train"`, `"test"` or `"predict"`.
+        context: what is known without a batch; None if that is nothing.
+        resets: whether the step resets the metrics.
     """
 
     def run(batch: Any) -> Any:
         data, numbers = padding.unfilled(batch)
-        context = known
+        of_batch = context
         if context is not None and numbers is not None:
             valid = padding.valid_rows(numbers)
-            context = replace(context, valid=valid, rows=padding.count(valid))
-        token = running.set(context)
+            of_batch = replace(context, valid=valid, rows=padding.count(valid))
+        token = running.set(of_batch)
         try:
             if resets:
                 model.reset_metrics()

@@ -1,7 +1,7 @@
 """Steps with their state as an argument, as Keras's JAX models have them: `train_step(self, state, data)`.
 
-Such a step takes the values of the model's variables and returns their new ones beside its logs. Here it becomes a step
-as all others are, code over variables that takes a batch; and our own steps take a state too, for a user's step that
+Such a step takes the values of the model's variables, and returns their new values beside its logs. Here it becomes a
+step like all others: code over variables that takes a batch. Our own steps take a state too, for a user's step that
 calls `super().train_step(state, data)`.
 """
 
@@ -26,7 +26,12 @@ _PARTS = {"train": (0, 1, 2, 3), "test": (0, 1, 3), "predict": (0, 1)}
 
 
 def variables_of(model: Any, kind: str) -> dict[str, list[Variable]]:
-    """Return the variables whose values are the state of a "train", "test" or "predict" step, by Keras's names."""
+    """Return the variables whose values are the state of a step, by Keras's names.
+
+    Args:
+        model: the model whose step it is.
+        kind: `"train"`, `"test"` or `"predict"`.
+    """
     optimizer = model.optimizer
     return {
         name: (optimizer.variables if optimizer is not None else []) if name == NAMES[2] else getattr(model, name)
@@ -35,9 +40,13 @@ def variables_of(model: Any, kind: str) -> dict[str, list[Variable]]:
 
 
 def takes_state(step: Callable[..., Any], backend: Backend) -> bool:
-    """Return whether a step takes `(state, data)`, not `(data)`: whether it must be given two arguments.
+    """Return whether a step takes `(state, data)` instead of `(data)`: whether two arguments are required.
 
-    One that takes any, `*args`, is called as Keras calls steps with the framework of the backend.
+    A step that takes `*args` is called as Keras calls steps with the framework of the backend.
+
+    Args:
+        step: bound to its model.
+        backend: where it is to run.
     """
     parameters = inspect.signature(step).parameters.values()
     named = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
@@ -47,11 +56,11 @@ def takes_state(step: Callable[..., Any], backend: Backend) -> bool:
 
 
 def neutral_step(model: Any, kind: str, backend: Backend) -> Callable[[Any], Any]:
-    """Return a step of a model as code over variables that takes a batch, in whatever form it was written.
+    """Return a step of a model as code over variables that takes a batch, whichever form it was written in.
 
     Args:
-        model: whose step it is.
-        kind: "train", "test" or "predict".
+        model: the model whose step it is.
+        kind: `"train"`, `"test"` or `"predict"`.
         backend: where it is to run.
     """
     step: Callable[..., Any] = getattr(model, f"{kind}_step")
@@ -59,11 +68,11 @@ def neutral_step(model: Any, kind: str, backend: Backend) -> Callable[[Any], Any
 
 
 class StateStep:
-    """A step that takes a state as one that takes a batch, and reads and assigns the model's variables.
+    """A step that takes a state, turned into one that takes a batch and assigns the model's variables.
 
     Args:
-        model: whose step it is.
-        kind: "train", "test" or "predict".
+        model: the model whose step it is.
+        kind: `"train"`, `"test"` or `"predict"`.
         step: the user's, bound to the model.
     """
 
@@ -71,9 +80,12 @@ class StateStep:
         self._model, self._kind, self._step = model, kind, step
 
     def build(self, data: Any) -> tuple[()]:
-        """Make the variables that a state holds, as far as a batch tells them: in weights, metrics and the optimizer.
+        """Make the variables that a state holds, as far as a batch determines them.
 
-        The step is not run: it may be code of a framework, which does not run on shapes alone.
+        The step does not run: it may be a framework's code, which does not run on shapes alone.
+
+        Returns:
+            An empty tuple, as shape inference wants a result.
         """
         model = self._model
         loss, metrics = (None, None) if self._kind == "predict" else (model._compiled_loss, model._compiled_metrics)
@@ -102,7 +114,7 @@ class StateStep:
 
 
 def _try_out(model: Any, data: Any, judges: list[Callable[..., Any]]) -> None:
-    """Call a model on a batch, and losses and metrics on its outputs, for what they make; drop what they change."""
+    """Call a model on a batch, and losses and metrics on its outputs, so that they are built; drop other changes."""
     x, y, sample_weight = unpack_x_y_sample_weight(data)
     try:
         with Scope():
@@ -116,10 +128,15 @@ def _try_out(model: Any, data: Any, judges: list[Callable[..., Any]]) -> None:
 
 
 def _parted(returned: Any, kind: str, parts: dict[str, Any]) -> tuple[Any, tuple[Any, ...]]:
-    """Return the logs or outputs, and the new state, of what a step returned.
+    """Split what a step returned into logs or outputs, and the new state.
+
+    Args:
+        returned: what the step returned.
+        kind: `"train"`, `"test"` or `"predict"`.
+        parts: the variables of the state, by name.
 
     Raises:
-        TypeError: it is something else.
+        TypeError: it is no such pair.
     """
     what = "outputs" if kind == "predict" else "logs"
     if not isinstance(returned, (tuple, list)) or len(returned) != 2:
@@ -140,7 +157,7 @@ def _parted(returned: Any, kind: str, parts: dict[str, Any]) -> tuple[Any, tuple
 
 
 def _assign(variables: list[Variable], values: Any, step: str, name: str) -> None:
-    """Give variables their new values; None stands for those that they have."""
+    """Give variables their new values; None instead of a list leaves them as they are."""
     if values is None:
         return
     if len(values) != len(variables):
@@ -153,7 +170,7 @@ def _assign(variables: list[Variable], values: Any, step: str, name: str) -> Non
 
 
 def also_with_state(kind: str) -> Callable[[S], S]:
-    """Decorate a step that takes `(data)` to take `(state, data)` too, and then to return the new state beside."""
+    """Return a decorator of steps that take `(data)`: they take `(state, data)` too, and then also return the state."""
 
     def decorate(step: S) -> S:
         @functools.wraps(step)

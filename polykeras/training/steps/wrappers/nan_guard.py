@@ -1,9 +1,9 @@
-"""Finding where a number first stopped being one: the layer, the step and the tensor.
+"""The nan guard: it names the step, the layer and the tensor in which the first number was not finite.
 
-With `polykeras.config.set_nan_guard(True)` (or `"nan_guard": true` in the config file) training runs in compiled chunks
-as ever. After each, one question goes to the device: is all that was trained finite? Where it is not, the state before
-the chunk is put back and its steps are run one by one, up to the first bad one, which is then looked into as plain
-code. Off, it costs nothing: steps are wrapped, or not, when they are made.
+With `polykeras.config.set_nan_guard(True)` (or `"nan_guard": true` in the config file), training still runs in compiled
+chunks. After each chunk, one question goes to the device: is everything that was trained finite? If not, the state
+before the chunk is restored, and its steps run one by one up to the first bad one, which is then examined as plain
+code. Without the guard nothing is spent: steps are wrapped, or not, when they are made.
 """
 
 from __future__ import annotations
@@ -19,35 +19,35 @@ from polykeras import dtypes
 from polykeras.autodiff import value_and_grad
 from polykeras.backend import Backend
 from polykeras.common import nested
-from polykeras.common.naming import are_ours
+from polykeras.common.traits import overrides
 from polykeras.training.data.unpack import unpack_x_y_sample_weight
 from polykeras.training.padding import unfilled
-from polykeras.training.steps.compiled import CompiledStep
+from polykeras.training.steps.step import Step
 from polykeras.training.steps.with_state import neutral_step
-from polykeras.training.steps.wrappers.wrapped import WrappedStep
+from polykeras.training.steps.wrappers.wrapped import Snapshot, WrappedStep
 from polykeras.variables import Scope, Variable, put_back
 
 
 class GuardedStep(WrappedStep):
-    """A training step that is repeated, and explained, where it leaves something behind that is not finite.
+    """A training step that is repeated and explained if it leaves a number that is not finite.
 
     Args:
-        step: the step.
-        model: whose step it is.
-        backend: where it runs.
+        step: see `WrappedStep`.
+        model: see `WrappedStep`.
+        backend: see `Step`.
     """
 
-    def __init__(self, step: CompiledStep, model: Any, backend: Backend) -> None:
+    def __init__(self, step: Step, model: Any, backend: Backend) -> None:
         super().__init__(step, model, backend)
-        self._constants: set[int] | None = None  # what is not finite on purpose, such as a mask of -inf
+        self._constants: set[int] | None = None  # ids of variables not finite on purpose, such as a mask of -inf
 
     def run_rows(self, data: Any, indices: Any, start: int, stop: int) -> Any:
-        """Run steps as `CompiledStep.run_rows` does.
+        """Run consecutive steps over rows of arrays.
 
         Raises:
-            FloatingPointError: one left a number behind that is not finite; the model is as it was before that step.
+            FloatingPointError: a step left a number that is not finite. The model is as it was before that step.
         """
-        before = self._kept()
+        before = self._snapshot()
         logs = self._step.run_rows(data, indices, start, stop)
         if self._is_sound(logs):
             self._done += stop - start
@@ -55,15 +55,15 @@ class GuardedStep(WrappedStep):
         put_back(before)
         for i in range(start, stop):
             rows = self._backend.rows(data, indices[i])
-            self._run_watched(lambda i=i: self._step.run_rows(data, indices, i, i + 1), rows)
+            self._run_checked(lambda i=i: self._step.run_rows(data, indices, i, i + 1), rows)
         raise FloatingPointError("A chunk of steps gave numbers that are not finite; its steps one by one did not.")
 
     def run_batch(self, batch: Any) -> Any:
-        """Run a step as `CompiledStep.run_batch` does. Raises: as `run_rows`."""
-        return self._run_watched(lambda: self._step.run_batch(batch), batch)
+        """Run one step on a batch. Raises: as `run_rows`."""
+        return self._run_checked(lambda: self._step.run_batch(batch), batch)
 
-    def _run_watched(self, run: Callable[[], Any], batch: Any) -> Any:
-        before = self._kept()
+    def _run_checked(self, run: Callable[[], Any], batch: Any) -> Any:
+        before = self._snapshot()
         logs = run()
         if self._is_sound(logs):
             self._done += 1
@@ -76,18 +76,18 @@ class GuardedStep(WrappedStep):
         where = f"Step {self._done} of the epoch (the first is 0), of model {self._model.name!r}"
         raise FloatingPointError(f"{where}: {found} The model is as it was before the step.")
 
-    def _kept(self) -> list[tuple[Variable, Any]]:
+    def _snapshot(self) -> Snapshot:
         if self._constants is None:
             constant = [v for v in self._model.variables if not v.trainable and _bad_numbers(v, v.numpy())]
             self._constants = set(map(id, constant))
-        return super()._kept()
+        return super()._snapshot()
 
-    def _watched(self) -> list[Variable]:
+    def _checked(self) -> list[Variable]:
         return [v for v in self._model._all_variables() if id(v) not in (self._constants or ())]
 
     def _bad_before(self) -> str | None:
-        """Return which variable is not finite without any step, None for none."""
-        for variable in self._watched():
+        """Return which variable was not finite before the step; None for none."""
+        for variable in self._checked():
             bad = _bad_numbers(variable, variable.numpy())
             if bad:
                 return f"{bad} of the numbers in {variable.path!r} were not finite before the step."
@@ -95,7 +95,7 @@ class GuardedStep(WrappedStep):
 
     def _is_sound(self, logs: Any) -> bool:
         backend = self._backend
-        values = [v.value for v in self._watched() if dtypes.is_float(v.dtype)]
+        values = [v.value for v in self._checked() if dtypes.is_float(v.dtype)]
         values += [x for x in nested.flatten(logs) if backend.is_tensor(x) and dtypes.is_float(backend.dtype(x))]
         if not values:
             return True
@@ -103,14 +103,14 @@ class GuardedStep(WrappedStep):
 
 
 def _first_bad(model: Any, batch: Any, backend: Backend, after: Sequence[tuple[Variable, np.ndarray]]) -> str:
-    """Return what was the first to be not finite in a step, looked for in the order in which it computes."""
+    """Return what is the first to be not finite in a step, in the order in which it computes."""
     data, _ = unfilled(batch)
     x, y, weight = unpack_x_y_sample_weight(data)
     for what, part in (("input", x), ("label", y), ("sample weight", weight)):
         for name, leaf in zip(nested.paths(part), nested.flatten(part), strict=True):
             if leaf is not None and not _is_finite(backend, leaf):
                 return f"the data are not finite: {what} {name or ''} {_counts(backend, leaf)}.".replace("  ", " ")
-    if not are_ours(model, "train_step"):
+    if overrides(model, "train_step"):
         return _bad_layer(model, backend, lambda: neutral_step(model, "train", backend)(data)) or _bad_update(after)
     found = _bad_layer(model, backend, lambda: model(x, training=True))
     if found:
@@ -119,7 +119,7 @@ def _first_bad(model: Any, batch: Any, backend: Backend, after: Sequence[tuple[V
     def loss() -> Any:
         return model._loss_of(x, y, model(x, training=True), weight, training=True)
 
-    # Each in a scope of its own, of which nothing is kept: so each draws the random numbers of the step.
+    # Each runs in a scope of its own, which is dropped: so each draws the random numbers of the step.
     with Scope():
         value = loss()
     if not _is_finite(backend, value):
@@ -135,14 +135,14 @@ def _first_bad(model: Any, batch: Any, backend: Backend, after: Sequence[tuple[V
 
 
 def _bad_layer(model: Any, backend: Backend, run: Callable[[], Any]) -> str | None:
-    """Return which layer's output is the first to be not finite in some code, None for none."""
+    """Return which layer's output is the first to be not finite while some code runs; None for none."""
     with Scope(), _watched_layers(model, backend) as seen:
         run()
     return seen[0] if seen else None
 
 
 def _bad_update(after: Sequence[tuple[Variable, np.ndarray]]) -> str:
-    """Return which variable is not finite after a step of which all else that is seen is."""
+    """Return which variable is not finite after a step in which everything else is."""
     for variable, value in after:
         bad = _bad_numbers(variable, value)
         if bad:
@@ -160,7 +160,7 @@ def _bad_numbers(variable: Variable, value: np.ndarray) -> int:
 
 @contextmanager
 def _watched_layers(model: Any, backend: Backend) -> Iterator[list[str]]:
-    """Have the outputs of each layer looked at; gives a list to which what is not finite is added."""
+    """Check the outputs of each layer; yield a list to which the first one that is not finite is added."""
     seen: list[str] = []
     layers = [layer for layer in model._flatten_layers() if layer is not model]
 

@@ -1,18 +1,18 @@
-"""Compiled steps held against their plain form.
+"""Verification: compiled steps are compared with their plain form.
 
 With `POLYKERAS_VERIFY=N`, or `polykeras.config.set_verify(N)`, each Nth chunk of steps runs three times from the same
-state: as it would anyhow; one by one, as compiled steps; and each of these also as plain Python, on the same backend,
-with no compilation, recording or fast path. A compiled step is compared with the plain one that began where it began,
-so that rounding cannot add up and the step that is wrong is known; the chunk is compared with its steps. What the chunk
-gave is what counts. Off, it costs nothing: steps are wrapped, or not, when they are made.
+state: as a chunk, as single compiled steps, and as plain Python on the same backend, without compilation, recording or
+fast paths. Each compiled step is compared with a plain step from the same state, so that rounding does not add up and
+the wrong step is known. The chunk is compared with the single steps. Training goes on from what the chunk gave. Without
+verification nothing is spent: steps are wrapped, or not, when they are made.
 
-How far rounding goes is measured, where it is not obvious. Adam divides by the gradient's size, so that it makes a
-whole update of a gradient that is nothing but rounding, as that of a bias before a batch normalization. So where two
-results differ by more than some units of their last place, the plain step runs again from states and data that differ
-by that much, and the difference has to be much greater than those it then shows.
+How far rounding goes is measured if it is not obvious. Adam divides by the size of the gradient, and so makes a whole
+update of a gradient that is only rounding, as that of a bias before a batch normalization. If two results differ by
+more than some units in the last place, the plain step therefore runs again from states and data that are moved by as
+much. The difference is an error only if it is much greater than the differences of these runs.
 
-A step that gives two results from one state, run as plain Python twice, draws random numbers of its own (`torch.rand`,
-`np.random`) or changes Python's state. What differs then is not verified, which a warning says once.
+If a plain step gives two results from one state, it draws random numbers of its own (`torch.rand`, `np.random`) or
+changes Python's state. What differs then is not verified, and a warning says so once.
 """
 
 from __future__ import annotations
@@ -27,51 +27,49 @@ import numpy as np
 
 from polykeras import dtypes, fast
 from polykeras.backend import Backend, registry
-from polykeras.backend.native_location import on_host
+from polykeras.backend.native.location import on_host
 from polykeras.common import nested
-from polykeras.training.steps.compiled import CompiledStep
+from polykeras.training.steps.step import Step
 from polykeras.training.steps.wrappers.rounding import described, difference, moved, moved_tree, rounding
-from polykeras.training.steps.wrappers.wrapped import WrappedStep
+from polykeras.training.steps.wrappers.wrapped import Snapshot, WrappedStep
 from polykeras.variables import TRACES, Scope, Variable, ever_new, put_back, read_state, unique
 
-Kept: TypeAlias = list[tuple[Variable, Any]]
-"""What variables held, by `kept_values`."""
 Outcome: TypeAlias = dict[str, np.ndarray]
-"""What there is after a step, on the host: variables, and logs or outputs."""
-SAMPLES = 3  # how often the plain step runs from other states to see how far rounding goes
-# How many times as far a difference must go to be none of rounding. Adam squares gradients, also those that are nothing
-# but rounding, of which XLA makes some times as much as plain code.
+"""What there is after a step, on the host, by name: variables, and logs or outputs."""
+SAMPLES = 3  # how often the plain step runs from moved states, to see how far rounding goes
+# A difference is an error if it is so many times as large as theirs. Adam squares gradients, also those that are only
+# rounding, of which XLA makes some times as much as plain code.
 BEYOND = 256
 TOLD = 5  # differences in a message
 
-# Verified runs put the state back and run again, which nobody else may do in between.
+# A verified chunk restores the state and runs again. No other thread may run one in between.
 _turn = RLock()
 
 
 class VerifiedStep(WrappedStep):
-    """A step that is held against its plain form.
+    """A step that is compared with its plain form.
 
     Args:
-        step: the step.
-        model: whose step it is.
-        backend: where it runs.
-        kind: "train", "test" or "predict".
-        each: of how many chunks one is.
+        step: see `WrappedStep`.
+        model: see `WrappedStep`.
+        backend: see `Step`.
+        kind: `"train"`, `"test"` or `"predict"`.
+        each: one of so many chunks is verified.
     """
 
-    def __init__(self, step: CompiledStep, model: Any, backend: Backend, kind: str, each: int) -> None:
+    def __init__(self, step: Step, model: Any, backend: Backend, kind: str, each: int) -> None:
         super().__init__(step, model, backend)
         self._kind, self._each = kind, each
         self._plain = registry.plain(backend)
         self._chunks = 0
-        self._found: list[Variable] = []  # that the plain step uses, beside those of the model
+        self._found: list[Variable] = []  # those that the plain step uses beside the model's
         self._knows_all = self._warned = False
 
     def run_rows(self, data: Any, indices: Any, start: int, stop: int) -> Any:
-        """Run steps as `CompiledStep.run_rows` does.
+        """Run consecutive steps over rows of arrays.
 
         Raises:
-            RuntimeError: they are not what their Python code says; the model is as it was before them.
+            RuntimeError: the steps do not give what their Python code gives. The model is as it was before them.
         """
         if start == stop:
             return self._step.run_rows(data, indices, start, stop)
@@ -79,16 +77,16 @@ class VerifiedStep(WrappedStep):
         return self._run_chunk(run, lambda i: self._backend.rows(data, indices[i]), start, stop)
 
     def run_batch(self, batch: Any) -> Any:
-        """Run a step as `CompiledStep.run_batch` does. Raises: as `run_rows`."""
+        """Run one step on a batch. Raises: as `run_rows`."""
         run = lambda first, last: self._step.run_batch(batch)  # noqa: E731
         return self._run_chunk(run, lambda i: nested.map_structure(self._backend.place, batch), 0, 1)
 
     def run_batches(self, batches: Any, count: int) -> Any:
-        """Run steps that change nothing as `CompiledStep.run_batches` does. Raises: as `run_rows`."""
+        """Run a step that changes nothing on each of several batches. Raises: as `run_rows`."""
         with _turn:
             outputs = self._step.run_batches(batches, count)
             if self._is_due():
-                given = self._kept()
+                given = self._snapshot()
                 for i in range(count):
                     batch = nested.map_structure(lambda leaf, i=i: self._backend.place(leaf[i]), batches)
                     found = self._outcome(nested.map_structure(lambda leaf, i=i: leaf[i], outputs), self._state())
@@ -107,23 +105,23 @@ class VerifiedStep(WrappedStep):
             return logs
 
     def _verified(self, run: Callable[[int, int], Any], batch: Callable[[int], Any], start: int, stop: int) -> Any:
-        """Run the steps `start` to `stop` in one go, and find out whether that was right.
+        """Run the steps of a chunk, and find out whether that was right.
 
         Args:
-            run: runs steps, from the first to before the last, compiled.
+            run: takes the first step and the step after the last one, and runs compiled steps.
             batch: returns the batch of a step.
             start: the first step.
-            stop: the one after the last.
+            stop: the step after the last one.
         """
         if not self._knows_all:
-            self._plainly(self._kept(), batch(start))
+            self._plainly(self._snapshot(), batch(start))
             self._knows_all = True
-        before = self._kept()
+        before = self._snapshot()
         try:
             if stop - start == 1:
                 return self._single(run, batch, start, self._done)
             logs = run(start, stop)
-            after = self._kept()
+            after = self._snapshot()
             put_back(before)
             for i in range(start, stop):
                 self._single(run, batch, i, self._done + i - start)
@@ -136,18 +134,18 @@ class VerifiedStep(WrappedStep):
         return logs
 
     def _single(self, run: Callable[[int, int], Any], batch: Callable[[int], Any], i: int, number: int) -> Any:
-        """Run one compiled step, and compare it with the plain one."""
-        given = self._kept()
+        """Run one compiled step, and compare it with the plain step."""
+        given = self._snapshot()
         logs = run(i, i + 1)
         self._compare_with_plain(self._outcome(logs, self._state()), given, batch(i), number)
         return logs
 
     # ---- plain steps -------------------------------------------------------------------------------------------
 
-    def _plainly(self, given: Kept, batch: Any) -> Outcome:
-        """Return what there is after a step as plain Python, from what variables held before it; they stay as they are.
+    def _plainly(self, given: Snapshot, batch: Any) -> Outcome:
+        """Return the outcome of a plain step that begins from a snapshot. Variables stay as they are.
 
-        Arrays are copied, as native code in a step may change them in place.
+        Arrays are copied, since native code in a step may change them in place.
         """
         values = {id(variable): location[1] for variable, location in given}
         missing: list[Variable] = []
@@ -157,10 +155,10 @@ class VerifiedStep(WrappedStep):
             values |= dict(zip(map(id, others), read_state(others, self._backend), strict=True))
             arrays = [self._backend.place(values[id(variable)]) for variable in state]
             with registry.use_backend(self._plain), fast.off(), Scope(state, arrays, closed=True) as scope:
-                logs = self._step.step(nested.map_structure(self._backend.place, batch))
+                logs = self.function(nested.map_structure(self._backend.place, batch))
                 missing = list(scope.missing.values())
                 if not missing:
-                    return self._outcome(logs, state)  # in the scope, in which variables are as after the step
+                    return self._outcome(logs, state)  # within the scope: there, variables are as after the step
             self._found += missing
         raise ever_new("A step of the model", missing)
 
@@ -168,7 +166,7 @@ class VerifiedStep(WrappedStep):
         return unique([*super()._state(), *self._found])
 
     def _outcome(self, logs: Any, variables: Iterable[Variable]) -> Outcome:
-        """Return the values of variables, and logs or outputs, by what they are called in messages."""
+        """Return the values of variables, and logs or outputs, by the names that messages use."""
         variables = list(variables)
         found: Outcome = dict(zip(_names(variables), [variable.numpy() for variable in variables], strict=True))
         word = "output" if self._kind == "predict" else "log"
@@ -179,7 +177,7 @@ class VerifiedStep(WrappedStep):
 
     # ---- comparing ---------------------------------------------------------------------------------------------
 
-    def _compare_with_plain(self, found: Outcome, given: Kept, batch: Any, number: int) -> None:
+    def _compare_with_plain(self, found: Outcome, given: Snapshot, batch: Any, number: int) -> None:
         def again(sample: int) -> Outcome:
             state, rows = self._moved(given, sample), moved_tree(batch, self._backend, sample, self._epsilon())
             return self._plainly(state, rows)
@@ -189,12 +187,12 @@ class VerifiedStep(WrappedStep):
             raise self._error(f"{self._kind} step {number} (counted from 0)", "the step as plain Python", wrong)
 
     def _compare_chunk(
-        self, run: Callable[[int, int], Any], found: Outcome, before: Kept, start: int, stop: int
+        self, run: Callable[[int, int], Any], found: Outcome, before: Snapshot, start: int, stop: int
     ) -> None:
-        """Compare what a chunk gave with what its compiled steps give, which are known to be right."""
+        """Compare the outcome of a chunk with that of its compiled steps, which are known to be right."""
 
-        def one_by_one(kept: Kept, last: int) -> Outcome:
-            put_back(kept)
+        def one_by_one(snapshot: Snapshot, last: int) -> Outcome:
+            put_back(snapshot)
             logs: Any = {}
             for i in range(start, last):
                 logs = run(i, i + 1)
@@ -221,14 +219,14 @@ class VerifiedStep(WrappedStep):
         where = f"{self._kind} step {number} (counted from 0), run in one chunk with those from step {self._done} on"
         raise self._error(where, "the same compiled steps one by one", differences)
 
-    def _wrong(self, found: Outcome, right: Outcome, given: Kept, again: Callable[[int], Outcome]) -> list[str]:
-        """Return in what an outcome is not the right one, and by how much.
+    def _wrong(self, found: Outcome, right: Outcome, given: Snapshot, again: Callable[[int], Outcome]) -> list[str]:
+        """Return where an outcome is wrong, and by how much.
 
         Args:
             found: the outcome.
-            right: what it is to be.
+            right: the right outcome.
             given: the state before the steps.
-            again: makes the right one again: for 0 from the same state, for other numbers from one that is moved.
+            again: returns the right outcome again: for 0 from the same state, for other numbers from a moved one.
         """
         if found.keys() != right.keys():
             return [f"it gives {', '.join(sorted(found.keys() ^ right.keys()))} in only one of the two forms"]
@@ -252,12 +250,12 @@ class VerifiedStep(WrappedStep):
         return told + ([f"and so {len(wrong) - TOLD} others"] if len(wrong) > TOLD else [])
 
     def _epsilon(self) -> float:
-        """Return the unit in the last place of 1, in the least precise dtype in which the model computes."""
+        """Return the unit in the last place of 1, in the least precise dtype that the model computes in."""
         computed = {layer.compute_dtype for layer in self._model._flatten_layers()} | {v.dtype for v in self._state()}
         return max([dtypes.eps(name) for name in computed if name and dtypes.is_float(name)], default=2.0**-23)
 
-    def _moved(self, given: Kept, sample: int) -> Kept:
-        """Return a state whose numbers differ by some units of their last place; for sample 0 itself."""
+    def _moved(self, given: Snapshot, sample: int) -> Snapshot:
+        """Return a state that is moved by some units in the last place; for sample 0 the state itself."""
         if not sample:
             return given
         epsilon = self._epsilon()
@@ -290,7 +288,7 @@ class VerifiedStep(WrappedStep):
 
 
 def _names(variables: Iterable[Variable]) -> list[str]:
-    """Return what variables are called in messages, each otherwise: by their paths, and the number of those before."""
+    """Return unique names of variables for messages: their paths, and numbers if a path occurs again."""
     seen = Counter[str]()
     names = []
     for variable in variables:

@@ -1,76 +1,77 @@
-"""A step around another one, which it runs and checks: what the nan guard and the verification of steps share."""
+"""A step around another one: what the nan guard and the verification of steps share."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 from polykeras.backend import Backend
-from polykeras.training.chunks import ChunkSize
-from polykeras.training.steps.compiled import CompiledStep
+from polykeras.training.steps.step import Step
 from polykeras.variables import Variable, kept_values, read_state, unique
 
+Snapshot: TypeAlias = list[tuple[Variable, Any]]
+"""What variables hold at one moment, by `kept_values`."""
 
-class WrappedStep(CompiledStep):
-    """A step around another one, which is asked for all that is not here.
+
+class WrappedStep(Step):
+    """A step around another one, which does what a subclass does not override.
 
     Args:
-        step: the step.
-        model: whose step it is.
-        backend: where it runs.
+        step: the step inside.
+        model: the model whose step it is.
+        backend: see `Step`.
     """
 
-    def __init__(self, step: CompiledStep, model: Any, backend: Backend) -> None:
-        self._step, self._model, self._backend = step, model, backend
-        self.is_eager = step.is_eager
+    def __init__(self, step: Step, model: Any, backend: Backend) -> None:
+        super().__init__(step.function, backend, step.compiles)
+        self.log_names, self.example, self.sizes = step.log_names, step.example, step.sizes
+        self._step, self._model = step, model
         self._done = 0  # steps of the pass over the data
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._step, name)
+    @property
+    def variables(self) -> list[Variable]:
+        """The state that the step inside is known to use so far."""
+        return self._step.variables
 
-    def chunk_size(self, batch: Any, fixed: int | None) -> ChunkSize:
+    def begin_pass(self, done: int = 0) -> None:
         """Begin to count the steps of a pass over the data."""
-        self._done = 0
-        return self._step.chunk_size(batch, fixed)
-
-    def bucket(self, batch: int, rows: int, steps: int) -> tuple[int, int]:
-        """Return what `CompiledStep.bucket` does."""
-        return self._step.bucket(batch, rows, steps)
+        self._done = done
+        self._step.begin_pass(done)
 
     def run_rows(self, data: Any, indices: Any, start: int, stop: int) -> Any:
-        """Run steps as `CompiledStep.run_rows` does."""
-        raise NotImplementedError
+        """Run consecutive steps over rows of arrays."""
+        return self._step.run_rows(data, indices, start, stop)
 
     def run_batch(self, batch: Any) -> Any:
-        """Run a step as `CompiledStep.run_batch` does."""
-        raise NotImplementedError
-
-    def program(self, batch: Any, stage: str) -> str | None:
-        """Return what `CompiledStep.program` does."""
-        return self._step.program(batch, stage)
+        """Run one step on a batch."""
+        return self._step.run_batch(batch)
 
     def maps(self) -> bool:
-        """Return what `CompiledStep.maps` does."""
+        """Return whether `run_batches` is worth a try."""
         return self._step.maps()
 
     def run_batches(self, batches: Any, count: int) -> Any:
-        """Run steps as `CompiledStep.run_batches` does."""
+        """Run a step that changes nothing on each of several batches."""
         return self._step.run_batches(batches, count)
+
+    def program(self, batch: Any, stage: str) -> str | None:
+        """Return the program of the step inside."""
+        return self._step.program(batch, stage)
 
     def _state(self) -> list[Variable]:
         """Return all that the step may read or change, as far as it is known."""
-        return unique([*self._model._all_variables(), *self._step.variables])
+        return unique([*self._model._all_variables(), *self.variables])
 
-    def _kept(self) -> list[tuple[Variable, Any]]:
+    def _snapshot(self) -> Snapshot:
         """Return what these variables hold, for `put_back`."""
         variables = self._state()
-        read_state(variables, self._backend)  # so that what is kept lies where the step runs
+        read_state(variables, self._backend)  # so that the values lie where the step runs
         return kept_values(variables)
 
 
 class ResettingStep(WrappedStep):
-    """A step on one batch before which the metrics of the model begin anew."""
+    """A step on one batch before which the metrics of the model are reset."""
 
     def run_batch(self, batch: Any) -> Any:
-        """Run a step as `CompiledStep.run_batch` does."""
+        """Reset the metrics, then run the step."""
         self._model.reset_metrics()
         return self._step.run_batch(batch)

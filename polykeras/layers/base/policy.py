@@ -1,0 +1,68 @@
+"""What the dtype policy of a layer says: its dtypes, and whether it is quantized."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from polykeras.dtype_policies import DTypePolicy, DTypePolicyMap
+
+if TYPE_CHECKING:
+    from polykeras.quantizers import QuantizationConfig
+    from polykeras.variables import Variable
+
+
+class PolicyMixin:
+    """What follows from a layer's dtype policy."""
+
+    dtype_policy: Any
+    _own_weights: list[Variable]
+    _path: Callable[[], list[str]]
+    _title: Callable[[], str]
+
+    def _own_policy(self) -> DTypePolicy:
+        """The policy of this layer, where there is a map of them."""
+        policy = self.dtype_policy
+        if not isinstance(policy, DTypePolicyMap):
+            return policy
+        return policy[self._own_weights[0].path.rpartition("/")[0] if self._own_weights else "/".join(self._path())]
+
+    @property
+    def compute_dtype(self) -> str:
+        """The dtype in which the layer computes."""
+        return self._own_policy().compute_dtype
+
+    @property
+    def variable_dtype(self) -> str:
+        """The dtype of the layer's weights."""
+        return self._own_policy().variable_dtype
+
+    dtype = variable_dtype
+
+    @property
+    def input_dtype(self) -> str:
+        """The dtype to which float inputs are cast."""
+        return self.dtype_policy.compute_dtype
+
+    @property
+    def quantization_mode(self) -> str | None:
+        """How the layer is quantized: `"int8"`, `"int4"`, `"float8"` or None."""
+        return self._own_policy().quantization_mode
+
+    def quantize(
+        self,
+        mode: str | None = None,
+        type_check: bool = True,
+        config: QuantizationConfig | Mapping[str, Any] | None = None,
+    ) -> None:
+        """Raise: only Dense, EinsumDense, Embedding and ReversibleEmbedding can be quantized.
+
+        Args:
+            mode: see `Dense.quantize`.
+            type_check: see `Dense.quantize`.
+            config: see `Dense.quantize`.
+
+        Raises:
+            NotImplementedError: always.
+        """
+        raise NotImplementedError(f"{self._title()}: layers of its class are not quantized.")

@@ -1,0 +1,94 @@
+"""One step of a model on one backend, as the trainer runs it: compiled or not, wrapped or not."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+from polykeras.backend import Backend
+from polykeras.backend.execution_policy import CannotMap
+from polykeras.training.steps.sizes import StepSizes
+from polykeras.variables import Variable
+
+
+class Step(ABC):
+    """One step of a model on one backend.
+
+    Args:
+        function: the step as plain Python: takes a batch, returns logs or predictions.
+        backend: where it runs.
+        compiles: whether the function is traced, and does not run each time.
+
+    Attributes:
+        function: as given.
+        compiles: as given.
+        log_names: the names of the logs in the order of the function; backends may return them in another one.
+        example: the shapes and dtypes of the batch that it was made for, a tree of `KerasTensor`s.
+        sizes: what it learned of the sizes of batches and data.
+    """
+
+    def __init__(self, function: Callable[[Any], Any], backend: Backend, compiles: bool) -> None:
+        self._backend = backend
+        self.function = function
+        self.compiles = compiles
+        self.log_names: list[str] = []  # changed in place: wrappers share it
+        self.example: Any = None
+        self.sizes = StepSizes(compiles and backend.execution.compiles_each_size)
+
+    @property
+    @abstractmethod
+    def variables(self) -> list[Variable]:
+        """The state that the step is known to use so far."""
+
+    def begin_pass(self, done: int = 0) -> None:  # noqa: B027
+        """Begin a pass over the data, or continue one after `done` steps: wrappers count them for messages."""
+
+    @abstractmethod
+    def run_rows(self, data: Any, indices: Any, start: int, stop: int) -> Any:
+        """Run consecutive steps over rows of arrays.
+
+        Args:
+            data: a tree of arrays on the device.
+            indices: the rows of each step's batch, ints `(steps, batch)`.
+            start: the first step.
+            stop: the step after the last one.
+
+        Returns:
+            The logs of the last step.
+        """
+
+    @abstractmethod
+    def run_batch(self, batch: Any) -> Any:
+        """Run one step on a batch of host arrays; return its logs or predictions."""
+
+    def maps(self) -> bool:
+        """Return whether `run_batches` is worth a try: whether one program runs several batches."""
+        return False
+
+    def run_batches(self, batches: Any, count: int) -> Any:
+        """Run a step that changes nothing on each of several batches.
+
+        Args:
+            batches: a tree of arrays `(room, *shape of a batch)`.
+            count: how many batches to run, the first ones.
+
+        Returns:
+            The outputs, a tree of arrays `(room, ...)`.
+
+        Raises:
+            CannotMap: the batches must run one by one, now and later.
+        """
+        raise CannotMap("nothing is compiled")
+
+    def program(self, batch: Any, stage: str) -> str | None:
+        """Return the program of `run_batch` as text. Changes no variable.
+
+        Args:
+            batch: a tree of host arrays. Their values are not used.
+            stage: `"traced"` or `"compiled"`; see `Backend.compile`.
+
+        Returns:
+            The text, or None where the step runs as plain Python.
+        """
+        return None
