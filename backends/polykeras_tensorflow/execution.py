@@ -212,7 +212,7 @@ def _loop(step: Traced, xla: bool, columns: int, size: int) -> Flat:
 
 
 def compile_batches(fn: Callable[[State, Any], Any]) -> BatchesRunner | None:
-    """See `ExecutionPolicy.compile_batches`."""
+    """Return a function that runs `fn` over several batches; see `ExecutionPolicy.compile_batches`."""
     return PredictionRunner(fn) if computes_on_cpu() and fast.enabled("predict-batches") else None
 
 

@@ -180,7 +180,10 @@ def _recorded_plainly(value: Array, handle: Array) -> Array:
 
 
 read_from: Callable[[Array, Array], Array] = _recorded_plainly if _record is None else _recorded
-"""`(value, handle)`: return the value, which tapes then treat as read from a variable by its handle."""
+"""`(value, handle)`: return the value, which tapes then treat as read from a variable by its handle.
+
+Without the name, it raises if a tape also watches the value.
+"""
 
 
 def _linked(value: Array, handle: Array) -> Array:

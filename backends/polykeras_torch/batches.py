@@ -80,7 +80,7 @@ def _follow(rows: np.ndarray) -> bool:
 
 
 def _span(column: Tensor, rows: np.ndarray) -> Tensor:
-    """Return a column at rows that follow one on the other: as many of them as are there."""
+    """Return a column at consecutive rows, as far as it has them."""
     return column[int(rows[0, 0]) :][: rows.size]
 
 

@@ -34,7 +34,7 @@ def translate(cls: type, arguments: dict[str, Any]) -> dict[str, Any]:
 
     Args:
         cls: the layer's class, built-in or derived from a built-in one.
-        arguments: the keyword arguments, some of which have old names. A name that the class itself takes is kept.
+        arguments: the keyword arguments, some of which have legacy names. A name that the class itself takes is kept.
     """
     known = {parameter.name for parameter in init_parameters(cls)}
     names = next((_TABLE[base.__name__] for base in cls.__mro__ if base.__name__ in _TABLE), {})

@@ -13,8 +13,8 @@ from polykeras.common.arguments import positive_int
 
 Arguments = dict[str, Any]
 Change = str | None | Callable[[Any, Arguments, str], str]
-"""Today's name; None if the argument is dropped; or a function of the object, the arguments and the old name. It
-removes the old argument, does what it means, and returns a remark about it."""
+"""Today's name; None if the argument is dropped; or a function of the object, the arguments and the legacy name. It
+removes the legacy argument, does what it means, and returns a remark about it."""
 
 
 def _period(callback: Any, arguments: Arguments, name: str) -> str:
