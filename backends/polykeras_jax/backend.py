@@ -16,7 +16,7 @@ from polykeras_jax.fourier import JaxFourier
 from polykeras_jax.framework import JaxFramework
 from polykeras_jax.indexing import JaxIndexing
 from polykeras_jax.linalg import JaxLinalg
-from polykeras_jax.native import JaxNative
+from polykeras_jax.native import NATIVE
 from polykeras_jax.random import JaxRandom
 from polykeras_jax.reduction import JaxReduction
 from polykeras_jax.shaping import JaxShaping
@@ -53,4 +53,4 @@ class JaxBackend(
         donates=True,
         compile_batches=compile_batches,
     )
-    native = JaxNative()
+    native = NATIVE

@@ -16,7 +16,7 @@ from polykeras_tensorflow.fourier import TensorflowFourier
 from polykeras_tensorflow.framework import TensorflowFramework
 from polykeras_tensorflow.indexing import TensorflowIndexing
 from polykeras_tensorflow.linalg import TensorflowLinalg
-from polykeras_tensorflow.native import TensorflowNative
+from polykeras_tensorflow.native import NATIVE
 from polykeras_tensorflow.normalization import TensorflowNormalization
 from polykeras_tensorflow.random import TensorflowRandom
 from polykeras_tensorflow.reduction import TensorflowReduction
@@ -55,4 +55,4 @@ class TensorflowBackend(
         compiles_calls=True,
         compile_batches=compile_batches,
     )
-    native = TensorflowNative()
+    native = NATIVE

@@ -17,6 +17,7 @@ from polykeras_tensorflow.private import call
 from polykeras_tensorflow.programs import Program, Traced
 
 raw = tf.raw_ops
+_AT_ONCE = 4  # batches: the kernels of one of them, as those of a recurrent layer, may keep a single core busy
 
 
 class PredictionRunner:
@@ -67,7 +68,7 @@ class PredictionRunner:
                     return i + 1, [place.write(i, y) for place, y in zip(written, results, strict=True)]
 
                 start = (tf.constant(0), written)
-                _, written = tf.while_loop(lambda i, _: i < count, body, start, parallel_iterations=1)
+                _, written = tf.while_loop(lambda i, _: i < count, body, start, parallel_iterations=_AT_ONCE)
                 return [place.stack() for place in written]
 
             return loop

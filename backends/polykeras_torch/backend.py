@@ -17,7 +17,7 @@ from polykeras_torch.framework import TorchFramework
 from polykeras_torch.indexing import TorchIndexing
 from polykeras_torch.linalg import TorchLinalg
 from polykeras_torch.losses import TorchLosses
-from polykeras_torch.native import TorchNative
+from polykeras_torch.native import NATIVE
 from polykeras_torch.normalization import TorchNormalization
 from polykeras_torch.private import can_record
 from polykeras_torch.random import TorchRandom
@@ -53,4 +53,4 @@ class TorchBackend(
     name = "torch"
     version = str(torch.__version__)
     execution = ExecutionPolicy(compiles=_RECORDS, donates=_RECORDS)
-    native = TorchNative()
+    native = NATIVE

@@ -28,7 +28,7 @@ from polykeras.training.steps.step import Step
 
 TOGETHER = 16  # batches in one call
 FEWEST = 4  # batches that are worth another program
-SMALL = 2**18  # bytes of a batch and the weights together: with more, computing takes longer than calling
+SMALL = 2**22  # bytes of a batch and the weights together: with more, memory for several batches at once matters
 
 
 def single_batch(x: Any, batch_size: int | None) -> np.ndarray | None:

@@ -33,18 +33,18 @@ class ShapeBuckets:
         large_enough = [bucket for bucket in self._given if rows <= bucket[0] <= _MOST * rows and steps <= bucket[1]]
         if large_enough:
             return min(large_enough)
-        coarser = min(len(self._given) - 1, 3)
+        coarser = min(len(self._given), 3)
         bucket = (rounded(rows, coarser), rounded(steps, coarser)) if self._given else (rows, steps)
         self._given.append(bucket)
         return bucket
 
 
-def rounded(size: int, coarser: int = 0) -> int:
+def rounded(size: int, coarser: int) -> int:
     """Round a size up to one of few numbers; return that.
 
     Args:
         size: an int, 1 or more.
-        coarser: 0 adds an eighth at most, 1 a quarter, 2 a half, 3 the size itself.
+        coarser: 1 adds a quarter at most, 2 a half, 3 the size itself.
     """
     unit = 1 << max(0, size.bit_length() - 4 + coarser)
     return -(-size // unit) * unit

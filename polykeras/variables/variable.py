@@ -179,15 +179,16 @@ class Variable(Located, ArrayOperators):
 
     def shared_value(self, backend: Backend) -> Any:
         """Return `stored_value` for code that may hold it longer than a call: later steps do not donate its memory."""
-        location, parameters = backend.native.location, backend.native.parameters
-        if location is not None and location.is_watching():
-            location.note_access(self)
+        native = backend.native
+        if native.location is not None and native.location.is_watching():
+            native.location.note_access(self)
+        parameters = native.parameters
         with value_lock.lock:
             if not runs.others_run():
                 value = self.stored_value(backend)
                 if parameters is not None and parameters.requested and self._trainable and parameters.is_grad_enabled():
                     value = parameter_of(self, backend)
-                if not self._sharing:
+                if self._sharing is OWNED:
                     self._sharing = SHARED
                     if parameters is not None:
                         parameters.track_value(value, self._make_parameter)

@@ -4,8 +4,5 @@ from __future__ import annotations
 
 from polykeras.backend.native import Native
 
-
-class JaxNative(Native):
-    """JAX's own code sees arrays, and steps with their state as an argument."""
-
-    steps_take_state = True
+NATIVE = Native(steps_take_state=True)
+"""What the backend knows of native code."""

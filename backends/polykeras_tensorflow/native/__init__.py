@@ -10,10 +10,11 @@ from polykeras_tensorflow.native.location import LOCATION
 
 
 class TensorflowNative(Native):
-    """TensorFlow's own code sees variables as `tf.Variable`s."""
-
-    location = LOCATION
-    variable_adapter = VARIABLE_ADAPTER
+    """Hooks with TensorFlow's strategies."""
 
     def distribute_strategy(self) -> tf.distribute.Strategy:
         return tf.distribute.get_strategy()
+
+
+NATIVE = TensorflowNative(location=LOCATION, variable_adapter=VARIABLE_ADAPTER)
+"""What the backend knows of native code."""

@@ -7,10 +7,5 @@ from polykeras_torch.native.modules import TorchModules
 from polykeras_torch.native.parameters import TorchParameters
 from polykeras_torch.native.steps import TorchSteps
 
-
-class TorchNative(Native):
-    """Parameters are `torch.nn.Parameter`s, and layers are `torch.nn.Module`s."""
-
-    parameters = TorchParameters()
-    modules = TorchModules()
-    steps = TorchSteps()
+NATIVE = Native(parameters=TorchParameters(), modules=TorchModules(), steps=TorchSteps())
+"""What the backend knows of native code."""

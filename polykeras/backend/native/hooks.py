@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from polykeras.backend.native.adapter import VariableAdapter
@@ -11,10 +12,11 @@ from polykeras.backend.native.parameters import NativeParameters
 from polykeras.backend.native.steps import NativeSteps
 
 
+@dataclass(eq=False)
 class Native:
     """What a backend knows of native code. All of it is optional, and a framework whose code sees arrays has none.
 
-    Attributes:
+    Args:
         parameters: objects of the framework that hold the value of a variable and gather its gradients.
         modules: the framework's own class of layers.
         steps: how a user's `train_step` runs that uses such parameters.

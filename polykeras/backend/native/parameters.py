@@ -14,7 +14,8 @@ class NativeParameters:
             that is read outside of steps gets one.
     """
 
-    requested: bool = False
+    def __init__(self) -> None:
+        self.requested = False
 
     def make(self, value: Any, trainable: bool) -> Any:
         """Return a parameter that holds an array's memory.
