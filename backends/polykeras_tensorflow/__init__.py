@@ -20,7 +20,7 @@ def _load() -> Backend:
     accept_handles()
     accept_static_values()
     accept_checkpointables()
-    # In a user's `tf.function` autograph would rewrite our code too, and fail at some of it. Keras's it leaves alone.
+    # In a user's `tf.function`, autograph would also rewrite our code, and fail on some of it. It leaves Keras's alone.
     leave_to_python("polykeras", "polykeras_tensorflow")
     return TensorflowBackend()
 

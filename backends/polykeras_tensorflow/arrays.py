@@ -1,4 +1,4 @@
-"""Arrays, the host, devices and creation."""
+"""Arrays, conversion from and to the host, devices and creation."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _WEAK = {bool: "bool", int: "int32", complex: "complex64"}
 
 
 def _weak_dtype(kind: type) -> str:
-    """Return the dtype of a Python number of this type."""
+    """Return the dtype of a Python number of type `kind`."""
     return _WEAK.get(kind) or config.floatx()
 
 
@@ -35,7 +35,7 @@ def _leaves(values: Any) -> list[Any]:
 
 
 def _named_devices() -> dict[str, str]:
-    """Return TensorFlow's names of the devices by ours, the default one first."""
+    """Return TensorFlow's names of the devices by our names, the default device first."""
     found = [*tf.config.list_logical_devices("GPU"), *tf.config.list_logical_devices("CPU")]
     return {device.name.removeprefix("/device:").lower(): device.name for device in found}
 
@@ -44,7 +44,7 @@ def find_device(name: str) -> str:
     """Return TensorFlow's name of a device, such as `"gpu:0"`; `"gpu"` and `"cpu"` are the first of their kind.
 
     Raises:
-        ValueError: there is no such device.
+        ValueError: if there is no such device.
     """
     known = _named_devices()
     full_name = name if ":" in name else f"{name}:0"
@@ -60,21 +60,21 @@ def _only_cpu() -> bool:
 
 
 def computes_on_cpu() -> bool:
-    """Return whether what is computed now is computed at once, and on the CPU."""
+    """Return whether computations run immediately, and on the CPU."""
     return tf.executing_eagerly() and (_only_cpu() or "CPU" in tf.constant(0.0).device)
 
 
 @cache
 def has_gpu() -> bool:
-    """Return whether there is a GPU: a graph does not say where its nodes will run."""
+    """Return whether there is a GPU. A graph does not say where its nodes will run."""
     return bool(tf.config.list_physical_devices("GPU"))
 
 
 def is_adopted(x: Any) -> bool:
     """Return whether `asarray` copies a NumPy array into memory that TensorFlow takes over.
 
-    By itself TensorFlow copies it twice, and keeps both for a while; and it looks at small ones for two or three times
-    as long as this takes. In a graph an array becomes a constant, with which TensorFlow computes beforehand.
+    TensorFlow itself copies it twice, and keeps both copies for a while. For small arrays it takes two or three times
+    as long. In a graph, an array becomes a constant, which TensorFlow folds.
     """
     if not isinstance(x, np.ndarray) or not has_numbers(x) or not tf.executing_eagerly():
         return False
@@ -82,18 +82,18 @@ def is_adopted(x: Any) -> bool:
 
 
 def in_place(x: np.ndarray) -> Array:
-    """Return an array of the host, aligned memory that can be written, as a tensor in that memory."""
+    """Return a host array with aligned, writable memory as a tensor in the same memory."""
     return tf.experimental.dlpack.from_dlpack(x.__dlpack__())
 
 
 def _number(x: Any) -> float:
-    """Return a number, also for a whole one that is a tensor, as a size from `tf.shape` is."""
+    """Return a number. It may be given as an integer tensor, such as a size from `tf.shape`."""
     number: Any = x
     return number.__index__() if isinstance(x, tf.Tensor) and x.dtype.is_integer else number
 
 
 class TensorflowArrays(Arrays):
-    """What an array is: a `tf.Tensor`."""
+    """Arrays are `tf.Tensor`s."""
 
     def asarray(self, x: Any, dtype: str | None = None) -> Array:
         if isinstance(x, (tf.Variable, tf.IndexedSlices)):
@@ -130,7 +130,7 @@ class TensorflowArrays(Arrays):
 
     def to_numpy(self, x: Array) -> np.ndarray:
         if tf.is_symbolic_tensor(x):
-            if x.op.type == "Const":  # known already, as what is made of NumPy arrays is
+            if x.op.type == "Const":  # its value is known, for instance from a NumPy array
                 return np.array(tf.get_static_value(x))
             raise TypeError(
                 f"to_numpy: {x.name!r} stands for a value inside a compiled function, which is not computed yet. "
@@ -139,7 +139,7 @@ class TensorflowArrays(Arrays):
         return np.asarray(x.numpy())
 
     def borrows_in_place(self, x: Any) -> bool:
-        # Memory that is not aligned ends the process (TensorFlow 2.21).
+        # Unaligned memory crashes the process (TensorFlow 2.21).
         return can_be_lent(x) and fast.enabled("borrowed-memory") and computes_on_cpu()
 
     def borrow(self, x: Any) -> Array:
@@ -170,7 +170,7 @@ class TensorflowArrays(Arrays):
         source = x.dtype
         if source == target:
             return x
-        # tf.cast warns about the imaginary part, forwards and in its gradient; these two do not.
+        # tf.cast warns about the imaginary part, in its value and its gradient. These two do not.
         if source.is_complex and not target.is_complex and target != tf.bool:
             return self.cast(self.real(x), dtype)
         if target.is_complex and not source.is_complex:
@@ -205,8 +205,8 @@ class TensorflowArrays(Arrays):
         dtype = dtype or ("int32" if whole else config.floatx())
         if whole:
             counter = tf.int64 if dtype in ("int64", "uint64", "float64") else tf.int32
-            stop = start if is_below((stop - start) * step, 0) else stop  # an empty range is an error in TensorFlow
+            stop = start if is_below((stop - start) * step, 0) else stop  # TensorFlow raises for an empty range
             return self.cast(tf.range(start, stop, step, counter), dtype)
-        # tf.range adds up its step, and the error with it: multiply instead.
+        # tf.range adds up its step, which accumulates errors: multiply instead.
         count = max(0, math.ceil((stop - start) / step))
         return self.cast(tf.range(count, dtype=tf.float64) * float(step) + float(start), dtype)

@@ -18,7 +18,7 @@ raw = tf.raw_ops
 
 
 def _dense(gradient: Any, x: Array) -> Array:
-    """Return the gradient for an array as an array: that of a gather is a list of rows, some lack their shape."""
+    """Return a gradient as a dense array. That of a gather is a list of rows, and some lack their shape."""
     if isinstance(gradient, tf.IndexedSlices):
         rows = x.shape[0]
         return raw.UnsortedSegmentSum(data=gradient.values, segment_ids=gradient.indices, num_segments=rows)
@@ -26,7 +26,7 @@ def _dense(gradient: Any, x: Array) -> Array:
 
 
 def _call_gradient(grad: Callable[..., Any], upstream: tuple[Array, ...]) -> Any:
-    """Call a user's gradient in the way that its signature asks for."""
+    """Call a user's gradient function as its signature requires."""
     parameter = inspect.signature(grad).parameters.get("upstream")
     if parameter is not None and parameter.kind is parameter.KEYWORD_ONLY:
         return grad(upstream=upstream[0] if len(upstream) == 1 else upstream)
@@ -45,12 +45,12 @@ class TensorflowAutodiff(Autodiff):
         for i, x in enumerate(arrays):
             if not x.dtype.is_floating:
                 raise TypeError(f"value_and_grad: expected arrays of a float dtype; array {i} is {x.dtype.name}.")
-        if are_tapes_stopped():  # a tape that is opened now records nothing, and each gradient would be zero
+        if are_tapes_stopped():  # a tape would record nothing now, and each gradient would be zero
             raise RuntimeError(
-                "value_and_grad: TensorFlow records nothing for gradients here, as within `tf.init_scope()` and "
+                "value_and_grad: TensorFlow records no gradients here, as within `tf.init_scope()` and "
                 "`tape.stop_recording()`. Train, or take the gradient, outside of them."
             )
-        # Copies, so that two mentions of one array have a gradient each.
+        # Copies, so that an array that is given twice gets a gradient for each.
         arrays = [raw.Identity(input=x) for x in arrays]
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(arrays)
@@ -98,20 +98,20 @@ class TensorflowAutodiff(Autodiff):
         def rows(*columns: Array) -> list[Array]:
             return tf.vectorized_map(row, list(columns), warn=False)
 
-        # It makes a graph in any case. In one of our own, the function meets no autograph and its exceptions pass.
+        # `tf.vectorized_map` traces in any case. Our own graph avoids autograph and lets exceptions through.
         if tf.executing_eagerly():
             rows = trace(rows, [spec_of(x) for x in leaves])
-        results = rows(*leaves)  # this sets the definition
+        results = rows(*leaves)  # sets the definition
         return nested.unflatten(result_definition, results)
 
 
 def _rematerialized(fn: Callable[..., list[Array]], arrays: list[Array]) -> list[Array]:
-    """Run `fn` so that its backward pass runs it once more.
+    """Run `fn` so that its backward pass runs it again.
 
     `tf.recompute_grad` drops the gradient of arrays that the function closes over, such as the weights of a layer.
     Traced as a graph, it lists them, and they become arguments.
     """
-    # Inlined, the second run would be merged with the first, and its values kept after all.
+    # If it were inlined, the second run would be merged with the first, and its values kept after all.
     traced = trace(fn, [spec_of(x) for x in arrays], inline=False)
     captured = [x for x in traced.captured_inputs if x.dtype.is_floating]
     inputs = [*arrays, *captured]

@@ -1,4 +1,4 @@
-"""The tensorflow backend: the families of the contract, put together."""
+"""The tensorflow backend, assembled from the families of the contract."""
 
 from __future__ import annotations
 
@@ -41,17 +41,17 @@ class TensorflowBackend(
     TensorflowFramework,
     Backend,
 ):
-    """TensorFlow: arrays are `tf.Tensor`, eager or symbolic; compiled functions are graphs.
+    """TensorFlow. Arrays are `tf.Tensor`s, eager or symbolic; compiled functions are graphs.
 
-    Variables of polykeras are plain tensors, until TensorFlow's own code looks at them; see `native`. Everything works
-    inside a user's `tf.function` too, as long as shapes are static there.
+    Variables of polykeras hold plain tensors until TensorFlow's own code uses them as variables; see `native`.
+    Everything also works inside a user's `tf.function`, as long as shapes are static there.
     """
 
     name = "tensorflow"
     version = tf.__version__
     execution = ExecutionPolicy(
         compiles=True,
-        compiles_each_size=True,  # XLA does
+        compiles_each_size=True,  # as XLA does
         compiles_calls=True,
         compile_batches=compile_batches,
     )

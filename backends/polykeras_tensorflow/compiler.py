@@ -1,4 +1,4 @@
-"""How XLA compiles what TensorFlow gives to it."""
+"""How XLA compiles TensorFlow's graphs."""
 
 from __future__ import annotations
 
@@ -16,12 +16,11 @@ _chosen = False
 
 @contextmanager
 def compiling() -> Iterator[None]:
-    """Around the first run of a program: the first of a process chooses LLVM's second level for all of them.
+    """A context for the first run of a program. The first program of a process sets LLVM's level 2 for all of them.
 
-    LLVM's third level, XLA's default, takes longer than the second and makes small steps slower, as on JAX: two small
-    inputs with an embedding train at 0.13 ms a step, not 0.075. TensorFlow has no option for it; XLA reads the variable
-    `XLA_FLAGS` when it first compiles, and never again. A level in it counts more than ours. It is put back, for others
-    read it too: JAX, and processes that are started.
+    XLA's default, LLVM's level 3, takes longer than level 2 and makes small steps slower, as on JAX. TensorFlow has no
+    option for it. XLA reads the variable `XLA_FLAGS` once, when it first compiles. A level that a user sets there takes
+    precedence. The variable is restored afterwards, because others read it too: JAX, and child processes.
     """
     global _chosen
     flags = os.environ.get(_FLAGS)

@@ -1,4 +1,4 @@
-"""Control flow: Python's own on eager arrays, TensorFlow's while a graph is traced."""
+"""Control flow: Python's own for eager arrays, TensorFlow's while a graph is traced."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class TensorflowControl(Control):
         results = tf.cond(self.cast(pred, "bool"), flat(true_fn), flat(false_fn))
         first, second = definitions
         if first != second:
-            raise ValueError(f"cond: both functions must return one structure; received {first} and {second}.")
+            raise ValueError(f"cond: both functions must return the same structure; received {first} and {second}.")
         return nested.unflatten(first, results)
 
     def while_loop(
@@ -105,7 +105,7 @@ class TensorflowControl(Control):
         return carry, nested.unflatten(structure, [tf.stack(column) for column in zip(*ys, strict=True)])
 
     def _no_results(self, f: Callable[..., Any], init: Any, leaves: list[Array], definition: Any) -> Any:
-        """Return the ys of no steps: they have a shape all the same."""
+        """Return the ys of a scan without steps, which have a shape all the same."""
         carry, structure = nested.flatten_with_def(init)
         found: Any = None
 

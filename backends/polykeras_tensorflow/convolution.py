@@ -1,8 +1,8 @@
 """Convolution and pooling.
 
-TensorFlow's CPU kernels have no gradient for dilated or grouped convolutions. Both are written in terms of plain ones,
-so that gradients of every order exist on every device: a dilated convolution is a plain one on each of the
-interleaved grids (`SpaceToBatchND`), a grouped one a plain one on each part of the channels.
+TensorFlow's CPU kernels have no gradient for dilated or grouped convolutions. Both are composed from plain ones, so
+that gradients of every order exist on every device. A dilated convolution is a plain one on each of the interleaved
+grids (`SpaceToBatchND`), and a grouped one is a plain one on each part of the channels.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def _plain(x: Array, kernel: Array, strides: Sequence[int]) -> Array:
 
 
 def _depthwise(x: Array, kernel: Array, strides: Sequence[int]) -> Array:
-    """Return the convolution, without padding or dilation, of each channel of images with its own kernels."""
+    """Return the convolution of each channel of images with its own kernels, without padding or dilation."""
     if len(strides) == 1:
         return tf.squeeze(_depthwise(*_images(x, kernel, strides)), 1)
     channels = x.shape[-1]
@@ -61,11 +61,11 @@ def _depthwise(x: Array, kernel: Array, strides: Sequence[int]) -> Array:
     if min(strides) == step:
         return raw.DepthwiseConv2dNative(input=x, filter=kernel, strides=[1, step, step, 1], padding="VALID")
     dense = raw.DepthwiseConv2dNative(input=x, filter=kernel, strides=[1, 1, 1, 1], padding="VALID")
-    return dense[:, :: strides[0], :: strides[1]]  # the kernel knows one stride only
+    return dense[:, :: strides[0], :: strides[1]]  # the kernel supports only one stride
 
 
 def _grouped(x: Array, kernel: Array, strides: Sequence[int], groups: int) -> Array:
-    """Return the convolution without padding or dilation."""
+    """Return the grouped convolution without padding or dilation."""
     if groups == 1:
         return _plain(x, kernel, strides)
     if groups == x.shape[-1] and len(strides) < 3:
@@ -103,7 +103,7 @@ class TensorflowConvolution(Convolution):
     ) -> Array:
         if inputs.dtype.is_integer:
             return self._by_floats(self.conv_nd, inputs, kernel, strides, padding, dilation, groups)
-        if inputs.shape[0] == 0:  # for which oneDNN's kernels give the shape of the inputs
+        if inputs.shape[0] == 0:  # oneDNN's kernels would return the shape of the inputs
             spans = [d * (k - 1) + 1 for k, d in zip(kernel.shape[:-2], dilation, strict=True)]
             windows = zip(inputs.shape[1:-1], padding, spans, strides, strict=True)
             sizes = [(n + before + after - span) // step + 1 for n, (before, after), span, step in windows]
@@ -111,7 +111,7 @@ class TensorflowConvolution(Convolution):
         if max(dilation) == 1:
             return _grouped(_pad(inputs, padding), kernel, strides, groups)
         sizes = [n + before + after for n, (before, after) in zip(inputs.shape[1:-1], padding, strict=True)]
-        # Each grid needs the same size: fill up at the end, and drop what that adds to the result.
+        # Each grid needs the same size: pad at the end, and crop the result.
         fill = [-n % d for n, d in zip(sizes, dilation, strict=True)]
         x = raw.SpaceToBatchND(
             input=inputs,
@@ -126,9 +126,9 @@ class TensorflowConvolution(Convolution):
         return x[(slice(None), *(slice(None, None, stride) for stride in strides))]
 
     def _by_floats(self, conv: Callable[..., Array], inputs: Array, kernel: Array, *geometry: Any) -> Array:
-        """Return a convolution of integers, for which there are no kernels: exact up to 2**53."""
+        """Return a convolution of integers, which have no kernels, computed in floats: exact up to 2**53."""
         result = conv(raw.Cast(x=inputs, DstT=tf.float64), raw.Cast(x=kernel, DstT=tf.float64), *geometry)
-        return raw.Cast(x=raw.Cast(x=result, DstT=tf.int64), DstT=inputs.dtype)  # the second wraps around
+        return raw.Cast(x=raw.Cast(x=result, DstT=tf.int64), DstT=inputs.dtype)  # the second cast wraps around
 
     def conv_transpose_nd(
         self, inputs: Array, kernel: Array, strides: Sequence[int], padding: Padding, dilation: Sequence[int]
@@ -136,7 +136,7 @@ class TensorflowConvolution(Convolution):
         if inputs.dtype.is_integer:
             return self._by_floats(self.conv_transpose_nd, inputs, kernel, strides, padding, dilation)
         crops = [(-before, -after) for before, after in padding]
-        if max(dilation) > 1:  # as a convolution of the inputs, spread out, with the mirrored kernel
+        if max(dilation) > 1:  # a convolution of the stuffed inputs with the mirrored kernel
             spans = [d * (k - 1) for k, d in zip(kernel.shape[:-2], dilation, strict=True)]
             ndim = len(strides)
             mirrored = self.transpose(self.flip(kernel, range(ndim)), [*range(ndim), ndim + 1, ndim])
@@ -160,13 +160,13 @@ class TensorflowConvolution(Convolution):
         means = _means(_pad(inputs, padding), pool_size, strides)
         if all(n == 0 for around in padding for n in around):
             return means
-        if None in inputs.shape[1:-1]:  # what share of a window is not padding is known when the graph runs
+        if None in inputs.shape[1:-1]:  # the unpadded share of a window is known only when the graph runs
             return means / _means(_pad(tf.ones_like(inputs[:1, ..., :1]), padding), pool_size, strides)
         return means * self.host_constant(_inverse_share(inputs, pool_size, strides, padding), means.dtype.name)
 
 
 def _plain_transpose(x: Array, kernel: Array, strides: Sequence[int]) -> Array:
-    """Return the gradient of `_plain` in its input, in full size."""
+    """Return the gradient of `_plain` in its input, at full size."""
     if len(strides) == 1:
         return tf.squeeze(_plain_transpose(*_images(x, kernel, strides)), 1)
     batch, *sizes, _ = sizes_of(x)
@@ -186,7 +186,7 @@ def _means(x: Array, pool_size: Sequence[int], strides: Sequence[int]) -> Array:
     window: dict[str, Any] = {"ksize": [1, *pool_size, 1], "strides": [1, *strides, 1], "padding": "VALID"}
     if len(pool_size) == 2:
         return raw.AvgPool(value=x, **window)
-    # The kernel exists for float32 alone.
+    # The kernel exists only for float32.
     return raw.Cast(x=raw.AvgPool3D(input=raw.Cast(x=x, DstT=tf.float32), **window), DstT=x.dtype)
 
 
@@ -194,7 +194,7 @@ def _max_pool(x: Array, pool_size: Sequence[int], strides: Sequence[int]) -> Arr
     """Return the maximum of each window, without padding."""
     if len(pool_size) == 2 and x.dtype.is_floating:
         return max_pool_images(x, pool_size, strides)
-    # Over slices, one a place in the window; an equal value that comes later does not win.
+    # The maximum over slices, one for each position in the window. Of equal values, the first one wins.
     counts = [(n - k) // s + 1 for n, k, s in zip(sizes_of(x)[1:-1], pool_size, strides, strict=True)]
     best = None
     for place in product(*map(range, pool_size)):
@@ -206,7 +206,7 @@ def _max_pool(x: Array, pool_size: Sequence[int], strides: Sequence[int]) -> Arr
 
 
 def _inverse_share(x: Array, pool_size: Sequence[int], strides: Sequence[int], padding: Padding) -> np.ndarray:
-    """Return the size of a window over the number of its elements that are not padding, for each window."""
+    """Return, for each window, its size divided by the number of its unpadded elements."""
     result = np.ones((1,) * (len(pool_size) + 2))
     for axis, (size, pool, stride, (before, after)) in enumerate(
         zip(x.shape[1:-1], pool_size, strides, padding, strict=True), start=1

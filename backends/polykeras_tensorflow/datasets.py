@@ -1,4 +1,4 @@
-"""Data of ours as a `tf.data.Dataset`."""
+"""Data sets of polykeras as a `tf.data.Dataset`."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from polykeras.common import nested
 
 
 def dataset_of(make: Callable[[], Iterator[Any]]) -> tf.data.Dataset:
-    """Return a `tf.data.Dataset` of the arrays, or trees of them, that an iterator gives.
+    """Return a `tf.data.Dataset` of the arrays, or trees of arrays, that an iterator yields.
 
-    The first element is read to learn the shapes; the size of an array's first axis may change from one to the next.
+    The first element is read to learn the shapes. The first axis of an array may have another size in each element.
 
     Args:
-        make: returns an iterator over the elements from their beginning.
+        make: returns a new iterator over the elements.
     """
 
     def spec(leaf: Any) -> tf.TensorSpec:

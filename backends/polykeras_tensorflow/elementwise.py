@@ -22,7 +22,7 @@ WIDE = (tf.float32, tf.float64)
 
 
 def operands(x1: Any, x2: Any) -> tuple[Array, Array]:
-    """Return two operands as arrays of one dtype; one of them may be a Python scalar."""
+    """Return both operands as arrays of one dtype; one of them may be a Python scalar."""
     if type(x1) in SCALARS:
         return scalar_like(x1, x2), x2
     if type(x2) in SCALARS:
@@ -36,7 +36,7 @@ def scalar_like(value: bool | int | float | complex, x: Array) -> Array:
 
 
 class TensorflowElementwise(Elementwise, Logical, Bitwise):
-    """Kernels of TensorFlow, with the gradients and dtypes that it lacks."""
+    """Kernels of TensorFlow, completed by gradients and dtypes that it lacks."""
 
     # ---- one argument ------------------------------------------------------------------------------------------
 
@@ -62,7 +62,7 @@ class TensorflowElementwise(Elementwise, Logical, Bitwise):
             return self.complex(self.round(self.real(x), decimals), self.round(self.imag(x), decimals))
         if decimals == 0:
             return raw.Round(x=x)
-        if dtype.size == 2:  # the product with 10 has too few digits there
+        if dtype.size == 2:  # multiplying by 10 is too imprecise in 16 bits
             return raw.Cast(x=self.round(raw.Cast(x=x, DstT=tf.float32), decimals), DstT=dtype)
         scale = scalar_like(10.0 ** abs(decimals), x)
         if decimals > 0:
@@ -96,7 +96,7 @@ class TensorflowElementwise(Elementwise, Logical, Bitwise):
     def erf(self, x: Array) -> Array:
         if x.dtype != tf.float64:
             return raw.Erf(x=x)
-        infinite = raw.IsInf(x=x)  # where the kernel for float64 gives nan
+        infinite = raw.IsInf(x=x)  # the float64 kernel returns nan there
         return raw.SelectV2(
             condition=infinite, t=raw.Sign(x=x), e=raw.Erf(x=raw.SelectV2(condition=infinite, t=tf.zeros_like(x), e=x))
         )
@@ -140,7 +140,7 @@ class TensorflowElementwise(Elementwise, Logical, Bitwise):
         return floor_divide(tf.stop_gradient(x1), tf.stop_gradient(x2))
 
     def power(self, x1: Array, x2: Array) -> Array:
-        if type(x2) is int and 0 < x2 <= 3:  # cheaper, and its derivatives are right at 0
+        if type(x2) is int and 0 < x2 <= 3:  # cheaper, and its derivatives at 0 are right
             return x1 if x2 == 1 else raw.Mul(x=x1, y=self.power(x1, x2 - 1))
         x1, x2 = operands(x1, x2)
         dtype = x1.dtype
@@ -210,4 +210,4 @@ class TensorflowElementwise(Elementwise, Logical, Bitwise):
     # ---- composites of the contract, on native kernels -----------------------------------------------------------
 
     def sigmoid(self, x: Array) -> Array:
-        return raw.Sigmoid(x=x)  # half the time of an LSTM's step, beside the composite
+        return raw.Sigmoid(x=x)  # the composite takes half the time of an LSTM's step

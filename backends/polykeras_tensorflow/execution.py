@@ -1,7 +1,7 @@
-"""How functions are compiled and how a chunk of training steps runs.
+"""Compilation of functions, and chunks of training steps.
 
-Functions of trees become graphs of flat lists of tensors, one a set of shapes and dtypes. The cache is kept here: a
-`tf.function` never sees a second signature, so that it neither traces again for a Python number nor warns.
+Functions of trees become graphs of flat lists of tensors, one for each set of shapes and dtypes. The cache is kept
+here: a `tf.function` never sees a second signature, so it neither traces again for a Python number nor warns.
 """
 
 from __future__ import annotations
@@ -32,24 +32,24 @@ raw = tf.raw_ops
 
 
 def _signature(arrays: Sequence[Array], first: int = 0) -> tuple[Hashable, ...]:
-    """Return the kinds of arrays, of whose shapes the axes before `first` do not count."""
+    """Return the dtypes and shapes of arrays, without the axes before `first`."""
     return tuple([(x.dtype, *shape_of(x)[first:]) for x in arrays])
 
 
 XLA_PROGRAMS = 32
-"""How many sets of shapes of one step XLA compiles: it keeps all that it ever compiled, 3 to 5 MB each. Others run by
-TensorFlow's kernels."""
+"""How many sets of shapes of one step XLA compiles. XLA keeps every program, at 3 to 5 MB each. Further sets of shapes
+run on TensorFlow's kernels."""
 
 
 def _for_xla(programs: int, what: str) -> bool:
-    """Return whether XLA may compile one more program of a step, beside those that it has."""
+    """Return whether XLA may compile one more program of a step, in addition to those that it has."""
     if programs == XLA_PROGRAMS:
-        fast.explain(what, "TensorFlow's kernels", f"XLA keeps all programs, and has {programs} of this step")
+        fast.explain(what, "TensorFlow's kernels", f"XLA keeps all programs, and already has {programs} of this step")
     return programs < XLA_PROGRAMS
 
 
 class _Compiled:
-    """A function of trees, traced once for each structure, set of shapes and dtypes, and other (static) leaves."""
+    """A function of trees, traced for each structure, set of shapes and dtypes, and other (static) leaves."""
 
     def __init__(self, backend: TensorflowExecution, fn: Callable[..., Any], trains: bool) -> None:
         self.backend = backend
@@ -68,7 +68,7 @@ class _Compiled:
         return nested.unflatten(structure, program(arrays))
 
     def program(self, stage: str, *args: Any) -> str | None:
-        """Return as text what runs for some arguments; see `Backend.compile`."""
+        """Return as text what runs for these arguments; see `Backend.compile`."""
         if functions_run_plainly():
             return None
         leaves, definition = nested.flatten_with_def((args, {}))
@@ -104,13 +104,13 @@ class _Compiled:
 
 @lru_cache(maxsize=256)
 def _number(value: int) -> Array:
-    """Return an int32 scalar on the host; chunks of a stream begin and end with few numbers."""
+    """Return an int32 scalar on the host, cached, since chunks of a stream begin and end with few different numbers."""
     with tf.init_scope(), tf.device("CPU:0"):
         return tf.constant(value, tf.int32)
 
 
 class _Steps:
-    """The runner of a training step: one graph with the loop in it for each set of shapes and dtypes."""
+    """Runs a training step. Each set of shapes and dtypes has one graph that contains the loop."""
 
     def __init__(self, backend: TensorflowExecution, step: Step) -> None:
         self.backend = backend
@@ -121,7 +121,7 @@ class _Steps:
 
     def __call__(self, state: State, data: Any, indices: Array, start: int, stop: int) -> tuple[State, Any]:
         if not tf.executing_eagerly():
-            raise RuntimeError("Steps of training run by themselves: call `fit` outside of `tf.function`.")
+            raise RuntimeError("Training steps cannot run within a graph: call `fit` outside of `tf.function`.")
         columns, definition = nested.flatten_with_def(data)
         batch = indices.shape[1]
         if functions_run_plainly():
@@ -143,7 +143,7 @@ class _Steps:
         return state, nested.map_structure(self.backend.asarray, logs)
 
     def _places(self, indices: Any) -> Array:
-        """Return indices as a tensor: read-only ones, as those of a stream's buffer, are made into one once."""
+        """Return indices as a tensor. Read-only indices, such as those of a stream's buffer, are converted once."""
         lasts = isinstance(indices, np.ndarray) and not indices.flags.writeable
         if not lasts or not tf.executing_eagerly() or not computes_on_cpu():
             return tf.convert_to_tensor(indices)
@@ -166,7 +166,7 @@ class _Steps:
             leaves, structure = nested.flatten_with_def(logs)
             return [*results, *(self.backend.asarray(leaf) for leaf in leaves)]
 
-        # Neither the number of steps nor that of rows is part of the graph. (XLA compiles anew for each.)
+        # The graph fixes neither the number of steps nor that of rows. (XLA compiles again for each.)
         number, places = tf.TensorSpec((), tf.int32), tf.TensorSpec((None, batch), tf.int32)
         columns = [tf.TensorSpec((None, *row.shape[1:]), row.dtype) for row in rows]
         specs = [number, number, places, *columns, *state]
@@ -174,7 +174,7 @@ class _Steps:
         def loop(step: Traced, xla: bool) -> Flat:
             return _loop(step, xla, len(rows), size)
 
-        # The step is a graph of its own, so that its logs are known before the loop around it is made.
+        # The step is a separate graph, so that its logs are known before the loop around it is built.
         what = "a chunk of steps"
         step = Traced(flat_step, [*state, *rows], what, repeated=_for_xla(self.in_xla, what), alone=True)
         self.in_xla += step.xla
@@ -185,10 +185,10 @@ def _loop(step: Traced, xla: bool, columns: int, size: int) -> Flat:
     """Return the function that runs a step in a loop.
 
     Args:
-        step: gives the new state, logs and perhaps a check.
-        xla: whether it is for XLA.
-        columns: how many columns of data there are.
-        size: how many arrays of state.
+        step: returns the new state, logs and perhaps a check.
+        xla: whether the function is for XLA.
+        columns: the number of columns of data.
+        size: the number of arrays in the state.
     """
     checked = xla and step.has_check
     graph = step.graph if xla else apart(step.graph, step.specs)
@@ -212,7 +212,7 @@ def _loop(step: Traced, xla: bool, columns: int, size: int) -> Flat:
 
 
 def compile_batches(fn: Callable[[State, Any], Any]) -> BatchesRunner | None:
-    """See `ExecutionPolicy.compile_batches`."""
+    """Return a function that runs `fn` over several batches; see `ExecutionPolicy.compile_batches`."""
     return PredictionRunner(fn) if computes_on_cpu() and fast.enabled("predict-batches") else None
 
 
@@ -220,8 +220,8 @@ class TensorflowExecution(Execution):
     """Compilation by `tf.function`, without autograph."""
 
     def compile(self, fn: Callable[..., Any], donate_first: bool = False) -> Callable[..., Any]:
-        # Nothing to donate: TensorFlow reuses the memory of a tensor that nobody refers to any more.
-        # A step that changes state is repeated; a prediction, or a user's function, may meet each shape but once.
+        # Nothing is donated: TensorFlow reuses the memory of a tensor that is no longer referenced.
+        # A step that changes state is repeated. A prediction, or a user's function, may see each shape only once.
         return _Compiled(self, fn, trains=donate_first)
 
     def compile_steps(self, step: Step) -> StepRunner:
@@ -240,5 +240,5 @@ class TensorflowExecution(Execution):
         found = result_specs(lambda *arrays: list(fn(list(arrays), tf.init_scope)), given)
         for spec in found:
             if spec.shape.rank is None:
-                raise ValueError("A tensor's number of axes is not known. Tell it by `tensor.set_shape(...)`.")
+                raise ValueError("The number of axes of a tensor is unknown. Set it with `tensor.set_shape(...)`.")
         return [(tuple(spec.shape), spec.dtype.name) for spec in found]

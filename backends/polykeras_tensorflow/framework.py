@@ -1,4 +1,4 @@
-"""What this backend does with TensorFlow itself."""
+"""Functions of this backend that concern TensorFlow itself."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from polykeras.backend.families.framework import Framework
 
 
 def share_memory() -> None:
-    """Have TensorFlow take a GPU's memory as it needs it: else it takes all at once, and torch and JAX find none."""
+    """Make TensorFlow take GPU memory as needed. Otherwise it takes all at once, and leaves none to torch and JAX."""
     for gpu in tf.config.list_physical_devices("GPU"):
-        with suppress(RuntimeError):  # the device is in use already: the user has chosen
+        with suppress(RuntimeError):  # the device is in use, with the user's own setting
             tf.config.experimental.set_memory_growth(gpu, True)
 
 

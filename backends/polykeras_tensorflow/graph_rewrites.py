@@ -1,13 +1,13 @@
-"""Nodes that XLA takes over at once, in the place of others.
+"""Replaces nodes of a graph that are slow to convert for XLA.
 
-When XLA takes a graph over, some kinds of nodes become a module of MLIR each, which runs through all passes that lower
-TensorFlow to XLA: some milliseconds a node (TensorFlow 2.21, `mlir_xla_op_kernel.cc`), where others take a tenth of
-one. The step of a perceptron of 20 layers by Adam has 43 square roots, 20 relus and as many gradients of them. They
-are replaced by nodes of which the same XLA operations are made, or others that give the same bits. TensorFlow's own
-kernels, and gradients, are another matter: the graph must be for XLA alone.
+When XLA takes over a graph, some kinds of nodes each become a module of MLIR, which runs through all passes that lower
+TensorFlow to XLA. This takes some milliseconds for each node (TensorFlow 2.21, `mlir_xla_op_kernel.cc`), ten times as
+long as for others. The step of a 20-layer perceptron with Adam has 43 square roots, 20 relus and as many gradients of
+them. They are replaced by nodes that become the same XLA operations, or others with the same bits. This does not hold
+for TensorFlow's own kernels or for gradients, so the graph must be for XLA alone.
 
-Left, as nothing else is known to give their bits: exp, expm1, tanh, abs, sign, cos, floor, softmax, rsqrt, and square
-roots but for those to which something is added or which are divided.
+Some nodes are kept, since no replacement with their bits is known: exp, expm1, tanh, abs, sign, cos, floor, softmax,
+rsqrt, and square roots, unless something is added to the root or divided by it.
 """
 
 from __future__ import annotations
@@ -48,10 +48,10 @@ def _log1p(x: Array) -> Array:
 
 
 def _sqrt(x: Array) -> Array:
-    # The compiler makes a square root of the power, whose bits it gives for all numbers above zero. (A power of -0 and
-    # of -inf is another number.) Zeros keep their signs by the product; subnormal numbers are zeros in XLA.
+    # The compiler turns the power into a square root, which has its bits for all numbers above zero. (A power of -0 and
+    # of -inf differs.) The product preserves the signs of zeros. Subnormal numbers are zeros in XLA.
     zero = constant(0, x.dtype)
-    undefined = constant(np.copysign(np.nan, -1.0), x.dtype)  # as the processor's instruction gives it
+    undefined = constant(np.copysign(np.nan, -1.0), x.dtype)  # as the processor's instruction returns it
     root = raw.Pow(x=x, y=constant(0.5, x.dtype))
     rest = raw.SelectV2(condition=raw.Less(x=x, y=zero), t=undefined, e=raw.Mul(x=x, y=zero))
     return raw.SelectV2(condition=raw.Greater(x=x, y=zero), t=root, e=rest)
@@ -64,37 +64,37 @@ _OTHERS: dict[str, Callable[..., Array]] = {
     "Sigmoid": _sigmoid,
     "Log1p": _log1p,
 }
-if tuple(map(int, tf.__version__.split(".")[:2])) >= (2, 21):  # before, the compiler gave the power other bits
+if tuple(map(int, tf.__version__.split(".")[:2])) >= (2, 21):  # in older versions, the compiled power has other bits
     _OTHERS["Sqrt"] = _sqrt
 
 
 def _is_replaced(node: Any) -> bool:
-    """Return whether other nodes are to stand in the place of one."""
+    """Return whether a node is to be replaced by others."""
     result = node.outputs[0] if node.type in _OTHERS else None
-    # Of other dtypes it is not known that the same code comes out.
+    # For other dtypes, it is not known whether the result is the same code.
     if result is None or result.dtype not in WIDE or has_control_outputs(node):
         return False
     before = node.inputs[0].op.type
-    if before == "Const":  # XLA computes it beforehand, by other code
+    if before == "Const":  # XLA folds it, by other code
         return False
-    # XLA has rules of its own for roots in products, logarithms, under a fraction and of exponentials.
+    # XLA has special rules for roots in products, in logarithms, in denominators and of exponentials.
     return node.type != "Sqrt" or (before != "Exp" and all(_leaves_alone(user, result) for user in result.consumers()))
 
 
 def _leaves_alone(user: Any, root: Array) -> bool:
-    """Return whether XLA has no rule for what a node makes of a square root: sums, and quotients of it."""
+    """Return whether XLA has no rule for a node that uses a square root: a sum, or a quotient of the root."""
     return user.type == "AddV2" or (user.type == "RealDiv" and user.inputs[1] is not root)
 
 
 def replace_slow_nodes(graph: Any, results: Sequence[Array]) -> list[Array]:
-    """Put other nodes in the place of those that are slow to take over, but for those in loops and called functions.
+    """Replace the nodes that are slow to convert, except in loops and called functions.
 
     Args:
-        graph: a `FuncGraph` that is being traced, for XLA alone: nobody differentiates it.
-        results: its tensors that will be given out.
+        graph: a `FuncGraph` that is being traced for XLA alone, and is not differentiated.
+        results: the tensors of the graph that will be returned.
 
     Returns:
-        Them, or what stands in their place.
+        The results, or their replacements.
     """
     instead: dict[int, Array] = {}
     for node in graph.get_operations() if CAN_REPLACE_NODES else ():

@@ -29,10 +29,10 @@ _constants: ContextVar[dict[_Key, Array] | None] = ContextVar("polykeras_tensorf
 
 
 def constant(x: Any, dtype: tf.DType) -> Array:
-    """Return a number as a tensor of no axes: in a graph that `trace` makes, one node for all equal ones.
+    """Return a number as a tensor without axes. In a graph that `trace` makes, equal numbers share one node.
 
-    A node takes 0.1 to 0.3 ms of a first epoch. This is for operands that nobody else comes to see: a gradient is asked
-    for by the identity of tensors, so that a user's number must be a node of its own.
+    Each node adds to the time of a first epoch. Use this only for operands that stay hidden: a gradient is taken by the
+    identity of tensors, so a user's number must be a separate node.
     """
     value = np.asarray(x, dtype.as_numpy_dtype)
     known = _constants.get()
@@ -41,15 +41,15 @@ def constant(x: Any, dtype: tf.DType) -> Array:
     graph = tf.compat.v1.get_default_graph()
     key = (id(graph), dtype.name, value.tobytes())  # a graph lives as long as a tensor of it
     if key not in known:
-        with graph.control_dependencies(None):  # what has to wait is the node whose operand it is
+        with graph.control_dependencies(None):  # only the node that uses it has to wait
             known[key] = tf.constant(value)
     return known[key]
 
 
 def tracing_settings() -> tuple[Hashable, ...]:
-    """Return the settings of TensorFlow that a graph is traced, and compiled by XLA, by.
+    """Return the TensorFlow settings that affect how a graph is traced, and how XLA compiles it.
 
-    A `tf.function` does not look at them: it goes on as it was traced first.
+    A `tf.function` ignores later changes of them: it keeps its first trace.
     """
     return (*op_callbacks(), is_deterministic(), _has_tf32(), dtype_conversion_mode())
 
@@ -60,14 +60,14 @@ def spec_of(x: Array) -> tf.TensorSpec:
 
 
 class Flattened:
-    """The arguments of a call as a flat list of their tensors, for what knows only such.
+    """The arguments of a call as a flat list of their tensors, for code that accepts only such a list.
 
     Args:
-        args: of the call.
-        kwargs: of the call.
+        args: the positional arguments.
+        kwargs: the keyword arguments.
 
     Attributes:
-        arrays: the tensors among them.
+        arrays: the tensors among the arguments.
     """
 
     def __init__(self, args: Any, kwargs: Any) -> None:
@@ -77,7 +77,7 @@ class Flattened:
         self._structure: Any = None
 
     def flat(self, function: Callable[..., Any]) -> Flat:
-        """Return a function as one of these tensors alone, which returns a flat list."""
+        """Return a function as one of these tensors alone that returns a flat list."""
 
         def on_tensors(*arrays: Array) -> list[Any]:
             args, kwargs = nested.unflatten(self._definition, nested.interleave(arrays, self._others))
@@ -87,7 +87,7 @@ class Flattened:
         return on_tensors
 
     def result(self, results: Sequence[Any]) -> Any:
-        """Return what the function gave, which was called meanwhile, of a flat list."""
+        """Return the function's result, after it was called, from its flat list of results."""
         return nested.unflatten(self._structure, results)
 
 
@@ -95,13 +95,13 @@ def trace(fn: Flat, specs: Sequence[tf.TensorSpec], inline: bool = True, xla: bo
     """Return a function of tensors as a graph, a concrete `tf.function`.
 
     Args:
-        fn: takes tensors, returns a list of them.
-        specs: of its arguments.
-        inline: let the runtime put the graph in place of a call of it from another graph.
-        xla: have XLA compile the graph, for each set of shapes, when it is called.
+        fn: takes tensors and returns a list of tensors.
+        specs: the specs of its arguments.
+        inline: whether the runtime may inline the graph into another graph that calls it.
+        xla: whether XLA compiles the graph, for each set of shapes, when it is called.
 
     Raises:
-        Exception: what `fn` raises, with its cause and traceback; `tf.function` by itself cuts both off.
+        Exception: whatever `fn` raises, with its cause and traceback, both of which `tf.function` would cut off.
     """
     raised: list[tuple[Any, ...]] = []
 
@@ -132,7 +132,7 @@ def trace(fn: Flat, specs: Sequence[tf.TensorSpec], inline: bool = True, xla: bo
         raise
 
 
-# TensorFlow's switch is one for the whole process: the first thread that inlines turns it on, the last one back.
+# TensorFlow's switch is process-wide: the first thread that inlines turns it on, and the last one restores it.
 _switch = threading.Lock()
 _inlining = 0
 _users_choice = False
@@ -141,10 +141,10 @@ _inlines_here: ContextVar[bool] = ContextVar("_inlines_here", default=False)
 
 @contextmanager
 def inlined_functions() -> Iterator[None]:
-    """Within this context what a user made a `tf.function` runs as the plain function that it was.
+    """Run a user's `tf.function`s as plain functions within this context.
 
-    It is to be a part of the graph that is made: a graph of its own could keep nothing of this one but what it met when
-    it was traced first, and could assign to no variable of a scope.
+    They become part of the graph that is being made. A separate graph would capture only what it saw when it was first
+    traced, and could not assign to the variables of a scope.
     """
     global _inlining, _users_choice
     with _switch:
@@ -164,7 +164,7 @@ def inlined_functions() -> Iterator[None]:
 
 
 def functions_run_plainly() -> bool:
-    """Return whether functions are not to be traced here: the user asks for it, or this thread inlines them."""
+    """Return whether functions should not be traced here: the user asks for it, or this thread inlines them."""
     if _inlines_here.get():
         return True
     with _switch:
@@ -172,21 +172,21 @@ def functions_run_plainly() -> bool:
 
 
 def apart(graph: Any, specs: Sequence[tf.TensorSpec]) -> Any:
-    """Return a concrete function that calls another one, and stays a graph of its own where it is called in a loop.
+    """Return a concrete function that calls another one, and stays a separate graph if it is called in a loop.
 
-    A loop's nodes form a cycle, in which TensorFlow's rewriting for oneDNN may come to a gradient before what it is the
-    gradient of, by the addresses of nodes in memory, and then leaves pooling's to a slow kernel: a step of 19 ms in
-    half of the processes, of 11 in the others (TensorFlow 2.21, `mkl_layout_pass.cc`).
+    The nodes of a loop form a cycle. There, TensorFlow's rewriting for oneDNN may visit a gradient before the node it
+    belongs to, depending on addresses in memory, and then leaves the gradient of pooling to a slow kernel. In half of
+    the processes, such a step takes almost twice as long (TensorFlow 2.21, `mkl_layout_pass.cc`).
 
     Args:
         graph: a concrete function.
-        specs: of its arguments.
+        specs: the specs of its arguments.
     """
     return trace(lambda *arrays: call(graph, list(arrays)), specs, inline=False)
 
 
 def result_specs(fn: Flat, specs: Sequence[tf.TensorSpec]) -> list[tf.TensorSpec]:
-    """Return what `fn` gives for arrays of these specs, tracing it into a graph that is thrown away."""
+    """Return the specs of the results of `fn` for arguments of these specs, by tracing it into a temporary graph."""
     if FuncGraph is None:
         return [spec_of(x) for x in trace(fn, specs).structured_outputs]
     with FuncGraph("specs").as_default():
@@ -194,7 +194,7 @@ def result_specs(fn: Flat, specs: Sequence[tf.TensorSpec]) -> list[tf.TensorSpec
 
 
 def listing(graph: Any) -> str:
-    """Return the nodes of a concrete function as text, a line each, and below those of the functions that it calls."""
+    """Return the nodes of a concrete function as text, one on each line, then those of the functions it calls."""
     definition = graph.graph.as_graph_def()
     parts = [(graph.name.decode(), definition.node)]
     parts += [(function.signature.name, function.node_def) for function in definition.library.function]
@@ -206,5 +206,5 @@ def listing(graph: Any) -> str:
 
 
 def _called(node: Any) -> list[str]:
-    """Return the functions that a node of a graph calls, each by the name of the argument that it is."""
+    """Return the functions that a node of a graph calls, each with the name of the argument."""
     return [f"{name}={value.func.name}" for name, value in sorted(node.attr.items()) if value.HasField("func")]

@@ -1,4 +1,4 @@
-"""Functions of the host within graphs of TensorFlow, as of a map over a `tf.data.Dataset`."""
+"""Functions of the host within TensorFlow's graphs, for instance in a map over a `tf.data.Dataset`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import tensorflow as tf
 
 
 def on_host(function: Callable[..., Any], arrays: list[Any], spec: Callable[..., tuple[Any, str]]) -> Any:
-    """Return a tensor of a graph for what a function of host arrays will give; see `Provider.on_host`."""
+    """Return a graph tensor for the result of a function of host arrays; see `Provider.on_host`."""
     if not any(map(tf.is_symbolic_tensor, tf.nest.flatten(arrays, expand_composites=True))):
         return NotImplemented
     tensors = [x if isinstance(x, (tf.Tensor, tf.RaggedTensor)) else tf.convert_to_tensor(x) for x in arrays]

@@ -21,17 +21,17 @@ raw = tf.raw_ops
 
 
 def _indices(indices: Array) -> Array:
-    """Return indices in a dtype that the kernels take."""
+    """Return indices in a dtype that the kernels accept."""
     return indices if indices.dtype in (tf.int32, tf.int64) else raw.Cast(x=indices, DstT=tf.int32)
 
 
 def _wrap(indices: Array, sizes: int | Shape, checked: bool = True) -> Array:
-    """Return indices with negative ones counted from the end of axes of these sizes: TensorFlow does not.
+    """Return indices with negative ones counted from the end of axes of these sizes, which TensorFlow does not do.
 
-    `checked`: they must be in range; else the caller brings them there.
+    `checked`: whether they must be in range; otherwise the caller ensures it.
     """
     indices = _indices(indices)
-    # Of several columns each is in range if it is in that of the shortest axis.
+    # With several columns, each index is in range if it is in range for the shortest axis.
     if are_limited(indices, sizes if isinstance(sizes, int) else min(sizes, default=0)):
         return indices
     limits = tf.convert_to_tensor(sizes, indices.dtype)
@@ -42,9 +42,9 @@ def _wrap(indices: Array, sizes: int | Shape, checked: bool = True) -> Array:
 
 
 def _sort_keys(x: Array) -> Array:
-    """Return integers (int32 or int64) in the order of `x`: -0 is 0, and nan comes after inf.
+    """Return integers (int32 or int64) in the order of `x`, where -0 equals 0, and nan comes after inf.
 
-    The bits of a positive float, read as an integer, are in its order; those of a negative one in the opposite order.
+    The bits of positive floats, read as integers, have the same order; those of negative floats the opposite order.
     """
     dtype = x.dtype
     if dtype in HALVES:
@@ -64,7 +64,7 @@ def _sort_keys(x: Array) -> Array:
 
 
 class TensorflowIndexing(Indexing, Sorting):
-    """Reads and writes at computed places."""
+    """Reads and writes at computed indices."""
 
     def take(self, x: Array, indices: Array, axis: int | None = None) -> Array:
         if axis is None:
@@ -82,7 +82,7 @@ class TensorflowIndexing(Indexing, Sorting):
         *outer, size = self.shape(x)
         *outer_indices, count = self.shape(indices)
         shared = broadcast(tuple(outer), tuple(outer_indices))
-        # Rows of one flat vector: the gradient of that gather is one sum over segments.
+        # Gathered from one flat vector, so that the gradient is a single sum over segments.
         rows = prod(shared)
         x = raw.Reshape(tensor=tf.broadcast_to(x, (*shared, size)), shape=(rows * size,))
         indices = raw.Reshape(tensor=tf.broadcast_to(indices, (*shared, count)), shape=(rows, count))
@@ -99,7 +99,7 @@ class TensorflowIndexing(Indexing, Sorting):
         if x.dtype.is_bool and reduction != "set":
             result = self.scatter_reduce(self.cast(x, "uint8"), indices, self.cast(values, "uint8"), reduction)
             return self.cast(result, "bool")
-        if reduction == "mul":  # which has no kernel: multiply by the product of the values at each place
+        if reduction == "mul":  # there is no kernel: multiply by the product of the values for each index
             weights = np.cumprod((1, *sizes[:depth][:0:-1]))[::-1]
             rows = raw.Sum(input=indices * tf.constant(weights.copy(), indices.dtype), axis=(-1,))
             product = raw.UnsortedSegmentProd(data=values, segment_ids=rows, num_segments=prod(sizes[:depth]))
@@ -142,7 +142,7 @@ class TensorflowIndexing(Indexing, Sorting):
         axis = canonical_axis(axis, ndim)
         swap = [*range(ndim)]
         swap[axis], swap[-1] = swap[-1], swap[axis]
-        # TopKV2 gives the largest first and, of equals, the first first: ask it for the complements.
+        # TopKV2 returns the largest first and, of equal elements, the first one first: apply it to the complements.
         keys = raw.Invert(x=self.transpose(_sort_keys(x), swap))
         return self.transpose(raw.TopKV2(input=keys, k=sizes_of(keys)[-1], sorted=True).indices, swap)
 
@@ -156,7 +156,7 @@ class TensorflowIndexing(Indexing, Sorting):
     def nonzero(self, x: Array) -> tuple[Array, ...]:
         if tf.is_symbolic_tensor(x):
             raise TypeError(
-                "nonzero: the number of elements that are not 0 is not known inside a compiled function. "
+                "nonzero: the number of elements that are not 0 is unknown inside a compiled function. "
                 "Use where(condition, x1, x2), or call nonzero outside."
             )
         places = raw.Cast(x=raw.Where(condition=self.cast(x, "bool")), DstT=tf.int32)

@@ -1,4 +1,4 @@
-"""Elementwise kernels of TensorFlow, with the values and gradients that they lack by themselves."""
+"""Elementwise kernels of TensorFlow, with values and gradients that they lack."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from polykeras_tensorflow.graphs import constant
 
 raw = tf.raw_ops
 
-# Of erfinv(x) = sum of c[k] * x ** (2 * k + 1).
+# The coefficients of erfinv(x) = sum of c[k] * x ** (2 * k + 1).
 _ERFINV_SERIES = [
     math.sqrt(math.pi) / 2 * c for c in (1.0, math.pi / 12, 7 * math.pi**2 / 480, 127 * math.pi**3 / 40320)
 ]
@@ -21,8 +21,8 @@ _ERFINV_SERIES = [
 def erfinv(x: Array) -> Array:
     """Return the inverse error function in float64.
 
-    The kernel evaluates the normal quantile at `(1 + x) / 2`, which loses the digits of a small `x`: there the first
-    terms of the Maclaurin series take over.
+    The kernel evaluates the normal quantile at `(1 + x) / 2`, which loses the precision of a small `x`. There the first
+    terms of the Maclaurin series are used.
     """
     square = raw.Square(x=x)
     series = 0.0
@@ -34,7 +34,7 @@ def erfinv(x: Array) -> Array:
 
 def _fit(gradient: Array, x: Array) -> Array:
     """Return the gradient of `x` from that of `x` broadcast to a larger shape."""
-    if None in gradient.shape.as_list() or None in x.shape.as_list():  # then it is known when the graph runs
+    if None in gradient.shape.as_list() or None in x.shape.as_list():  # the axes are known only when the graph runs
         axes, _ = raw.BroadcastGradientArgs(s0=tf.shape(x), s1=tf.shape(gradient))
         return tf.reshape(tf.reduce_sum(gradient, axes), tf.shape(x))
     lead = gradient.shape.rank - x.shape.rank
@@ -70,15 +70,15 @@ minimum = _half_at_ties(raw.Minimum, raw.Less)
 
 @tf.custom_gradient
 def power(x: Array, y: Array) -> Any:
-    """`x ** y` for floats, with derivatives of every order that are finite where the function is smooth.
+    """Return `x ** y` for floats, with derivatives of every order that are finite wherever the function is smooth.
 
-    TensorFlow's is `y * x ** (y - 1)`: nan at `y = 0, x = 0`, and in the derivatives of `x ** 2` beyond the second.
+    TensorFlow uses `y * x ** (y - 1)`, which is nan at `x = 0, y = 0`, and in higher derivatives of `x ** 2`.
     """
     z = raw.Pow(x=x, y=y)
 
     def grad(upstream: Array) -> tuple[Array, Array]:
         zero, one = constant(0, x.dtype), constant(1, x.dtype)
-        at_zero = raw.Equal(x=x, y=zero)  # where 0 ** y is flat in y
+        at_zero = raw.Equal(x=x, y=zero)  # 0 ** y is constant in y there
         is_flat = raw.LogicalAnd(x=at_zero, y=raw.Equal(x=y, y=zero))
         lower = raw.SelectV2(condition=is_flat, t=zero, e=y - one)
         slope = power(x, y) * raw.Log(x=raw.SelectV2(condition=at_zero, t=one, e=x))
@@ -89,7 +89,7 @@ def power(x: Array, y: Array) -> Any:
 
 
 def floor_divide(x: Array, y: Array) -> Array:
-    """Return what Python's `//` gives for floats: exact, where `floor(x / y)` rounds `x / y` first (1.0 // 0.1)."""
+    """Return the result of Python's `//` for floats. It is exact; `floor(x / y)` rounds first (1.0 // 0.1)."""
     remainder = raw.TruncateMod(x=x, y=y)
     quotient = (x - remainder) / y
     below = raw.LogicalAnd(

@@ -14,7 +14,7 @@ from polykeras_tensorflow.elementwise import HALVES
 
 raw = tf.raw_ops
 
-# The products of integers that have no kernel wrap around to the same bits in a wider one.
+# Integer products without a kernel are computed in a wider dtype, and wrap around to the same bits.
 _PRODUCT_TYPES = {
     **dict.fromkeys((tf.bool, tf.uint8, tf.uint16, tf.int8, tf.int16), tf.int32),
     **dict.fromkeys((tf.uint32, tf.uint64), tf.int64),
@@ -31,9 +31,9 @@ def _value_error(method: str) -> Iterator[None]:
 
 
 def _product(x1: Array, x2: Array) -> Array:
-    """Return the product of two matrices, also where they are known to have no columns.
+    """Return the product of two matrices, even if they are known to have no columns.
 
-    A bias that is added in a graph becomes part of oneDNN's kernel, which then ends the process (TensorFlow 2.21).
+    A bias that is added in a graph becomes part of oneDNN's kernel, which then crashes the process (TensorFlow 2.21).
     """
     if x1.shape[1] == x2.shape[0] and 0 in (x1.shape[1], x2.shape[1]):
         return tf.reduce_sum(tf.expand_dims(x1, 2) * tf.expand_dims(x2, 0), 1)
@@ -41,7 +41,7 @@ def _product(x1: Array, x2: Array) -> Array:
 
 
 class TensorflowLinalg(Linalg):
-    """Products contract; decompositions work on the last two axes."""
+    """Matrix products, and decompositions over the last two axes."""
 
     # ---- products ----------------------------------------------------------------------------------------------
 
@@ -58,7 +58,7 @@ class TensorflowLinalg(Linalg):
             return tf.squeeze(self.matmul(tf.expand_dims(x1, 0), x2), 0 if rank2 == 1 else -2)
         if rank2 == 1:
             return tf.squeeze(self.matmul(x1, tf.expand_dims(x2, 1)), -1)
-        # One product of matrices, forwards and in the gradient, where broadcasting takes many.
+        # A single matrix product, also in the gradient; broadcasting would take many.
         if rank2 == 2 and x1.shape[-1] != 0:
             *outer, inner = self.shape(x1)
             rows = _product(raw.Reshape(tensor=x1, shape=(-1, inner)), x2)
@@ -66,7 +66,7 @@ class TensorflowLinalg(Linalg):
         return raw.BatchMatMulV2(x=x1, y=x2)
 
     def einsum(self, subscripts: str, *operands: Array, **kwargs: Any) -> Array:
-        if "->" not in subscripts:  # of which TensorFlow forgets the ellipsis where no letter is left
+        if "->" not in subscripts:  # TensorFlow forgets the ellipsis if no letter is left
             letters = [c for c in subscripts if c.isalpha()]
             left = sorted(c for c in letters if letters.count(c) == 1)
             subscripts = "".join([subscripts, "->", "..." if "..." in subscripts else "", *left])
@@ -80,11 +80,11 @@ class TensorflowLinalg(Linalg):
     # ---- decompositions ----------------------------------------------------------------------------------------
 
     def _for_kernels(self, x: Array) -> Array:
-        """Return `x` in a dtype that the decompositions have kernels for."""
+        """Return `x` in a dtype for which the decompositions have kernels."""
         return raw.Cast(x=x, DstT=tf.float32) if x.dtype in HALVES else x
 
     def cholesky(self, x: Array, upper: bool = False) -> Array:
-        # Where it fails the kernel says so by nan, and leaves the upper half as it found it.
+        # The kernel returns nan if it fails, and does not clear the upper half.
         factor = raw.MatrixBandPart(input=raw.Cholesky(input=self._for_kernels(x)), num_lower=-1, num_upper=0)
         if tf.executing_eagerly() and not bool(tf.reduce_all(tf.equal(factor, factor))):
             raise ValueError(f"cholesky: a matrix is not positive definite (shape {self.shape(x)}).")
@@ -102,7 +102,7 @@ class TensorflowLinalg(Linalg):
         return self.cast(u, x.dtype.name), s, self.cast(tf.linalg.adjoint(v), x.dtype.name)
 
     def eigh(self, x: Array) -> tuple[Array, Array]:
-        # The kernel reads the lower half, and would give all of the gradient to it.
+        # The kernel reads only the lower half, so all of the gradient would go there.
         matrix = self._for_kernels(x)
         values, vectors = raw.SelfAdjointEigV2(input=0.5 * (matrix + tf.linalg.adjoint(matrix)))
         return self.cast(values, x.dtype.real_dtype.name), self.cast(vectors, x.dtype.name)
@@ -113,9 +113,9 @@ class TensorflowLinalg(Linalg):
         return values, vectors
 
     def lu_factor(self, x: Array) -> tuple[Array, Array]:
-        """Gaussian elimination with partial pivoting, a column a turn.
+        """Factor by Gaussian elimination with partial pivoting, one column at a time.
 
-        The Lu op takes neither rectangular nor singular matrices, and the determinant of the latter is 0, no error.
+        The Lu op accepts neither rectangular nor singular matrices, but the determinant of a singular matrix is 0.
         """
         shape = self.shape(x)
         rows, columns = shape[-2:]

@@ -16,17 +16,17 @@ raw = tf.raw_ops
 
 
 class TensorflowNormalization(WrittenGradients):
-    """The kernels that normalize and differentiate, between moments that are added up exactly.
+    """Batch normalization with native kernels for normalizing and differentiating, and exact moments.
 
-    The kernel that takes the moments itself adds the values of a feature one by one; see `WrittenGradients`. Only
-    images go this way: what has no windows in it XLA runs, and fuses.
+    A kernel that computes the moments itself would add the values of a feature one by one; see `WrittenGradients`. This
+    applies only to images. XLA runs other models, which have no windows, and fuses the composites.
     """
 
     def _normalized_and_gradient(
         self, x: Array, offset: Array | None, scale: Array | None, place: int, epsilon: float
     ) -> tuple[tuple[Array, Array, Array], Any]:
         images = x.shape.rank == 4 and place == 3 and 0 not in x.shape.as_list()
-        if not images or x.dtype != tf.float32 or has_gpu():  # whose kernel wants cuDNN's inverse for the variance
+        if not images or x.dtype != tf.float32 or has_gpu():  # its kernel expects cuDNN's inverse, not the variance
             return super()._normalized_and_gradient(x, offset, scale, place, epsilon)
         vector = (x.shape[3],)
         mean = _means(x)
@@ -58,6 +58,6 @@ class TensorflowNormalization(WrittenGradients):
 
 
 def _means(x: Array) -> Array:
-    """Return the mean of each feature of images: image by image, as fast and ten times as exact as all at once."""
+    """Return the mean of each feature of images. Image by image is as fast, and ten times as exact, as all at once."""
     sums = raw.Sum(input=raw.Sum(input=x, axis=(1, 2)), axis=(0,))
     return sums / tf.cast(math.prod(sizes_of(x)[:3]), x.dtype)

@@ -17,14 +17,14 @@ from polykeras_tensorflow.xla import note_part
 
 raw = tf.raw_ops
 
-LARGE = 2**19  # numbers, with fewer of which compiling takes longer than an epoch's gradients
+LARGE = 2**19  # numbers; with fewer, compiling takes longer than the gradients of an epoch
 
 
 def max_pool_images(x: Array, pool_size: Sequence[int], strides: Sequence[int]) -> Array:
     """Return the maximum of each window of floats, `(batch, height, width, channels)`, without padding."""
     window: dict[str, Any] = {"ksize": [1, *pool_size, 1], "strides": [1, *strides, 1], "padding": "VALID"}
     tiles = tuple(pool_size) == tuple(strides) and (x.shape.num_elements() or 0) >= LARGE
-    known = has_onednn() and x.dtype == tf.float32  # its gradient is the faster one then
+    known = has_onednn() and x.dtype == tf.float32  # then oneDNN's gradient is faster
     if not tiles or known or not fast.enabled("pooling-gradients") or has_gpu():
         return raw.MaxPool(input=x, **window)
 
@@ -33,7 +33,7 @@ def max_pool_images(x: Array, pool_size: Sequence[int], strides: Sequence[int]) 
         y = raw.MaxPool(input=x, **window)
 
         def gradient(dy: Array) -> Array:
-            if tf.executing_eagerly():  # once: it would be compiled for each shape
+            if tf.executing_eagerly():  # otherwise it would be compiled for each shape
                 return raw.MaxPoolGrad(orig_input=x, orig_output=y, grad=dy, **window)
             note_part()
             specs = [spec_of(array) for array in (x, y, dy)]
@@ -46,10 +46,10 @@ def max_pool_images(x: Array, pool_size: Sequence[int], strides: Sequence[int]) 
 
 
 def _gradient(x: Array, y: Array, dy: Array, rows: int, columns: int) -> Array:
-    """Return the gradient in `x` where windows tile it: that in `y` for the first element that is the maximum.
+    """Return the gradient in `x` if the windows tile it: the gradient in `y`, at the first maximum of each window.
 
-    As comparisons, for XLA, which makes one loop of them: TensorFlow's own kernel takes four times as long, a third of
-    the step of a network of convolutions (TensorFlow 2.21, `maxpooling_op.cc`).
+    It consists of comparisons, which XLA compiles to one loop. TensorFlow's own kernel takes four times as long, a
+    third of the step of a convolutional network (TensorFlow 2.21, `maxpooling_op.cc`).
     """
     batch, height, width, channels = x.shape
     down, across = y.shape[1:3]

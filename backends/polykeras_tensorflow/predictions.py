@@ -1,4 +1,4 @@
-"""One graph over several batches: of a small one the call of a graph takes longer than what it computes."""
+"""One graph over several batches: for a small batch, calling a graph takes longer than its computation."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class PredictionRunner:
     def __call__(self, state: State, batches: Any, count: int) -> Any:
         """Return the outputs of the first `count` of `batches`."""
         if functions_run_plainly() or not tf.executing_eagerly():
-            raise CannotMap("no graphs are run here")
+            raise CannotMap("functions run eagerly here")
         leaves, definition = nested.flatten_with_def(batches)
         columns = [tf.convert_to_tensor(leaf) for leaf in leaves]
         specs = [spec_of(x) for x in (*columns, *state)]

@@ -1,6 +1,6 @@
-"""Every private name of TensorFlow that this backend uses, each with what happens without it.
+"""Every private name of TensorFlow that this backend uses, each with its fallback.
 
-`tf.raw_ops` is public; what lies under `tensorflow.python` and `tensorflow.core`, and has no other name, is not.
+`tf.raw_ops` is public. Names under `tensorflow.python` and `tensorflow.core` that have no public alias are private.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def _call(graph: Any, arrays: list[Array]) -> list[Array]:
 
 @lru_cache(maxsize=64)
 def _options(given: bytes) -> Any:
-    """Return options of calls by which the graph optimizer leaves arithmetic as it is, and all else as given."""
+    """Return call options with which the graph optimizer leaves arithmetic unchanged, and all else as given."""
     config = _Config.FromString(given)
     config.graph_options.rewrite_options.arithmetic_optimization = _Rewriter.OFF
     return _Options(config_proto=config)
@@ -55,32 +55,33 @@ def _call_plainly(graph: Any, arrays: list[Array]) -> list[Array]:
 call: Callable[[Any, list[Array]], list[Array]] = (
     _call_plainly if None in (find(_FLAT_CALL), _context, _Options, _Config, _Rewriter) else _call
 )
-"""`(graph, arrays)`: return what a graph made by `trace` gives for tensors of its specs.
+"""`(graph, arrays)`: call a graph made by `trace` with tensors of its specs.
 
-The specs are known to fit: the binding and checking of arguments, 10 us each, is left out.
+The arguments are known to fit the specs, so they are not bound and checked.
 
-The graph optimizer leaves arithmetic as it is. Inside a loop it makes of `y + y` a product with a constant of no shape,
-and the gradient, the weight and the model are silently of shape (0,) after a step (TensorFlow 2.21; compare
-https://github.com/tensorflow/tensorflow/issues/22504). Without its arithmetic our steps are as fast.
+The graph optimizer leaves arithmetic unchanged. Inside a loop, it would turn `y + y` into a product with a constant
+without a shape; after a step, the gradient, the weight and the model would silently have shape (0,) (TensorFlow 2.21;
+compare https://github.com/tensorflow/tensorflow/issues/22504). Steps are as fast without its arithmetic.
 
-Without one of the names arguments are bound and checked in each call, and the option is that of the process meanwhile.
+If one of the names is missing, arguments are bound and checked in each call, and the option is set for the process
+meanwhile.
 """
 
 NO_INLINE: str | None = find("tensorflow.python.eager.polymorphic_function.attributes:NO_INLINE")
-"""The attribute by which a graph stays one of its own where it is called; without it steps may be slow: see `apart`."""
+"""The attribute by which a called graph stays a separate graph. Without it, steps may be slow: see `apart`."""
 
 FuncGraph: Any = find("tensorflow:__internal__.FuncGraph")
-"""A graph that is traced to be thrown away. Without it a whole `tf.function` is made, which takes longer."""
+"""A temporary graph for tracing. Without it, a whole `tf.function` is made, which takes longer."""
 
 TensorType: Any = find("tensorflow:__internal__.types.Tensor", type("_Nothing", (), {}))
-"""The class of what operations take for a tensor, in lists too; without it no size may be unknown in a graph."""
+"""The class of objects that operations accept as tensors, even in lists. Without it, no size may be unknown."""
 
 Trackable: Any = find("tensorflow:__internal__.tracking.Trackable", type("_Nobody", (), {}))
-"""The class of what checkpoints hold; without it `tf.train.Checkpoint` refuses what is ours."""
+"""The class of objects that checkpoints hold. Without it, `tf.train.Checkpoint` refuses polykeras objects."""
 
 
 def track(checkpoint: Any, part: Any, name: str) -> None:
-    """Have a checkpoint hold a part by a name, instead of what had that name."""
+    """Make a checkpoint hold a part under a name, replacing an earlier part of that name."""
     checkpoint._track_trackable(part, name, overwrite=True)
 
 
@@ -90,24 +91,24 @@ _has_callbacks = hasattr(_context and _context(), "op_callbacks")
 
 
 def op_callbacks() -> Sequence[Any]:
-    """Return who is told of each operation, as `tf.debugging.enable_check_numerics` has it; without the name nobody."""
+    """Return the callbacks for each operation, as `tf.debugging.enable_check_numerics` sets; without the name, none."""
     return _context().op_callbacks if _has_callbacks else ()
 
 
 is_deterministic: Callable[[], bool] = find(
     "tensorflow.python.framework.config:is_op_determinism_enabled", lambda: False
 )
-"""Return whether `tf.config.experimental.enable_op_determinism` was called; without the name a graph goes on."""
+"""Return whether `tf.config.experimental.enable_op_determinism` was called. Without the name, graphs ignore it."""
 
 dtype_conversion_mode: Callable[[], Any] = find(
     "tensorflow.python.framework.ops:get_dtype_conversion_mode", lambda: None
 )
-"""Return what `enable_numpy_behavior` set; without the name a graph goes on as it was traced."""
+"""Return what `enable_numpy_behavior` set. Without the name, graphs stay as they were traced."""
 
-# ---- what is on around a call ------------------------------------------------------------------------------------
+# ---- the surroundings of a call ------------------------------------------------------------------------------------
 
 are_tapes_stopped: Callable[[], bool] = find("tensorflow.python.pywrap_tfe:TFE_Py_TapeSetIsStopped", lambda: False)
-"""Return whether tapes record nothing here; without the name gradients are zero there, as TensorFlow's own are."""
+"""Return whether tapes record nothing here. Without the name, gradients are zero there, as in TensorFlow itself."""
 
 _autograph = find("tensorflow.python.autograph.core.config")
 _rules = find("tensorflow.python.autograph.core.config:CONVERSION_RULES")
@@ -115,7 +116,7 @@ _DoNotConvert = find("tensorflow.python.autograph.core.config:DoNotConvert")
 
 
 def leave_to_python(*packages: str) -> None:
-    """Keep autograph from rewriting packages; without the names it does, in a `tf.function` of a user's."""
+    """Keep autograph from rewriting packages. Without the names, it rewrites them within a user's `tf.function`."""
     if None not in (_autograph, _rules, _DoNotConvert):
         _autograph.CONVERSION_RULES = (*map(_DoNotConvert, packages), *_rules)
 
@@ -134,10 +135,10 @@ def _are_tapes_open() -> bool:
 
 
 ResourceVariable: Any = find("tensorflow.python.ops.resource_variable_ops:ResourceVariable", tf.Variable)
-"""The class of variables; without the name a `tf.function` that runs a second time lets us make none."""
+"""The class of variables. Without the name, a `tf.function` that runs a second time does not allow new ones."""
 
 are_tapes_open: Callable[[], bool] = _always if _no_tapes is None else _are_tapes_open
-"""Return whether a tape may be open; without the name always, and each variable that is read is one of TensorFlow's."""
+"""Return whether a tape may be open. Without the name always, so each variable that is read becomes a `tf.Variable`."""
 
 
 def _read_for_tapes(variable: Any) -> None:
@@ -147,12 +148,12 @@ def _read_for_tapes(variable: Any) -> None:
 
 
 note_accessed: Callable[[Any], None] = find("tensorflow.python.pywrap_tfe:TFE_Py_TapeVariableAccessed", _read_for_tapes)
-"""Have tapes watch a variable, those that watch what is read; such a tape asks for the variable's `handle`."""
+"""Make active tapes watch a variable, by its `handle`, if they watch what is read."""
 
 is_recorded: Callable[[list[Any]], bool] = find(
     "tensorflow.python.pywrap_tfe:TFE_Py_TapeSetShouldRecordBackprop", lambda tensors: True
 )
-"""Return whether a tape watches one of the tensors; without the name: perhaps."""
+"""Return whether a tape watches one of the tensors; True without the name."""
 
 _record = find("tensorflow.python.eager.record:record_operation")
 
@@ -179,9 +180,9 @@ def _recorded_plainly(value: Array, handle: Array) -> Array:
 
 
 read_from: Callable[[Array, Array], Array] = _recorded_plainly if _record is None else _recorded
-"""`(value, handle)`: return the value such that tapes take it for what was read of a variable by its handle.
+"""`(value, handle)`: return the value, which tapes then treat as read from a variable by its handle.
 
-Without the name it raises where a tape watches the value too.
+Without the name, it raises if a tape also watches the value.
 """
 
 
@@ -199,7 +200,7 @@ def _linked_plainly(value: Array, handle: Array) -> Array:
 
 
 assigned_to: Callable[[Array, Array], Array] = _linked_plainly if _record is None else _linked
-"""`(value, handle)`: return the handle such that tapes take what is read by it for the value."""
+"""`(value, handle)`: return the handle; tapes then treat what is read by it as the value."""
 
 # ---- functions of a SavedModel -----------------------------------------------------------------------------------
 
@@ -211,18 +212,18 @@ def _call_on_captures(graph: Any, arrays: Sequence[Array], captured: Sequence[Ar
 call_on_captures: Callable[[Any, Sequence[Array], Sequence[Array]], list[Array]] | None = (
     None if find(_FLAT_CALL) is None else _call_on_captures
 )
-"""`(graph, arrays, captured)`: return what a concrete function gives for other captures; None without the name."""
+"""`(graph, arrays, captured)`: call a concrete function with other captures; None without the name."""
 
 anonymous_name: Callable[[], str] = find(
     "tensorflow.python.eager.context:anonymous_name", lambda: "cd2c89b7-88b7-44c8-ad83-06c2a9158347"
 )
-"""Return the name by which a node makes a resource anew in each run, which goes with its last handle."""
+"""Return a name with which a node makes a resource in each run, freed with its last handle."""
 
 _read_only = find("tensorflow.python.framework.auto_control_deps_utils:get_read_only_resource_input_indices_graph")
 
 
 def read_only_captures(graph: Any) -> set[int]:
-    """Return the places of inputs that a concrete function does not assign to; without the name none is known."""
+    """Return the indices of the inputs that a concrete function does not assign to; empty without the name."""
     return set() if _read_only is None else set(_read_only(graph.graph))
 
 
@@ -232,20 +233,20 @@ CAN_REPLACE_NODES = None not in (
     find("tensorflow:Operation._update_input"),
     find("tensorflow:Operation._control_outputs"),
 )
-"""Whether the two functions below may be called; otherwise nodes that XLA is slow to take over stay."""
+"""Whether the two functions below may be called. If not, nodes that are slow to convert for XLA stay."""
 
 
 def has_control_outputs(node: Any) -> bool:
-    """Return whether other nodes wait for this one."""
+    """Return whether other nodes have to wait for this one."""
     return bool(node._control_outputs)
 
 
 def exchange_input(node: Any, place: int, tensor: Array) -> None:
-    """Let a node have another tensor at a place of its inputs."""
+    """Replace one of the inputs of a node."""
     node._update_input(place, tensor)
 
 
-# ---- what is known faster, or at all -----------------------------------------------------------------------------
+# ---- faster access, and hidden facts -----------------------------------------------------------------------------
 
 
 def _quick_shape(x: Array) -> Sequence[int | None]:
@@ -259,15 +260,16 @@ def _plain_shape(x: Array) -> Sequence[int | None]:
 shape_of: Callable[[Array], Sequence[int | None]] = (
     _plain_shape if find("tensorflow:Tensor._shape_tuple") is None else _quick_shape
 )
-"""Return the sizes of a tensor's axes; without the name a `TensorShape` is made, which takes ten times as long."""
+"""Return the sizes of a tensor's axes. Without the name, a `TensorShape` is made, which takes ten times as long."""
 
 _is_mkl_enabled = find("tensorflow.python.util._pywrap_util_port:IsMklEnabled")
 
 
 @cache
 def has_onednn() -> bool:
-    """Return whether TensorFlow gives nodes to the library oneDNN, which nothing public tells; without the name: no.
+    """Return whether TensorFlow uses oneDNN, which no public function tells; False without the name.
 
-    By itself it does on CPUs with instructions for networks (AVX-512 VNNI, AMX, ...); `TF_ENABLE_ONEDNN_OPTS` decides.
+    By default it does so on CPUs with instructions for neural networks (AVX-512 VNNI, AMX, ...). The variable
+    `TF_ENABLE_ONEDNN_OPTS` overrides this.
     """
     return _is_mkl_enabled is not None and bool(_is_mkl_enabled())

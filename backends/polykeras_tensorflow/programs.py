@@ -1,4 +1,4 @@
-"""Graphs of flat functions and the way they are run: by TensorFlow's kernels or by XLA."""
+"""Graphs of flat functions, run by TensorFlow's kernels or by XLA."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ Around = Callable[["Traced", bool], Flat]
 
 
 class Traced:
-    """A function of tensors as a graph, which may give one more result than the function.
+    """A function of tensors as a graph, which may return one more result than the function.
 
     Args:
         fn: the function, of tensors.
-        specs: of its arguments.
-        what: it is, for the account of what was chosen.
-        repeated: whether it is run often enough for XLA's compilation to pay, a tenth of a second to some seconds.
-        alone: whether nobody differentiates the graph, or calls it from one that is not its program's.
+        specs: the specs of its arguments.
+        what: what it is, to explain choices to the user.
+        repeated: whether it runs often enough for XLA's compilation to pay, which takes 0.1 to several seconds.
+        alone: whether the graph is neither differentiated nor called from outside of its program.
 
     Attributes:
         specs: as given.
         what: as given.
         graph: the concrete function.
-        xla: whether XLA is to run it.
-        size: how many results the function has.
-        checks: what was collected for it.
-        has_check: whether one more follows: a bool, whether all indices in the graph are in range.
+        xla: whether XLA should run it.
+        size: the number of results of the function.
+        checks: the range checks that were collected for it.
+        has_check: whether the graph returns one more result: a bool, whether all indices in it are in range.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Traced:
         self.has_check = len(self.graph.structured_outputs) > self.size
 
     def for_kernels(self) -> Traced:
-        """Return the function as a graph for TensorFlow's kernels, where this one was made for XLA alone."""
+        """Return the function as a graph for TensorFlow's kernels, if this one was made for XLA alone."""
         return Traced(self._fn, self.specs, self.what, repeated=False) if self.xla and self._alone else self
 
 
@@ -75,13 +75,14 @@ def _itself(traced: Traced, xla: bool) -> Flat:
 
 
 class Program:
-    """What is run.
+    """A function that runs on XLA or on TensorFlow's kernels.
 
     Args:
-        traced: the graph by which the choice was made.
-        specs: of the program's arguments.
-        around: `around(traced, xla)` returns the function for XLA, or TensorFlow's kernels, to run. It contains
-            `traced`, and for XLA it gives the check as its last result if there is one; by default `traced` alone.
+        traced: the graph on which the choice is based.
+        specs: the specs of the program's arguments.
+        around: `around(traced, xla)` returns the function to run, for XLA or for TensorFlow's kernels. It contains
+            `traced`, and for XLA it returns the check, if there is one, as its last result. By default, it is `traced`
+            alone.
     """
 
     def __init__(self, traced: Traced, specs: Sequence[tf.TensorSpec], around: Around = _itself) -> None:
@@ -97,10 +98,10 @@ class Program:
         return shared(graph) if self._xla else graph
 
     def __call__(self, arrays: list[Array]) -> list[Array]:
-        """Return the results for tensors of the specs.
+        """Return the results for tensors that match the specs.
 
         Raises:
-            IndexError: XLA ran the graph, and an index in it was out of range.
+            IndexError: if XLA ran the graph, and an index in it was out of range.
         """
         if not tf.executing_eagerly():
             return self._inline(arrays)
@@ -128,14 +129,14 @@ class Program:
         self._graph = self._make()
 
     def text(self, stage: str, arrays: list[Array]) -> str:
-        """Return the program as text: XLA's before or after it optimizes, or the graph for TensorFlow's kernels.
+        """Return the program as text: XLA's, before or after its optimization, or the graph for TensorFlow's kernels.
 
         Args:
             stage: "traced" or "compiled", which are the same for TensorFlow's kernels.
-            arrays: of the specs; their values are not used.
+            arrays: tensors that match the specs; their values are not used.
         """
         if self._xla:
-            graph = self._graph  # of a function, which alone has this method
+            graph = self._graph  # only a function has this method
             function = tf.function(lambda *arrays: call(graph, list(arrays)), autograph=False, jit_compile=True)
             try:
                 with compiling():
@@ -148,13 +149,13 @@ class Program:
         return listing(self._graph)
 
     def _run(self, arrays: list[Array]) -> list[Array]:
-        """Return what the graph gives; XLA may have to compile it, or parts of it, first."""
+        """Run the graph. XLA may first have to compile it, or parts of it."""
         compiles = not self._has_run and (self._xla or self._traced.checks.has_parts)
         with compiling() if compiles else nullcontext():
             return call(self._graph, arrays)
 
     def _inline(self, arrays: list[Array]) -> list[Array]:
-        """Return the results as part of another graph, which makes its own choice."""
+        """Return the results as part of another graph, which makes the choice."""
         results = call(self._traced.graph, arrays)
         hand_on(self._traced.checks, results[self._traced.size :])
         return results[: self._traced.size]

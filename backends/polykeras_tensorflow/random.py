@@ -18,7 +18,7 @@ def _mixed(x: Array, shift: int) -> Array:
 
 
 class TensorflowRandom(Random):
-    """The contract's hash in unsigned words, whose right shift is the logical one: a third of the passes less."""
+    """The contract's hash in unsigned words. Their right shift is logical, which saves a third of the passes."""
 
     def random_bits(self, key: Array, shape: Shape) -> Array:
         first, second = tf.unstack(raw.Bitcast(input=key, type=tf.uint32))

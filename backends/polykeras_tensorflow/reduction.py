@@ -23,7 +23,7 @@ def _axes(x: Array, axis: Axis) -> tuple[int, ...]:
 
 
 class TensorflowReduction(Reduction):
-    """Many values to one."""
+    """Reductions to fewer values."""
 
     def sum(self, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
         x = self.cast(x, dtypes.sum_type(x.dtype.name))
@@ -34,7 +34,7 @@ class TensorflowReduction(Reduction):
         axes = _axes(x, axis)
         if not (x.dtype.is_floating or x.dtype.is_complex):
             return raw.Prod(input=x, axis=axes, keep_dims=keepdims)
-        # By halves: the gradient of a product of two is right at zeros in every order, unlike the Prod op.
+        # By halves: unlike that of the Prod op, the gradient of a product of two is right at zeros in every order.
         for a in axes:
             x = self._prod_along(x, a)
         return x if keepdims else self.squeeze(x, axes)
@@ -88,7 +88,7 @@ class TensorflowReduction(Reduction):
     def _argmax(self, x: Array, axis: int) -> Array:
         if not x.dtype.is_floating:
             return raw.ArgMax(input=x, dimension=axis, output_type=tf.int32)
-        # The kernel passes over nan, which by the contract is a maximum: rank it above inf.
+        # The kernel ignores nan, which counts as maximum in the contract: rank it above inf.
         top = raw.Max(input=x, axis=(axis,), keep_dims=True)
         found = raw.LogicalOr(x=raw.Equal(x=x, y=top), y=raw.IsNan(x=x))
         return raw.ArgMax(input=found, dimension=axis, output_type=tf.int32)

@@ -1,4 +1,4 @@
-"""Shapes: reorder, join, split, pad and slice."""
+"""Shapes: reordering, joining, splitting, padding and slicing."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ raw = tf.raw_ops
 
 
 class TensorflowShaping(Shaping):
-    """Movement of elements."""
+    """Moves elements without arithmetic."""
 
     def reshape(self, x: Array, newshape: Shape | int) -> Array:
         sizes = (newshape,) if isinstance(newshape, int) else newshape
-        # What follows from unknown sizes but is none of the array's is left to the kernel.
+        # A size that follows from unknown sizes, but is not one of the array's, is left to the kernel.
         return raw.Reshape(tensor=x, shape=tuple([-1 if type(n) is UnknownDim else n for n in sizes]))
 
     def transpose(self, x: Array, axes: Sequence[int] | None = None) -> Array:
@@ -49,7 +49,7 @@ class TensorflowShaping(Shaping):
     def strided_slice(self, x: Array, start: Shape, stop: Shape, step: Shape) -> Array:
         if not start:
             return x
-        # What is not known must not stand among the ends: the result would have no size that is.
+        # The ends must not contain unknown sizes, or the result would have no known size.
         whole = [isinstance(end, GraphSize) and end is n for end, n in zip(stop, sizes_of(x), strict=True)]
         ends = tuple([0 if all_of_it else end for all_of_it, end in zip(whole, stop, strict=True)])
         mask = sum(1 << axis for axis, all_of_it in enumerate(whole) if all_of_it)

@@ -1,8 +1,8 @@
 """One graph for all models of one architecture.
 
-TensorFlow frees what XLA compiled for a graph never: 5 MB for a small model. Our graphs hold no weights, which are
-arguments, so that a graph traced for another model of the same layers and shapes is the same graph under other names.
-The first one is used for all: a hundred models in a search over seeds take the memory, and the compilation, of one.
+TensorFlow never frees XLA's programs for a graph: 5 MB for a small model. Our graphs hold no weights, which are
+arguments. So another model with the same layers and shapes has the same graph under other names. The first one is used
+for all: a hundred models in a search over seeds take the memory, and the compilation, of one.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from typing import Any
 from polykeras_tensorflow.graphs import tracing_settings
 
 _NUMBERED = re.compile(r"_(\d+)")
-# Names of gradients that were registered while tracing have numbers that count up.
+# The names of gradients that were registered during tracing are numbered.
 _COUNTED = re.compile(r"CustomGradient-\d+")
 
 _known: dict[Hashable, Any] = {}
 
 
 def shared(graph: Any) -> Any:
-    """Return a concrete function that computes what `graph` does: the first one that was given here.
+    """Return the first concrete function given here that computes the same as `graph`.
 
-    One with tensors of its own (captured while it was traced) is returned itself.
+    A function that captured tensors while it was traced is returned itself.
     """
     if graph.captured_inputs:
         return graph
-    key = (_fingerprint(graph.graph.as_graph_def()), tracing_settings())  # by which XLA compiles it, too
+    key = (_fingerprint(graph.graph.as_graph_def()), tracing_settings())  # XLA's compilation depends on them too
     return _known.setdefault(key, graph)
 
 
@@ -36,7 +36,7 @@ def _fingerprint(definition: Any) -> bytes:
     """Return a hash of a graph that does not depend on the numbers in the names of the functions that it calls."""
     functions = {function.signature.name: function for function in definition.library.function}
     by_number = {name.rpartition("_")[2]: name for name in functions}
-    order: dict[str, int] = {}  # in which functions are met
+    order: dict[str, int] = {}  # the order in which functions appear
     digest = hashlib.sha256()
 
     def renamed(found: re.Match[str]) -> str:
@@ -51,7 +51,7 @@ def _fingerprint(definition: Any) -> bytes:
     for node in definition.node:
         add(node)
     done = 0
-    while done < len(order):  # of the functions that are met in functions too
+    while done < len(order):  # including functions called by functions
         add(functions[list(order)[done]])
         done += 1
     return digest.digest()

@@ -1,7 +1,7 @@
-"""Sizes that a graph of a user's does not know while it is made: a batch of an `input_signature` with None.
+"""Sizes that are unknown while a user's graph is made, such as the batch size of an `input_signature` with None.
 
-Layers compute with sizes as with ints, and on the symbolic backend with `UnknownDim`s, ints that only stand in. One of
-those that carries its tensor along does here: TensorFlow's operations take it for the tensor.
+Layers compute with sizes as ints and, on the symbolic backend, as `UnknownDim`s, which are stand-in ints. Here, an
+`UnknownDim` carries its tensor along, and TensorFlow's operations take it for that tensor.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from polykeras.backend.symbolic import UnknownDim
 from polykeras_tensorflow.private import TensorType
 
 _SIZES = "_polykeras_sizes"
-_STAND_IN = 2520 << 1100  # too large for a float: `1.0 / size`, of which a size is not told, raises
+_STAND_IN = 2520 << 1100  # too large for a float, so `1.0 / size`, which bypasses the class, raises
 
 
 class GraphSize(UnknownDim, TensorType):
-    """A size that is known when a graph runs.
+    """A size that is known only when a graph runs.
 
     Attributes:
-        tensor: the size, int32.
+        tensor: the size as an int32 tensor.
     """
 
     tensor: Array
@@ -32,7 +32,7 @@ class GraphSize(UnknownDim, TensorType):
     shape = tf.TensorShape(())
 
     def __new__(cls, number: int, tensor: Array) -> GraphSize:
-        """Make one, of the number that stands in for it meanwhile."""
+        """Return a size with a tensor, and the number that stands in for it meanwhile."""
         size = super().__new__(cls, number)
         size.tensor = tensor
         return size
@@ -42,16 +42,16 @@ class GraphSize(UnknownDim, TensorType):
 
     def _number(self, *_: Any) -> NoReturn:
         raise TypeError(
-            "A size that is not known while the graph is made is no number of Python's, and cannot be compared or "
-            "decide a branch. Compute with it by functions of TensorFlow or `polykeras.ops`, or give the tf.function "
-            "around this an input_signature without None."
+            "A size that is unknown while the graph is made is not a Python number: it cannot be compared or decide a "
+            "branch. Compute with it by functions of TensorFlow or `polykeras.ops`, or give the surrounding "
+            "tf.function an input_signature without None."
         )
 
     __float__ = __int__ = __complex__ = __bool__ = __abs__ = __pow__ = __rpow__ = _number  # type: ignore[assignment]
     __lt__ = __le__ = __gt__ = __ge__ = _number
 
     def __eq__(self, other: object) -> bool:
-        """Of two sizes, whether they may be one; as to numbers, an unknown size is trusted to be neither 0 nor 1."""
+        """Return whether two sizes may be equal. An unknown size is assumed to differ from 0 and 1."""
         if isinstance(other, GraphSize):
             return self is other or int.__eq__(self, other)
         if isinstance(other, int) and other not in (0, 1, -1):
@@ -65,7 +65,7 @@ class GraphSize(UnknownDim, TensorType):
 
 
 def _method(name: str) -> Callable[[GraphSize, Any], Any]:
-    """Return an operator of numbers for sizes: the result is a size where it is of whole numbers, else a tensor."""
+    """Return an arithmetic operator for sizes. The result is a size if it is a whole number, else a tensor."""
     of_numbers = getattr(UnknownDim, name)
     of_tensors = getattr(tf.Tensor, name)
 
@@ -88,7 +88,7 @@ GraphSize.__neg__ = lambda self: 0 - self  # type: ignore[method-assign]
 
 
 def sizes_of(x: Array) -> tuple[int, ...]:
-    """Return the shape of a tensor; what a graph does not know of it stands as `GraphSize`."""
+    """Return the shape of a tensor, with a `GraphSize` for each size that the graph does not know."""
     known = tuple(x.shape.as_list())
     if None not in known:
         return known
@@ -96,5 +96,5 @@ def sizes_of(x: Array) -> tuple[int, ...]:
     if found is None:
         whole = tf.shape(x)
         found = tuple([GraphSize(_STAND_IN, whole[axis]) if n is None else n for axis, n in enumerate(known)])
-        setattr(x, _SIZES, found)  # the same objects each time: who cuts an axis sees where its end is meant
+        setattr(x, _SIZES, found)  # the same objects each time, so that a slice can recognize the end of an axis
     return found

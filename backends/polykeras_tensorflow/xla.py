@@ -1,9 +1,10 @@
-"""When a graph is given to XLA, and what XLA leaves unchecked.
+"""When a graph is given to XLA, and the checks that XLA leaves out.
 
-XLA fuses what lies between matrix products, and runs a loop without the executor's cost for each node: the steps of
-perceptrons and recurrent networks become 1.2 to 4 times as fast on the CPU (docs/performance.md). Its convolutions and
-windows on the CPU are 3 to 20 times as slow as TensorFlow's kernels, so that a graph with one of them is left alone.
-Nothing is timed: the choice must not change from run to run, or a run that goes on after a crash would differ.
+XLA fuses the operations between matrix products, and runs a loop without the executor's cost for each node. This makes
+the steps of perceptrons and recurrent networks 1.2 to 4 times as fast on the CPU (docs/performance.md). On the CPU, its
+convolutions and windows are 3 to 20 times slower than TensorFlow's kernels, so a graph with one of them is not given to
+XLA. The choice is not based on timing: it must be the same in each run, or a run that resumes after a crash would
+differ.
 """
 
 from __future__ import annotations
@@ -20,26 +21,26 @@ from polykeras.backend.spec import Array
 
 raw = tf.raw_ops
 
-# Kinds of nodes that XLA has no fast code for on the CPU: windows that slide, and sums along an axis, which it
-# computes anew for each place.
+# Kinds of nodes for which XLA has no fast code on the CPU: sliding windows, and cumulative sums along an axis, which it
+# recomputes for each element.
 _SLOW = ("Conv", "DepthwiseConv", "MaxPool", "AvgPool", "Dilation2D", "Cumsum", "Cumprod", "CumulativeLogsumexp")
-# Kinds of nodes for which XLA has other random numbers.
+# Kinds of nodes for which XLA has different random numbers.
 _RANDOM = (
     "Random", "TruncatedNormal", "ParameterizedTruncatedNormal", "Multinomial", "StatelessRandom",
     "StatelessTruncatedNormal", "StatelessMultinomial", "StatelessParameterizedTruncatedNormal", "StatelessShuffle",
     "StatefulRandom", "StatefulStandardNormal", "StatefulTruncatedNormal", "StatefulUniform",
 )  # fmt: skip
-_FEW = 4096  # elements of a sum along an axis that cost nothing: the thresholds of a metric
+_FEW = 4096  # elements; shorter cumulative sums cost little, such as over a metric's thresholds
 
 
 class RangeChecks:
-    """Collects, while a graph is traced, whether the indices in it lie in range.
+    """Collects, while a graph is traced, whether its indices are in range.
 
-    TensorFlow's kernels raise for an index out of range. XLA takes the nearest element and says nothing.
+    TensorFlow's kernels raise for an index out of range. XLA silently uses the nearest element.
 
     Attributes:
-        incomplete: whether there are indices in loops and branches, whose checks cannot leave these.
-        has_parts: whether XLA compiles parts of the graph, whoever runs the rest.
+        incomplete: whether there are indices in loops and branches, whose checks cannot be returned.
+        has_parts: whether XLA compiles parts of the graph, whatever runs the rest.
     """
 
     def __init__(self) -> None:
@@ -48,20 +49,20 @@ class RangeChecks:
         self.has_parts = False
 
     def note(self, indices: Array, sizes: Array) -> None:
-        """Take note of indices and the sizes of the axes that they go to."""
+        """Record indices, and the sizes of the axes that they index."""
         if tf.get_static_value(indices) is not None:
-            return  # a constant, which was checked or made by the code that knows the size
+            return  # a constant, which was checked or made by code that knows the size
         inside = raw.LogicalAnd(x=raw.GreaterEqual(x=indices, y=tf.zeros_like(indices)), y=raw.Less(x=indices, y=sizes))
         self._found.append(tf.reduce_all(inside))
 
     def add(self, results: list[Array], inner: RangeChecks) -> None:
-        """Take over what was collected for a graph that is called in this one, and the results of its checks."""
+        """Take over the checks of a graph that is called in this one, and their results."""
         self._found += results
         self.incomplete |= inner.incomplete
         self.has_parts |= inner.has_parts
 
     def result(self) -> list[Array]:
-        """Return one bool for the graph that is being traced, or nothing where nothing is to be checked."""
+        """Return one bool for the graph that is being traced, or nothing if there is nothing to check."""
         here = tf.compat.v1.get_default_graph()
         own = [check for check in self._found if check.graph is here]
         self.incomplete |= len(own) < len(self._found)
@@ -73,7 +74,7 @@ _checks: ContextVar[RangeChecks | None] = ContextVar("polykeras_tensorflow_range
 
 @contextmanager
 def collecting_checks() -> Iterator[RangeChecks]:
-    """Collect the checks of what is traced within the block."""
+    """Collect the checks of the code that is traced within the block."""
     token = _checks.set(RangeChecks())
     try:
         yield _checks.get()  # type: ignore[misc]
@@ -82,23 +83,23 @@ def collecting_checks() -> Iterator[RangeChecks]:
 
 
 def note_range(indices: Array, sizes: Array) -> None:
-    """Have it checked that indices are from 0 to below the sizes, should XLA run the graph."""
+    """If XLA runs the graph, check that indices are at least 0 and below the sizes."""
     checks = _checks.get()
     if checks is not None:
         checks.note(indices, sizes)
 
 
 def note_part() -> None:
-    """Take note that XLA compiles a part of the graph that is being traced."""
+    """Record that XLA compiles a part of the graph that is being traced."""
     checks = _checks.get()
     if checks is not None:
         checks.has_parts = True
 
 
 def are_limited(indices: Array, size: int) -> bool:
-    """Return whether the graph that is being traced makes sure that indices are from 0 to below a size.
+    """Return whether the graph that is being traced ensures that indices are at least 0 and below a size.
 
-    That is known of `minimum(maximum(x, 0), last)`, in this order, whatever `x` is, and however the shape is changed.
+    It recognizes `minimum(maximum(x, 0), last)`, in this order, for any `x`, even if the shape is changed afterwards.
     """
     if not tf.is_symbolic_tensor(indices):
         return False
@@ -114,34 +115,34 @@ def are_limited(indices: Array, size: int) -> bool:
 
 
 def hand_on(checks: RangeChecks, results: list[Array]) -> None:
-    """Have a check that a graph gave as a result checked by the graph that calls it."""
+    """Pass the check that a graph returned on to the graph that calls it."""
     outer = _checks.get()
     if outer is not None:
         outer.add(results, checks)
 
 
 def raise_out_of_range() -> None:
-    """Raise the error for which the checks of a graph are there."""
+    """Raise the error that a failed check stands for."""
     raise IndexError(
-        "An index is out of range in a compiled step: for instance a word's number that is not below the `input_dim` "
-        "of an Embedding, or a label not below the number of classes. Nothing was changed. Look at the data, or "
-        "compile the model with run_eagerly=True to see which layer it is."
+        "An index is out of range in a compiled step: for instance, a word index that is not below the `input_dim` of "
+        "an Embedding, or a label that is not below the number of classes. Nothing was changed. Check the data, or "
+        "compile the model with run_eagerly=True to find the layer."
     )
 
 
 def _is_short_sum(node: Any) -> bool:
-    """Return whether a node of a graph is a sum along an axis of few elements."""
+    """Return whether a node of a graph is a cumulative sum along an axis of few elements."""
     size = node.inputs[0].shape.num_elements() if node.type.startswith("Cum") else None
     return size is not None and size <= _FEW
 
 
 def choose(graph: Any, checks: RangeChecks, what: str) -> bool:
-    """Return whether XLA is to run a graph; tell why.
+    """Return whether XLA should run a graph, and explain the choice.
 
     Args:
         graph: a `FuncGraph` with all of its nodes, which may still be under construction.
-        checks: collected while it was traced.
-        what: it is, for the account.
+        checks: the checks that were collected while it was traced.
+        what: what it is, for the explanation.
     """
     if not fast.enabled("xla"):
         return False
@@ -154,9 +155,9 @@ def choose(graph: Any, checks: RangeChecks, what: str) -> bool:
     if slow:
         fast.explain(what, "TensorFlow's kernels", f"XLA is slow at {', '.join(slow)}")
     elif random:
-        fast.explain(what, "TensorFlow's kernels", f"XLA has other random numbers for {', '.join(random)}")
+        fast.explain(what, "TensorFlow's kernels", f"XLA has different random numbers for {', '.join(random)}")
     elif makes_variables:
-        fast.explain(what, "TensorFlow's kernels", "XLA makes no variables, which a graph of a SavedModel asks for")
+        fast.explain(what, "TensorFlow's kernels", "XLA makes no variables, but a graph of a SavedModel needs them")
     elif checks.incomplete:
         fast.explain(what, "TensorFlow's kernels", "indices within a loop or branch would not be checked in XLA")
     else:

@@ -12,7 +12,7 @@ from polykeras_torch.arrays import native
 
 
 class TorchActivations(Activations):
-    """One kernel each, with its gradient."""
+    """Activations, each as one kernel with its gradient."""
 
     # ---- composites of the contract, on native kernels -----------------------------------------------------------
 

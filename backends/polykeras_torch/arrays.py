@@ -1,4 +1,4 @@
-"""Torch tensors: dtypes by name, the way from and to the host, devices and creation."""
+"""Torch tensors: dtypes by name, conversion from and to the host, devices and creation."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ UNSUPPORTED = {
 }
 TORCH_DTYPES: dict[str, torch.dtype] = {name: getattr(torch, name) for name in dtypes.ALL if name not in UNSUPPORTED}
 NAMES: dict[torch.dtype, str] = {dtype: name for name, dtype in TORCH_DTYPES.items()}
-# Torch stores these but lacks most kernels: `retry_wide` computes through int64, which holds all their values.
+# Torch stores these dtypes but lacks most kernels. `retry_wide` computes in int64, which holds all their values.
 WIDE = frozenset({torch.uint16, torch.uint32})
 
 _device: ContextVar[torch.device | None] = ContextVar("polykeras_torch_device", default=None)
-chosen_device = _device.get  # the device of the innermost `device_scope`; None outside of any
+chosen_device = _device.get  # the device of the innermost `device_scope`; None outside of all
 
 
 def torch_dtype(dtype: str) -> torch.dtype:
-    """Return torch's own dtype of a name.
+    """Return torch's dtype for a name.
 
     Raises:
-        TypeError: torch has it not.
+        TypeError: if torch does not have it.
     """
     try:
         return TORCH_DTYPES[dtype]
@@ -44,7 +44,7 @@ def torch_dtype(dtype: str) -> torch.dtype:
 
 
 def native(function: Callable[..., Any], declared: Callable[..., Any]) -> Any:
-    """Return `function` to stand in the place of the method `declared`: called as it is, without a frame of ours.
+    """Return `function` as a replacement for the method `declared`, called directly without a Python frame of ours.
 
     Torch's own functions take NumPy's names (`x`, `x1`, `x2`) for their arguments as well.
     """
@@ -54,15 +54,15 @@ def native(function: Callable[..., Any], declared: Callable[..., Any]) -> Any:
 
 
 def retry_wide(error: Exception, fn: Callable[..., Tensor], *args: Any) -> Tensor:
-    """Return `fn(*args)` computed in int64 where an operand is uint16 or uint32; else raise `error`.
+    """Return `fn(*args)` computed in int64 if an operand is uint16 or uint32; otherwise raise `error`.
 
     Args:
-        error: what torch raised when it was called directly: the common dtypes pay nothing for the rare ones.
+        error: the error that torch raised when called directly, so that common dtypes pay nothing for rare ones.
         fn: a function of tensors.
         *args: its arguments; only tensors of the dtypes in `WIDE` are converted.
 
     Returns:
-        A tensor; an int64 result is cast back, which wraps around as the unsigned arithmetic would.
+        A tensor; an int64 result is cast back, which wraps around like unsigned arithmetic.
     """
     wide = next((a.dtype for a in args if isinstance(a, Tensor) and a.dtype in WIDE), None)
     if wide is None:
@@ -72,12 +72,12 @@ def retry_wide(error: Exception, fn: Callable[..., Tensor], *args: Any) -> Tenso
 
 
 def like(value: Any, x: Tensor) -> Tensor:
-    """Return `value` as a tensor that can meet `x`: a Python scalar becomes a 0-d tensor of its dtype."""
+    """Return `value` as a tensor that can be combined with `x`: a Python scalar becomes a 0-d tensor of its dtype."""
     return value if isinstance(value, Tensor) else torch.scalar_tensor(value, dtype=x.dtype, device=x.device)
 
 
 def pair(x1: Any, x2: Any) -> tuple[Tensor, Tensor]:
-    """Return two operands, of which one may be a Python scalar, as tensors."""
+    """Return both operands as tensors; one of them may be a Python scalar."""
     if not isinstance(x1, Tensor):
         return like(x1, x2), x2
     return x1, like(x2, x1)
@@ -85,11 +85,11 @@ def pair(x1: Any, x2: Any) -> tuple[Tensor, Tensor]:
 
 @cache
 def device_names() -> dict[str, torch.device]:
-    """Return the devices by the names the contract gives them, the default one first."""
+    """Return the devices by the names of the contract, the default one first."""
     cpu = {"cpu:0": torch.device("cpu")}
     if torch.cuda.is_available():
         return {f"gpu:{i}": torch.device("cuda", i) for i in range(torch.cuda.device_count())} | cpu
-    # Apple's GPU is there for whoever asks for it, but not the default: nobody has run the tests on it yet.
+    # Apple's GPU is available on request but is not the default, since the tests have not been run on it yet.
     return cpu | ({"gpu:0": torch.device("mps", 0)} if torch.backends.mps.is_available() else {})
 
 
@@ -104,10 +104,10 @@ def current_device() -> torch.device:
 
 
 def find_device(device: str) -> torch.device:
-    """Return torch's device of a name, `"gpu"` and `"cpu"` being the first of their kind.
+    """Return torch's device for a name; `"gpu"` and `"cpu"` are the first of their kind.
 
     Raises:
-        ValueError: there is no such device.
+        ValueError: if there is no such device.
     """
     name = device.lower() if ":" in device else f"{device.lower()}:0"
     name = name.replace("cuda:", "gpu:").replace("mps:", "gpu:")
@@ -149,7 +149,7 @@ def _can_be_shared(x: np.ndarray) -> bool:
 
 
 def _from_numpy(x: np.ndarray, dtype: str | None = None) -> Tensor:
-    """Return a tensor that shares the memory of `x` where torch can; it wants writable memory and no negative steps."""
+    """Return a tensor, sharing the memory of `x` if torch can: it needs writable memory and positive strides."""
     name = _numpy_name(x)
     if dtype is not None and dtype != name and name in UNSUPPORTED:
         x = x.astype(dtypes.numpy_dtype(dtype))
@@ -165,14 +165,14 @@ def _from_numpy(x: np.ndarray, dtype: str | None = None) -> Tensor:
 
 
 class TorchArrays(Arrays):
-    """Arrays are `torch.Tensor`s: tensors that a user made come in and go out as they are."""
+    """Arrays are `torch.Tensor`s. A user's tensors come in and go out unchanged."""
 
     @property
     def unsupported_dtypes(self) -> dict[str, str]:
         return UNSUPPORTED
 
     def asarray(self, x: Any, dtype: str | None = None) -> Tensor:
-        if torch.is_inference_mode_enabled():  # what is made in it could not be differentiated outside
+        if torch.is_inference_mode_enabled():  # its tensors could not be differentiated outside of it
             with torch.inference_mode(False):
                 return self.asarray(x, dtype)
         device = current_device()

@@ -15,21 +15,21 @@ from polykeras.backend.families.autodiff import Autodiff
 from polykeras.common import nested
 
 _depth: ContextVar[int] = ContextVar("polykeras_torch_gradient_depth", default=0)
-# The contexts of what is computed now, as long as the outermost `value_and_grad` runs.
+# The contexts of functions for the backward pass, kept while the outermost `value_and_grad` runs.
 _contexts: ContextVar[list[Context] | None] = ContextVar("polykeras_torch_contexts", default=None)
 
 
 def carried(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function to call when gradients are computed; it runs in the context of now.
+    """Return a function for the backward pass that runs in the context of now.
 
-    That is: with the same current backend, device and scopes of variables, which have ended by then, or never were in
-    that thread: autograd has one for each GPU.
+    The current backend, the device and the scopes of variables are then the same. By then they have ended, or they
+    never existed in that thread: autograd has a thread for each GPU.
     """
     context, kept = copy_context(), _contexts.get()
     find: Callable[[], Context | None]
     if kept is None:
         find = lambda: context  # noqa: E731
-    else:  # scopes hold values, and these the graph that is to hold this: such a circle would never be freed
+    else:  # scopes hold values, and values hold the graph that holds this: such a cycle would never be freed
         kept.append(context)
         find = weakref.ref(context)
 
@@ -49,7 +49,7 @@ def _differentiable(x: Tensor, place: int) -> Tensor:
         raise TypeError(f"value_and_grad expected float arrays; array {place} has dtype {x.dtype}. Cast it first.")
     if x.is_inference():
         x = x.clone()
-    # A view of an outer call's array is a node of its own in that call's graph; all others start a graph.
+    # A view of an outer call's array is a separate node in that call's graph. All other arrays start a graph.
     return x.view_as(x) if _depth.get() and x.requires_grad else x.detach().requires_grad_()
 
 
@@ -60,7 +60,7 @@ def _check_value(value: Any) -> None:
 
 
 class TorchAutodiff(Autodiff):
-    """Nothing builds a graph outside `value_and_grad`, unless the user's own tensors ask for one."""
+    """Gradients by autograd. Outside `value_and_grad`, a graph is built only if the user's own tensors need one."""
 
     def stop_gradient(self, variable: Tensor) -> Tensor:
         return variable.detach()
@@ -89,7 +89,7 @@ class TorchAutodiff(Autodiff):
         if not value.requires_grad:
             return [torch.zeros_like(x, requires_grad=False) for x in leaves]
         grads = torch.autograd.grad(value, leaves, create_graph=create_graph, allow_unused=True)
-        # Not by `materialize_grads`, whose zeros ask for gradients of their own (torch 2.6).
+        # `materialize_grads` will not do: its zeros require gradients (torch 2.6).
         return [
             torch.zeros_like(x, requires_grad=False) if g is None else g for x, g in zip(leaves, grads, strict=True)
         ]
@@ -111,7 +111,7 @@ class TorchAutodiff(Autodiff):
     def vectorized_map(self, function: Callable[[Any], Any], elements: Any) -> Any:
         try:
             return torch.vmap(function)(elements)
-        except (RuntimeError, ValueError, TypeError):  # what vmap cannot follow, a loop can
+        except (RuntimeError, ValueError, TypeError):  # use a loop if vmap cannot follow
             leaves, definition = nested.flatten_with_def(elements)
             slices = zip(*(leaf.unbind(0) for leaf in leaves), strict=True)
             results = [function(nested.unflatten(definition, parts)) for parts in slices]
@@ -125,14 +125,14 @@ class _CustomGradient(torch.autograd.Function):
     def forward(ctx: Any, f: Callable[..., Any], *args: Any) -> Any:
         output, ctx.grad = f(*args)
         ctx.f, ctx.call, ctx.args = carried(f), carried(_call_gradient), args
-        # New tensors: the gradient function may hold the output, and a graph that holds itself is never freed.
+        # New tensors, because the gradient function may hold the output, and a graph that holds itself is never freed.
         return tuple(map(_alias, output)) if isinstance(output, (tuple, list)) else _alias(output)
 
     @staticmethod
     def backward(ctx: Any, *upstream: Tensor) -> Any:
         grad = ctx.grad
         if torch.is_grad_enabled():
-            # Gradients of this gradient are wanted. What `grad` holds was computed without a graph: compute it again.
+            # A second derivative is wanted, but `grad` holds values without a graph: compute them again.
             _, grad = ctx.f(*ctx.args)
         grads = ctx.call(grad, upstream)
         grads = tuple(grads) if isinstance(grads, (tuple, list)) else (grads,)
@@ -148,7 +148,7 @@ def _alias(x: Any) -> Any:
 
 
 def _call_gradient(grad: Callable[..., Any], upstream: tuple[Tensor, ...]) -> Any:
-    """Call `grad(*upstream)`, or `grad(upstream=...)` where it takes that name only."""
+    """Call `grad(*upstream)`, or `grad(upstream=...)` if it takes only that name."""
     parameters = inspect.signature(grad).parameters.values()
     positional = any(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD, p.VAR_POSITIONAL) for p in parameters)
     return grad(*upstream) if positional else grad(upstream=upstream[0] if len(upstream) == 1 else upstream)

@@ -1,4 +1,4 @@
-"""The torch backend: the families of the contract, put together."""
+"""The torch backend, assembled from the families of the contract."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from polykeras_torch.recurrence import TorchRecurrence
 from polykeras_torch.reduction import TorchReduction
 from polykeras_torch.shaping import TorchShaping
 
-_RECORDS = can_record()  # which warns where the release lacks what the recorder needs
+_RECORDS = can_record()  # warns if the release lacks a name that the recorder needs
 
 
 class TorchBackend(
@@ -48,7 +48,7 @@ class TorchBackend(
     TorchFramework,
     Backend,
 ):
-    """Eager PyTorch: arrays are `torch.Tensor`s, on the GPU where there is one."""
+    """Eager PyTorch. Arrays are `torch.Tensor`s, on the GPU if there is one."""
 
     name = "torch"
     version = str(torch.__version__)

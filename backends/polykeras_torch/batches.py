@@ -1,4 +1,4 @@
-"""The batches of a chunk of steps, out of arrays on the device."""
+"""The batches of a chunk of steps, taken from arrays on the device."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from polykeras.common import nested
 from polykeras_torch.compiler.replay import signature
 from polykeras_torch.indexing import select
 
-_LINE = 64  # bytes of a cache line, with which torch's memory begins
-_GATHERED = 2**20  # bytes of batches that are gathered at once, which stay in the cache
+_LINE = 64  # bytes of a cache line, to which torch aligns its memory
+_GATHERED = 2**20  # bytes of batches that are gathered at once, so that they stay in the cache
 
 
 class Data:
-    """Arrays whose first axis counts rows.
+    """Arrays whose first axis indexes rows.
 
     Args:
         data: a tree of arrays.
 
     Attributes:
         columns: the arrays.
-        definition: the structure that they are in.
-        signature: dtypes, shapes of a row, and devices: what was recorded for one is repeated for all data of it.
+        definition: the structure of the tree.
+        signature: dtypes, shapes of a row, and devices. A recording for one is repeated for all data with it.
     """
 
     __slots__ = ("columns", "definition", "signature")
@@ -43,10 +43,10 @@ class Batches:
     """The batches of a chunk of steps.
 
     Attributes:
-        data: out of which they are taken.
+        data: the data that they are taken from.
         indices: the rows of each step's batch, `(steps, batch)`.
         start: the first step.
-        stop: the one after the last step.
+        stop: the index after the last step.
     """
 
     data: Data
@@ -58,13 +58,13 @@ class Batches:
         return self.stop - self.start
 
     def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
-        """Return the batches; those of several steps are gathered at once.
+        """Yield the batches. Those of several steps are gathered at once.
 
-        A kernel for each costs as much again as the memory it reads, and small ones run on one thread.
+        A kernel call for each batch costs as much as the memory that it reads, and small kernels use only one thread.
         """
         columns, rows = self.data.columns, self.indices[self.start : self.stop]
         if isinstance(rows, np.ndarray):
-            if fast.enabled("slices") and rows.size and _follow(rows):  # those of a stream
+            if fast.enabled("slices") and rows.size and _follow(rows):  # rows of a stream
                 yield from zip(*(_cut(_span(column, rows), rows.shape) for column in columns), strict=True)
                 return
             rows = _on_device(rows, columns[0])
@@ -75,12 +75,12 @@ class Batches:
 
 
 def _follow(rows: np.ndarray) -> bool:
-    """Return whether rows, counted from the front, follow one on the other through all steps."""
+    """Return whether the rows are consecutive through all steps, and count from the front."""
     return bool(rows[0, 0] >= 0 and (np.diff(rows.reshape(-1)) == 1).all())
 
 
 def _span(column: Tensor, rows: np.ndarray) -> Tensor:
-    """Return a column at rows that follow one on the other: as many of them as are there."""
+    """Return a column at consecutive rows, as far as it has them."""
     return column[int(rows[0, 0]) :][: rows.size]
 
 
@@ -93,7 +93,7 @@ def _in_place(span: Tensor, shape: tuple[int, ...]) -> Sequence[Tensor] | None:
 
 
 def _on_device(rows: Tensor | np.ndarray, column: Tensor) -> Tensor:
-    """Return rows where a column is; those of the host are copied, as they may be read-only, of which torch warns."""
+    """Return rows on the device of a column. Host rows are copied, since torch warns about read-only arrays."""
     return torch.as_tensor(rows.copy() if isinstance(rows, np.ndarray) else rows, device=column.device)
 
 
@@ -112,8 +112,8 @@ def _cut(span: Tensor, shape: tuple[int, ...]) -> Sequence[Tensor]:
 
 
 def _keeps_lines(column: Tensor, batch: int) -> bool:
-    """Return whether each step's slice begins with a cache line if the first one does.
+    """Return whether every step's slice begins with a cache line if the first one does.
 
-    Matrix products may round in another way where they begin elsewhere; a step's numbers must not depend on its place.
+    Matrix products may round differently at other addresses, and the results of a step must not depend on its place.
     """
     return column[:1].nbytes * batch % _LINE == 0

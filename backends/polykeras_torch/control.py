@@ -1,4 +1,4 @@
-"""Control flow: Python's own, but for branches in recordings."""
+"""Control flow: Python's own, except for branches in recordings."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class TorchControl(Control):
 
     def cond(self, pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
         if is_recorded(pred):
-            # A recording cannot branch: both results are computed, and one is taken.
+            # A recording cannot branch, so both results are computed and one is selected.
             results = [nested.flatten_with_def(fn()) for fn in (true_fn, false_fn)]
             (yes, definition), (no, _) = results
             if not any(isinstance(leaf, Tensor) and leaf.requires_grad for leaf in (*yes, *no)):
                 leaves = [self._select(pred, a, b) for a, b in zip(yes, no, strict=True)]
                 return nested.unflatten(definition, leaves)
-            # Not where they are differentiated: the gradient of the branch not taken, 0 * inf, would be nan.
+            # Not if they are differentiated: the gradient of the other branch could be 0 * inf, which is nan.
             return nested.unflatten(*results[0 if pred else 1][::-1])
         return true_fn() if pred else false_fn()
 
@@ -60,7 +60,7 @@ class TorchControl(Control):
         leaves, definition = nested.flatten_with_def(xs)
         steps = leaves[0].shape[0] if leaves else length
         if steps is None:
-            raise ValueError("scan needs `xs`, or `length` where there are none.")
+            raise ValueError("scan needs `xs` or `length`; received neither.")
         if steps == 0:
             return init, self._no_steps(f, init, leaves, definition)
         slices = [
@@ -83,7 +83,7 @@ class TorchControl(Control):
         return nested.unflatten(definition, [torch.stack(column) for column in columns])
 
     def _no_steps(self, f: Callable[[Any, Any], tuple[Any, Any]], init: Any, leaves: list[Any], definition: Any) -> Any:
-        """Return ys of length 0, whose structure and shapes one call on zeros tells, of which nothing stays."""
+        """Return ys of length 0. One call on zeros finds their structure and shapes, and leaves no effect."""
         x = nested.unflatten(definition, [leaf.new_zeros(leaf.shape[1:]) for leaf in leaves])
         with Scope():
             y = f(init, x)[1]

@@ -1,7 +1,7 @@
 """Convolution and pooling on torch kernels.
 
-Torch wants channels first. Its `channels_last` memory format lies in memory exactly as the contract's arrays do, so
-that permuting the axes there and back moves nothing.
+Torch expects channels first. Its `channels_last` memory format is exactly the layout of the contract's arrays, so
+permuting the axes there and back moves no data.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def _pad_spatial(x: Tensor, padding: Padding, value: float = 0) -> Tensor:
 
 
 def _symmetric(padding: Padding) -> list[int] | None:
-    """Return one number an axis where both sides are equal, as torch takes it; else None."""
+    """Return one number for each axis, as torch takes it, if both sides are equal; else None."""
     return [before for before, _ in padding] if all(before == after for before, after in padding) else None
 
 
@@ -50,7 +50,7 @@ def _pool_padding(padding: Padding, pool_size: Sequence[int]) -> list[int] | Non
 
 @lru_cache(maxsize=256)
 def _shares(sizes: tuple[int, ...], pool: tuple[int, ...], strides: tuple[int, ...], padding: Any) -> np.ndarray:
-    """Return, for each window, its size over the number of its elements that are not padding; `(1, 1, *windows)`."""
+    """Return, for each window, its size divided by the number of its unpadded elements; `(1, 1, *windows)`."""
     result = np.ones((1, 1))
     for n, size, stride, (before, after) in zip(sizes, pool, strides, padding, strict=True):
         first = np.arange(0, n + before + after - size + 1, stride) - before
@@ -72,7 +72,7 @@ class TorchConvolution(Convolution):
         groups: int = 1,
     ) -> Tensor:
         if not (inputs.is_floating_point() or inputs.is_complex()):
-            # Torch has few kernels of integers. Float64 holds them exactly, up to 2^53.
+            # Torch has few kernels for integers. Float64 holds them exactly, up to 2^53.
             exact = self.conv_nd(inputs.double(), kernel.double(), strides, padding, dilation, groups)
             return exact.long().to(inputs.dtype)
         x = _channels_first(inputs)
@@ -90,7 +90,7 @@ class TorchConvolution(Convolution):
             exact = self.conv_transpose_nd(inputs.double(), kernel.double(), strides, padding, dilation)
             return exact.long().to(inputs.dtype)
         weight = kernel.permute(-1, -2, *range(kernel.ndim - 2))
-        # Torch drops the same number at both ends; the rest is cropped, or added where negative, afterwards.
+        # Torch drops the same number at both ends; the rest is cropped, or added if negative, afterwards.
         dropped = [max(0, min(widths)) for widths in padding]
         rest = [(n - before, n - after) for n, (before, after) in zip(dropped, padding, strict=True)]
         conv = _CONV_TRANSPOSE[len(padding) - 1]

@@ -15,7 +15,7 @@ from polykeras_torch.arrays import WIDE, like, native, pair, retry_wide
 
 
 class _Expm1(torch.autograd.Function):
-    """`expm1` with the gradient `exp(x)`: torch takes `expm1(x) + 1`, which is 0 from about -17 down."""
+    """`expm1` with the gradient `exp(x)`. Torch uses `expm1(x) + 1`, which is 0 from about -17 down."""
 
     generate_vmap_rule = True
 
@@ -33,12 +33,12 @@ class _Expm1(torch.autograd.Function):
 
 
 def _floor_divide(x1: Tensor, x2: Tensor) -> Tensor:
-    """Return `torch.floor_divide(x1, x2)`, with a gradient (0) where that has none."""
+    """Return `torch.floor_divide(x1, x2)` with a gradient of 0; torch's own has none."""
     return torch.div(x1, x2, rounding_mode="floor")
 
 
 class TorchElementwise(Elementwise, Logical, Bitwise):
-    """One kernel an op; what torch lacks for uint16 and uint32 is tried again in int64, once it has failed."""
+    """One kernel for each op. If torch lacks a kernel for uint16 or uint32, the op is tried again in int64."""
 
     # ---- one argument ------------------------------------------------------------------------------------------
 
@@ -68,7 +68,7 @@ class TorchElementwise(Elementwise, Logical, Bitwise):
 
     def round(self, x: Tensor, decimals: int = 0) -> Tensor:
         if x.is_floating_point():
-            if decimals and x.element_size() == 2:  # the product with 10 has too few digits there
+            if decimals and x.element_size() == 2:  # multiplying by 10 is too imprecise in 16 bits
                 return torch.round(x.float(), decimals=decimals).to(x.dtype)
             return torch.round(x, decimals=decimals)
         if decimals >= 0 or x.dtype is torch.bool:
@@ -179,5 +179,5 @@ class TorchElementwise(Elementwise, Logical, Bitwise):
     isfinite = native(torch.isfinite, Logical.isfinite)
 
     def softplus(self, x: Tensor) -> Tensor:
-        # Above the threshold torch returns x: from there on log(1 + exp(-x)) is below half a unit in the last place.
+        # Above the threshold torch returns x, where log(1 + exp(-x)) is below half a unit in the last place.
         return torch.nn.functional.softplus(x, threshold=37 if x.dtype is torch.float64 else 20)

@@ -1,4 +1,4 @@
-"""Execution: a function runs once under a recorder, and from then on as the flat list of kernels that was seen."""
+"""Execution: a function runs once under a recorder, and then as the flat list of recorded kernels."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from polykeras_torch.updates import KERNELS, suits
 
 
 class TorchExecution(Arrays, Execution):
-    """Functions of trees become programs over flat lists of tensors, one a set of shapes and dtypes."""
+    """Functions of trees become programs over flat lists of tensors, one for each set of shapes and dtypes."""
 
     def is_traced(self, x: Any) -> bool:
         return is_recorded(x) or isinstance(x, TensorWithoutValues)
@@ -51,7 +51,7 @@ class TorchExecution(Arrays, Execution):
         fused_kernel: FusedKernel | None = None,
     ) -> list[list[Tensor]]:
         if fused_kernel is not None and fused_kernel.name in KERNELS and fast.enabled("fused-updates") and suits(lists):
-            if is_recorded(lists[0][0]):  # and not in each step of plain Python
+            if is_recorded(lists[0][0]):  # only once, not in each step of plain Python
                 fast.explain(
                     f"{fused_kernel.name}'s rule on torch", "its own kernel", "that updates all variables at once"
                 )
@@ -79,7 +79,7 @@ class TorchExecution(Arrays, Execution):
 
 
 class _Compiled:
-    """A function of trees, recorded once for each structure, set of shapes and dtypes, and other (static) leaves."""
+    """A function of trees, recorded for each structure, set of shapes and dtypes, and other (static) leaves."""
 
     def __init__(self, backend: Execution, fn: Callable[..., Any], donate_first: bool) -> None:
         self._backend = backend
@@ -102,13 +102,13 @@ class _Compiled:
             if are_blocks(tensors):
                 raise
             return flat(tensors)
-        if self._donate_first:  # a step: its numbers are those of a chunk
+        if self._donate_first:  # a training step: its results must equal those of a chunk
             with subnormals_as_zero():
                 return self._run(key, flat, tensors, args)
         return self._run(key, flat, tensors, args)
 
     def _flat(self, definition: Any, statics: dict[int, Any]) -> Callable[[Sequence[Tensor]], Any]:
-        """Return the function as one of the tensors among its arguments."""
+        """Return the function in terms of the tensors among its arguments."""
 
         def flat(tensors: Sequence[Tensor]) -> Any:
             args, kwargs = nested.unflatten(definition, nested.interleave(tensors, statics))
@@ -117,7 +117,7 @@ class _Compiled:
         return flat
 
     def program(self, stage: str, *args: Any) -> str | None:
-        """Return as text what runs for some arguments, on copies of which it is recorded; see `Backend.compile`."""
+        """Return as text what runs for these arguments. It is recorded on copies; see `Backend.compile`."""
         leaves, definition = nested.flatten_with_def((args, {}))
         tensors, statics = arrays_and_statics(leaves, Tensor, self._backend.asarray)
         if is_watched(tensors) or not are_blocks(tensors):
@@ -134,7 +134,7 @@ class _Compiled:
         return found[0] if found else None
 
     def _donated(self, args: Any) -> int:
-        """Return how many tensors give their memory away, the first ones."""
+        """Return how many tensors, the first ones, are donated."""
         return sum(isinstance(leaf, Tensor) for leaf in nested.flatten(args[0])) if self._donate_first else 0
 
     def _run(self, key: Hashable, flat: Callable[..., Any], tensors: list[Tensor], args: Any) -> Any:

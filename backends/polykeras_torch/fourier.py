@@ -12,10 +12,10 @@ class TorchFourier(Fourier):
     """Transforms along the last axis."""
 
     def complex_fft(self, x: Tensor) -> Tensor:
-        return torch.fft.fft(x) if x.numel() else x  # MKL refuses none
+        return torch.fft.fft(x) if x.numel() else x  # MKL refuses empty arrays
 
     def complex_rfft(self, x: Tensor) -> Tensor:
-        if x.numel() == 0:  # which MKL refuses
+        if x.numel() == 0:  # MKL refuses empty arrays
             return x.new_zeros((*x.shape[:-1], x.shape[-1] // 2 + 1), dtype=x.dtype.to_complex())
         return torch.fft.rfft(x)
 

@@ -1,4 +1,4 @@
-"""What this backend does with PyTorch itself."""
+"""Functions of this backend that concern PyTorch itself."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from polykeras.backend.families.framework import Framework
 
 
 def _has_chosen_precision() -> bool:
-    """Return whether somebody set how exactly products are computed, by the older interface of torch or the newer one.
+    """Return whether the precision of products was set, by the older or the newer interface of torch.
 
-    That convolutions may use TF32 cannot be told from what torch begins with, so that it does not count.
+    TF32 for convolutions is torch's default, so it does not count as set.
     """
     places: Any = torch.backends
     newer = (places, places.cuda.matmul, places.cudnn, places.mkldnn, *_parts(places.mkldnn, "matmul", "conv", "rnn"))
@@ -34,7 +34,7 @@ class TorchFramework(Framework):
             return
         exact = precision != "high"
         torch.set_float32_matmul_precision("highest" if exact else "high")
-        torch.backends.cudnn.allow_tf32 = not exact  # of convolutions, which torch allows by default
+        torch.backends.cudnn.allow_tf32 = not exact  # for convolutions, where torch allows it by default
         torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction = not exact
         torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = not exact
 

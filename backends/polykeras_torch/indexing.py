@@ -17,20 +17,20 @@ from polykeras_torch.arrays import WIDE, retry_wide
 
 _SCATTER = {"max": "amax", "min": "amin", "mul": "prod"}
 
-# Up to so many numbers torch adds rows that `index_put` is given one after the other, as they stand, in a quarter of
-# the time that `index_add` takes to sort them for two threads; above, threads would add in any order. Numbers that are
-# no rows `index_add` adds in order itself, in less time.
+# Up to this many numbers, torch's `index_put` adds rows in order, in a quarter of the time in which `index_add` sorts
+# them for two threads. Above, threads would add in any order. If the values are single numbers, `index_add` itself adds
+# in order, and faster.
 _IN_ORDER = 2**15
 
 
 def _from_front(indices: Any, x: Tensor, axis: int) -> Tensor:
-    """Return indices into an axis as int64 that count from the front; torch's kernels refuse most of those outside."""
+    """Return indices into an axis as int64, counted from the front. Torch's kernels refuse most others."""
     indices = torch.as_tensor(indices, dtype=torch.int64, device=x.device)
     return torch.where(indices < 0, indices + x.shape[axis], indices)
 
 
 def select(x: Tensor, axis: int, rows: Tensor) -> Tensor:
-    """Return the slices of `x` at `rows`, an int64 vector that counts from the front."""
+    """Return the slices of `x` at `rows`, an int64 vector of indices that count from the front."""
     try:
         return torch.index_select(x, axis, rows)
     except RuntimeError as error:
@@ -38,7 +38,7 @@ def select(x: Tensor, axis: int, rows: Tensor) -> Tensor:
 
 
 class TorchIndexing(Indexing, Sorting):
-    """Reads and writes at computed places."""
+    """Reads and writes at computed indices."""
 
     def take(self, x: Tensor, indices: Any, axis: int | None = None) -> Tensor:
         if axis is None:
@@ -82,7 +82,7 @@ class TorchIndexing(Indexing, Sorting):
         return result.reshape(x.shape)
 
     def dynamic_slice(self, x: Tensor, start_indices: Tensor, shape: Shape) -> Tensor:
-        # By gathering, not by narrowing: the start need not come to the host, nor be the same for a whole batch.
+        # Gathered, not narrowed: the start need not come to the host, and may differ within a batch.
         for axis, rows in enumerate(self._block(x, start_indices, shape)):
             if rows is not None:
                 x = select(x, axis, rows)
@@ -128,7 +128,7 @@ class TorchIndexing(Indexing, Sorting):
             sorted_sequence = sorted_sequence.to(torch.int64)
             values = values.to(torch.int64) if isinstance(values, Tensor) else values
         if isinstance(values, Tensor):
-            values = values.contiguous()  # torch warns about others
+            values = values.contiguous()  # torch warns if they are not contiguous
         return torch.searchsorted(sorted_sequence.contiguous(), values, side=side, out_int32=True)
 
     def nonzero(self, x: Tensor) -> tuple[Tensor, ...]:

@@ -12,7 +12,7 @@ from torch import Tensor
 from polykeras.backend.families.linalg import Linalg
 from polykeras_torch.arrays import WIDE
 
-# (dtype to compute in, dtype of the result) where torch has no matrix product, or the contract wants another result.
+# (dtype to compute in, dtype of the result) if torch has no matrix product, or the contract wants another dtype.
 _PRODUCTS = {
     torch.int8: (torch.int32, torch.int32),
     torch.bool: (torch.int32, torch.bool),
@@ -28,7 +28,7 @@ def _as_value_error(what: str) -> Iterator[None]:
 
 
 def _at_least_single(x: Tensor) -> Tensor:
-    """Return `x` in a dtype that LAPACK has."""
+    """Return `x` in a dtype that LAPACK supports."""
     return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
 
 
@@ -62,7 +62,7 @@ class TorchLinalg(Linalg):
         return tuple(torch.linalg.svd(x, full_matrices))
 
     def eigh(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        values, vectors = torch.linalg.eigh((x + x.mH) / 2)  # the gradient is symmetric, as the argument is
+        values, vectors = torch.linalg.eigh((x + x.mH) / 2)  # the gradient is symmetric, like the argument
         return values, vectors
 
     def eig(self, x: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,8 +1,8 @@
 """Batches of a `DataLoader` that reads in this process, without the loader's own bookkeeping.
 
-Samples are drawn, fetched and put together as the loader does it, with the same random numbers in the same order; but
-what is NumPy's stays NumPy's, and rows of tensors are taken at once, where the loader takes them one by one and stacks
-them. A step of a small model takes less time than any of that.
+Samples are drawn, fetched and collated as the loader does it, with the same random numbers in the same order. But NumPy
+arrays stay NumPy arrays, and rows of tensors are taken at once, whereas the loader takes them one by one and stacks
+them. For a small model, the loader's bookkeeping takes longer than a step.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ import torch
 from torch.utils import data
 
 _MAP_PIPE: tuple[type, ...] = (data.MapDataPipe,) if hasattr(data, "MapDataPipe") else ()
-# Of arrays that become tensors as they are; the others are torch's to convert, or to refuse.
+# Dtypes of arrays that become tensors unchanged. Torch converts or refuses the others.
 _DTYPES = frozenset(map(np.dtype, ("?", "u1", "i1", "i2", "i4", "i8", "f2", "f4", "f8", "c8", "c16")))
 
 
 def batches_of(source: Any) -> Iterator[Any]:
-    """Return an iterator over the batches of a loader, of NumPy's arrays or tensors; its own where only that will do.
+    """Return an iterator over the batches of a loader, as NumPy arrays or tensors; if necessary, the loader's own.
 
     Raises:
-        TypeError: the source is no iterable.
+        TypeError: if the source is not an iterable.
     """
     if not _reads_here(source):
         return iter(source)
     indices = iter(source.sampler if source.batch_sampler is None else source.batch_sampler)
-    # A loader draws a seed for its workers, whether it has any or not: what is drawn after it must stay the same.
+    # A loader draws a seed for its workers even if it has none. Later draws must stay the same.
     torch.empty((), dtype=torch.int64).random_(generator=source.generator)
     return map(_fetch_of(source), indices)
 
@@ -42,7 +42,7 @@ def _reads_here(source: Any) -> bool:
 
 
 def _fetch_of(loader: data.DataLoader[Any]) -> Callable[[Any], Any]:
-    """Return what makes a batch of the indices that a sampler gives."""
+    """Return a function that makes a batch from the indices of a sampler."""
     dataset: Any = loader.dataset
     collate: Any = loader.collate_fn
 
@@ -61,17 +61,17 @@ def _fetch_of(loader: data.DataLoader[Any]) -> Callable[[Any], Any]:
 
 
 def _stays(batch: Any) -> bool:
-    """Return whether a batch is a tuple, which torch makes a list, of arrays that need not become tensors."""
+    """Return whether a batch is a tuple, which torch would make a list, of arrays that need not become tensors."""
     if type(batch) is not tuple or not all(type(part) is np.ndarray for part in batch):
         return False
     return all(part.dtype in _DTYPES and part.flags.c_contiguous for part in batch)
 
 
 def _rows(dataset: Any, indices: Any) -> list[np.ndarray] | None:
-    """Return the rows of a `TensorDataset`, or of a part of one, taken at once; None where the loader is to do it.
+    """Return the rows of a `TensorDataset`, or of a subset of one, taken at once; None to leave it to the loader.
 
-    All is looked up anew for each batch, as the loader does: a data set may change while it is read. NumPy takes them:
-    torch would do it with threads of its own, beside those of the step.
+    Everything is looked up again for each batch, as in the loader, since a data set may change while it is read. NumPy
+    takes the rows, since torch would use threads of its own beside those of the step.
     """
     parts = []
     while type(dataset) is data.Subset:
@@ -84,13 +84,13 @@ def _rows(dataset: Any, indices: Any) -> list[np.ndarray] | None:
     if set(map(type, indices)) != {int}:
         return None
     if min(indices) < 0 or not all(type(tensor) is torch.Tensor and tensor.data_ptr() for tensor in dataset.tensors):
-        return None  # tensors of zeros may have no memory
-    # What NumPy has no form of: bfloat16, gradients, nested or sparse tensors; or rows out of range.
+        return None  # a tensor of zeros may have no memory
+    # NumPy cannot represent bfloat16, gradients, nested or sparse tensors; or rows may be out of range.
     with suppress(BufferError, RuntimeError, TypeError, IndexError):
         arrays = [np.from_dlpack(tensor) for tensor in dataset.tensors]  # pyright: ignore[reportArgumentType]
         first, stop = indices[0], indices[0] + len(indices)
         if indices == list(range(first, stop)) and all(stop <= len(array) for array in arrays):
-            return [array[first:stop] for array in arrays]  # they lie ready, as a generator's slices do
+            return [array[first:stop] for array in arrays]  # slices, without a copy
         rows = np.array(indices)
         return [array.take(rows, 0) for array in arrays]
     return None

@@ -11,11 +11,11 @@ from polykeras import config
 from polykeras.backend.families.losses import Losses
 from polykeras_torch.private import BINARY_CROSSENTROPY_BACKWARD, is_transformed
 
-_LEAST = 1e-11  # the kernel takes products of a probability and its complement below 1e-12 for that
+_LEAST = 1e-11  # the kernel replaces a product p * (1 - p) below 1e-12 by 1e-12
 
 
 class TorchLosses(Losses):
-    """Small models spend more time on the dozen kernels of a cross-entropy and its gradient than on a layer."""
+    """Losses on fewer kernels: small models spend more time on the dozen kernels of a cross-entropy than on a layer."""
 
     def binary_crossentropy(self, target: Tensor, output: Tensor, from_logits: bool = False) -> Tensor:
         known = output.dtype in (torch.float32, torch.float64) and target.dtype is output.dtype
@@ -26,7 +26,7 @@ class TorchLosses(Losses):
 
         @self.custom_gradient
         def entropy(p: Tensor) -> tuple[Tensor, Any]:
-            # Not the kernel of the value: it raises where a model has become nan.
+            # The value does not use torch's kernel, which raises if a model has become nan.
             value = torch.lerp(torch.log1p(-p), torch.log(p), target).neg()
 
             def gradient(upstream: Tensor) -> Tensor:

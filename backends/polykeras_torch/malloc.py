@@ -1,4 +1,4 @@
-"""The heap of the C library, from which torch takes the memory of each result."""
+"""The heap of the C library, which supplies torch with memory for each result."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from polykeras.backend.host_memory import keep_freed_blocks
 
 @cache
 def keep_freed_memory() -> None:
-    """Let the C library keep what the results of a step leave behind, for those of the next one.
+    """Let the C library keep the freed memory of one step for the results of the next one.
 
-    Zeroed pages come back one fault at a time: a third of a transformer's step, and half of a convolution's.
+    Zeroed pages come back one fault at a time, which takes a third of a transformer's step and half of a convolution's.
     """
     if keep_freed_blocks():
         fast.explain("freed memory on torch", "kept for the next step", "page faults cost more than the arithmetic")

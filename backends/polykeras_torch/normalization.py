@@ -13,7 +13,7 @@ from polykeras_torch.private import BATCH_NORM, BATCH_NORM_BACKWARD, is_transfor
 
 
 class TorchNormalization(WrittenGradients):
-    """The composites pass over memory a dozen times, forward and backward; the kernels three times."""
+    """Batch normalization in three passes over memory; the composites make a dozen, forward and backward."""
 
     def layer_normalization(
         self,
@@ -38,7 +38,7 @@ class TorchNormalization(WrittenGradients):
         vectors = [vector for vector in (offset, scale) if vector is not None]
         known = x.dtype in (torch.float32, torch.float64) and all(vector.dtype is x.dtype for vector in vectors)
         known = known and (BATCH_NORM and BATCH_NORM_BACKWARD) is not None
-        # The kernel that differentiates has no derivative that knows where the moments come from.
+        # The backward kernel has no derivative of its own that takes the origin of the moments into account.
         if not (known and x.numel() and place in (1, x.ndim - 1)) or torch.is_grad_enabled() or is_transformed():
             return super()._normalized_and_gradient(x, offset, scale, place, epsilon)
         count = x.numel() // x.shape[place]
@@ -77,15 +77,15 @@ _LARGE = 2**16  # elements
 
 
 def _sums(x: Tensor, place: int) -> Tensor:
-    """Return the sums over all axes but `place`, which are kept with size 1."""
+    """Return the sums over all axes except `place`, kept with size 1."""
     axes = [i for i in range(x.ndim) if i != place]
-    if len(axes) > 1 and x.numel() >= _LARGE:  # image by image: 0.02 ms in place of 0.18 for (64, 26, 26, 16)
+    if len(axes) > 1 and x.numel() >= _LARGE:  # image by image, which is several times as fast
         return x.sum(axes[1:], True).sum(0, True)
     return x.sum(axes, True)
 
 
 def _images(x: Tensor, place: int) -> Tensor:
-    """Return an array whose features lie along `place`, the second or last axis, as the kernels take it."""
+    """Return `x`, whose features lie along the second or last axis `place`, in the layout that the kernels take."""
     features = x.shape[place]
     if place == x.ndim - 1:
         return x.reshape(1, -1, 1, features).permute(0, 3, 1, 2)

@@ -1,7 +1,7 @@
-"""Every private name of torch that this backend uses, each with what happens without it.
+"""Every private name of torch that this backend uses, each with its fallback.
 
-Operators of `torch.ops.aten` without an underscore are no private names: their schemas stay from release to release.
-Those that are called by themselves, as kernels whose arguments nobody documents, are here all the same.
+Operators of `torch.ops.aten` without an underscore are not private, since their schemas are stable. Those that are
+called directly, as kernels with undocumented arguments, are listed here all the same.
 """
 
 from __future__ import annotations
@@ -20,32 +20,32 @@ from torch import Tensor
 from polykeras import fast
 from polykeras.backend.private_names import find
 
-# ---- what nothing is recorded without --------------------------------------------------------------------------------
+# ---- required for recording --------------------------------------------------------------------------------
 
 NEEDED = {
     name: find(name)
     for name in (
         "torch.utils._python_dispatch:TorchDispatchMode",  # sees operators below autograd
-        "torch:UntypedStorage._cdata",  # tells memory apart, that of empty tensors too
+        "torch:UntypedStorage._cdata",  # identifies memory, even that of empty tensors
         "torch:Tensor._version",  # counts changes in place
         "torch:ops.aten.add.Tensor._schema",  # says what a call of an operator changes in place
-        "torch._C:_len_torch_dispatch_stack",  # tells of other modes that look on
-        "torch._C:DisableTorchFunction",  # keeps what the recorder itself asks of tensors from it
-        "torch._C:_len_torch_function_stack",  # tells of modes of functions, and so does the next
+        "torch._C:_len_torch_dispatch_stack",  # finds other modes of dispatch
+        "torch._C:DisableTorchFunction",  # hides the recorder's own accesses to tensors from it
+        "torch._C:_len_torch_function_stack",  # finds modes of functions, and so does the next
         "torch._C:_get_function_stack_at",
-        "torch._C:_autograd._top_saved_tensors_default_hooks",  # tells of hooks on what autograd saves
-        "torch._C:_functorch.peek_interpreter_stack",  # tells of `torch.func`
+        "torch._C:_autograd._top_saved_tensors_default_hooks",  # finds hooks on the tensors that autograd saves
+        "torch._C:_functorch.peek_interpreter_stack",  # finds `torch.func`
     )
 }
-"""What a recorder is made of, by name; None where there is no such thing."""
+"""The parts of a recorder, by name; None for a missing one."""
 
 LACKING = [name for name, found in NEEDED.items() if found is None]
 
 
 def can_record() -> bool:
-    """Return whether functions are recorded; without one of these names none is, which a warning tells once.
+    """Return whether functions can be recorded. If one of these names is missing, none is, and one warning says so.
 
-    All then runs as with `POLYKERAS_FAST=0`.
+    Everything then runs as with `POLYKERAS_FAST=0`.
     """
     if LACKING:
         _warn_of_plain_steps()
@@ -56,7 +56,7 @@ def can_record() -> bool:
 def _warn_of_plain_steps() -> None:
     warnings.warn(
         f"On torch {torch.__version__} compiled functions run as plain Python, more slowly: this release lacks "
-        f"{', '.join(LACKING)}. Install one of those that `polykeras.backends()` says were tested.",
+        f"{', '.join(LACKING)}. Install a release that `polykeras.backends()` lists as tested.",
         RuntimeWarning,
         stacklevel=2,
     )
@@ -67,7 +67,7 @@ class DispatchMode(NEEDED["torch.utils._python_dispatch:TorchDispatchMode"] or o
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
-        return False  # else torch imports its compiler on entry, half a second, in order to keep it out of this mode
+        return False  # otherwise torch imports its compiler on entry, which is slow, to exclude it from this mode
 
 
 def _always() -> bool:
@@ -76,33 +76,33 @@ def _always() -> bool:
 
 _peek = NEEDED["torch._C:_functorch.peek_interpreter_stack"]
 is_transformed: Callable[[], bool] = _always if _peek is None else lambda: _peek() is not None
-"""Return whether `torch.func` transforms what runs now: kernels outside of its rules are not to be called then.
+"""Return whether `torch.func` transforms the running code. Kernels without its rules must not be called then.
 
-Without the name nobody can tell: composites run in place of such kernels, and nothing is recorded.
+Without the name this is unknown: composites replace such kernels, and nothing is recorded.
 """
 
 count_modes: Callable[[], int] = NEEDED["torch._C:_len_torch_dispatch_stack"] or (lambda: 0)
-"""Return how many dispatch modes look on."""
+"""Return the number of active dispatch modes."""
 
 count_function_modes: Callable[[], int] = NEEDED["torch._C:_len_torch_function_stack"] or (lambda: 0)
-"""Return how many modes of functions look on."""
+"""Return the number of active modes of functions."""
 
 function_mode_at: Callable[[int], Any] = NEEDED["torch._C:_get_function_stack_at"] or (lambda place: None)
-"""Return one of them, by its place."""
+"""Return the mode of functions at an index."""
 
 hooks_of_saved_tensors: Callable[[bool], Any] = NEEDED["torch._C:_autograd._top_saved_tensors_default_hooks"] or (
     lambda ignore_is_tracing: None
 )
-"""Return the hooks on what autograd saves, None for none."""
+"""Return the hooks on the tensors that autograd saves, or None."""
 
 version_of: Callable[[Tensor], int] = attrgetter("_version") if NEEDED["torch:Tensor._version"] else lambda tensor: 1
-"""Return how often a tensor was changed in place; without the name as if it had been, so that callers copy."""
+"""Return how often a tensor was changed in place. Without the name, assume that it was, so that callers copy."""
 
 
 def storage_of(tensor: Tensor) -> int:
-    """Return what identifies the memory under a tensor, as long as one of its tensors lives.
+    """Return a number that identifies the storage of a tensor, as long as one of its tensors lives.
 
-    Without the name it is the address, which is the same for all empty ones: some are copied for nothing.
+    Without the name it is the address, which all empty tensors share, so some are copied needlessly.
     """
     storage = tensor.untyped_storage()
     return storage._cdata if not LACKING else storage.data_ptr()
@@ -112,31 +112,31 @@ _owners: Callable[[int], int] = find("torch._C:_storage_Use_Count", lambda numbe
 
 
 def owners_of(storage: Any) -> int:
-    """Return how many hold a storage; without the name many, so that none is taken for made in a recorded run."""
+    """Return how many objects hold a storage. Without the name, return many, so that none counts as made in a run."""
     return _owners(storage._cdata)
 
 
 def schema_of(op: Any) -> Any:
-    """Return the schema of an operator's overload, which a recorder asks for."""
+    """Return the schema of an operator's overload, which a recorder needs."""
     return op._schema
 
 
-# ---- what makes it faster --------------------------------------------------------------------------------------------
+# ---- faster execution --------------------------------------------------------------------------------------------
 
 StorageReference: Callable[[Any], Any] = find(
     "torch.multiprocessing.reductions:StorageWeakRef",
-    lambda storage: storage,  # holds the memory itself: a recorded step takes more of it than a plain one
+    lambda storage: storage,  # holds the memory itself, so that a recorded step takes more memory than a plain one
 )
-"""Holds the number of a storage, so that no other one gets it, but not its memory."""
+"""Reserves the number of a storage, so that no other one gets it, without holding its memory."""
 
 below_autograd: Callable[[], Any] = find("torch._C:_AutoDispatchBelowAutograd", torch.enable_grad)
-"""A context in which kernels are called without a look at autograd; otherwise it looks, and finds nothing to do.
+"""A context in which kernels skip autograd. Without the name, autograd runs and finds nothing to do.
 
-No tensor in there asks for a gradient. Some kernels keep what their gradients need where gradients are enabled alone.
+No tensor requires a gradient there. Some kernels keep what their gradients need only if gradients are enabled.
 """
 
 without_functions: Callable[[], Any] = NEEDED["torch._C:DisableTorchFunction"] or nullcontext
-"""A context in which nobody's `__torch_function__` is asked."""
+"""A context in which `__torch_function__` is not called."""
 
 _has_callables = find("torch:ops.aten.add.Tensor._op") is not None
 
@@ -146,11 +146,11 @@ def callable_of(op: Any) -> Callable[..., Any]:
     return op._op if _has_callables else op
 
 
-# ---- what is set for torch, of which programs depend -----------------------------------------------------------------
+# ---- settings of torch that programs depend on -----------------------------------------------------------------
 
 
 def device_kinds() -> tuple[str, ...]:
-    """Return the kinds of devices on which autocast may be on."""
+    """Return the kinds of devices for which autocast may be enabled."""
     found = torch.accelerator.current_accelerator() if hasattr(torch, "accelerator") else None
     return ("cpu",) if found is None else ("cpu", found.type)
 
@@ -159,7 +159,7 @@ def _autocasts() -> bool:
     return any(torch.is_autocast_enabled(kind) for kind in device_kinds())
 
 
-# The public forms tell the same, and take longer.
+# The public forms return the same, but are slower.
 any_autocast: Callable[[], bool] = find("torch._C:_is_any_autocast_enabled", _autocasts)
 matmul_precision: Callable[[], str] = find("torch._C:_get_float32_matmul_precision", torch.get_float32_matmul_precision)
 is_deterministic: Callable[[], bool] = find(
@@ -181,10 +181,10 @@ allows_mkldnn: Callable[[], Any] = find(
 )
 
 without_autocast: Callable[[], Any] = find("torch._C:_DisableAutocast", lambda: torch.autocast("cpu", enabled=False))
-"""A context in which kernels take what they are given; otherwise on the CPU alone."""
+"""A context without autocast. Without the name, it applies to the CPU only."""
 
 DeviceContext: Any = find("torch.utils._device:DeviceContext")
-"""The mode of functions that a default device is. Without the name it is somebody who looks on, as others are."""
+"""The mode of functions that implements a default device. Without the name, it counts as an observer, like others."""
 
 # ---- tensors without values ------------------------------------------------------------------------------------------
 
@@ -194,14 +194,14 @@ _disable_modes = find("torch.utils._python_dispatch:_disable_current_modes")
 _unset_fake = find("torch._subclasses.fake_tensor:unset_fake_temporarily")
 
 TensorWithoutValues: Any = find("torch._subclasses.fake_tensor:FakeTensor", ())
-"""The class of tensors without values; without the name none is known as one."""
+"""The class of tensors without values. Without the name, none is recognized."""
 
 
 def values_left_out() -> tuple[AbstractContextManager[Any], Callable[[], Any]] | None:
-    """Return a context in which tensors have no values, and what gives one in there in which they have.
+    """Return a context in which tensors have no values, and a function that makes an inner context in which they have.
 
-    What looks on outside, as a recorder does, sees nothing of it. None without one of the names: shapes are then found
-    by computing with zeros.
+    Observers outside, such as a recorder, see nothing of it. Return None without one of the names; then shapes are
+    found by computing with zeros.
     """
     if None in (_FakeTensorMode, _unset_fake, _disable_modes) or not TensorWithoutValues:
         return None
@@ -225,15 +225,15 @@ HOOKS_OF_ALL_MODULES: list[dict[int, Any]] = [
         "_global_forward_pre_hooks",
     )
 ]
-"""The hooks that all modules call; without a name those are not seen, the hooks of each module are."""
+"""The hooks that all modules call. Without a name these are not seen, while the hooks of each module are."""
 
 
 def parametrizations_are_cached() -> bool:
-    """Return whether parametrized weights of modules are kept (`torch.nn.utils.parametrize.cached`)."""
+    """Return whether torch caches parametrized weights of modules (`torch.nn.utils.parametrize.cached`)."""
     return bool(getattr(sys.modules.get("torch.nn.utils.parametrize"), "_cache_enabled", 0))
 
 
-# ---- kernels, without which the contract's composites run ------------------------------------------------------------
+# ---- kernels; without them the contract's composites run ------------------------------------------------------------
 
 FUSED_ADAM: Any = find("torch:ops.aten._fused_adam_.tensor_lr")
 FUSED_SGD: Any = find("torch:ops.aten._fused_sgd_.tensor_lr")

@@ -13,15 +13,15 @@ from polykeras_torch.arrays import current_device
 
 
 def _mix(x: Tensor, shift: int) -> Tensor:
-    """Return `x ^ (x >> shift)` in place, the shift being that of an unsigned word."""
+    """Return `x ^ (x >> shift)`, computed in place with a logical shift."""
     return x.bitwise_xor_((x >> shift).bitwise_and_((1 << (32 - shift)) - 1))
 
 
 class TorchRandom(Random):
-    """The bits of the contract."""
+    """Random bits, the same as those of the contract."""
 
     def random_bits(self, key: Tensor, shape: Shape) -> Tensor:
-        # Only the first step makes a new tensor; the others write into it.
+        # Only the first step makes a new tensor. The others write into it.
         x = torch.arange(prod(shape), dtype=torch.int32, device=current_device()) ^ key[0]
         x = _mix(x, SHIFTS[0]).mul_(MULTIPLIERS[0]).add_(key[1])
         x = _mix(x, SHIFTS[1]).mul_(MULTIPLIERS[1])

@@ -1,4 +1,4 @@
-"""Recurrent layers on oneDNN's kernels, which torch has for CPUs."""
+"""Recurrent layers on torch's oneDNN kernels for CPUs."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from polykeras.backend.families.recurrence import Recurrence
 from polykeras_torch.autodiff import carried
 from polykeras_torch.private import LSTM, LSTM_BACKWARD, is_transformed
 
-_LSTM = 2  # the kernel's number for the mode
+_LSTM = 2  # the kernel's code for the mode
 
 
 class TorchRecurrence(Recurrence):
-    """Twice as fast as the composites, which stay for other dtypes, devices and for second derivatives."""
+    """Twice as fast as the composites, which remain for other dtypes, devices and second derivatives."""
 
     def lstm(
         self, x: Tensor, h: Tensor, c: Tensor, kernel: Tensor, recurrent_kernel: Tensor, bias: Tensor | None = None
@@ -48,14 +48,14 @@ def _as_kernels_take_them(arrays: Sequence[Tensor]) -> list[Tensor]:
 
 
 class _Lstm(torch.autograd.Function):
-    """The kernel forward and backward; the derivative of the latter is that of the composite."""
+    """The kernel, forward and backward. The derivative of the backward pass is that of the composite."""
 
     @staticmethod
     def forward(ctx: Any, composite: Any, *arrays: Tensor) -> tuple[Tensor, Tensor]:
         given = _as_kernels_take_them(arrays)
         units = given[-1].shape[-1]
         trains = any(ctx.needs_input_grad)
-        with torch.set_grad_enabled(trains):  # by which the kernel decides whether it keeps what `backward` needs
+        with torch.set_grad_enabled(trains):  # if enabled, the kernel keeps what `backward` needs
             outputs, h, c, workspace = LSTM(*given, False, [], _LSTM, units, 1, True, False, False, trains)
         ctx.composite = carried(composite)
         ctx.save_for_backward(*arrays, outputs, h, c, workspace)
@@ -64,7 +64,7 @@ class _Lstm(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *slopes: Any) -> Any:
         *arrays, outputs, h, c, workspace = ctx.saved_tensors
-        if torch.is_grad_enabled():  # somebody is going to differentiate the gradient
+        if torch.is_grad_enabled():  # the gradient may be differentiated
             results = ctx.composite(*arrays)
             wanted = [x for x, needed in zip(arrays, ctx.needs_input_grad[1:], strict=True) if needed]
             found = iter(torch.autograd.grad(results, wanted, slopes, create_graph=True))

@@ -14,7 +14,7 @@ from polykeras.backend.families.reduction import Reduction
 from polykeras.backend.spec import Axis
 from polykeras_torch.arrays import WIDE, retry_wide, torch_dtype
 
-# Torch would sum any integers in int64. None leaves a dtype as it is.
+# Torch would sum all integers in int64. Dtypes that are not listed are kept.
 _SUM_DTYPES = {torch.bool: torch.int32, torch.int8: torch.int32, torch.int16: torch.int32, torch.int32: torch.int32}
 _UNSIGNED = WIDE | {torch.uint8}
 
@@ -44,14 +44,14 @@ def _amin(x: Tensor, axis: Any, keepdims: bool) -> Tensor:
 
 
 class TorchReduction(Reduction):
-    """Torch takes an empty tuple of axes for all of them; the contract reduces nothing then."""
+    """Reductions. For torch an empty tuple of axes means all axes; in the contract it reduces nothing."""
 
     def sum(self, x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
         dims = _dims(axis)
         if x.is_floating_point():
             if dims == ():
                 return x
-            if self.reduced_size(x, axis) == 1:  # no kernel: the loss of a single output is a sum of one number
+            if self.reduced_size(x, axis) == 1:  # no kernel is needed, for instance for the loss of a single output
                 return x if keepdims else x.reshape(()) if dims is None else x.squeeze(dims)
             return torch.sum(x, dims, keepdims)
         if dims == ():
@@ -67,7 +67,7 @@ class TorchReduction(Reduction):
         return self._prod_over_axes(x, dims, keepdims, dtype)
 
     def _prod_over_axes(self, x: Tensor, axis: tuple[int, ...] | None, keepdims: bool, dtype: str | None) -> Tensor:
-        """Torch multiplies over one axis: bring those of `axis` together at the end."""
+        """Return the product over several axes: torch multiplies over one, so move them together at the end."""
         axes = range(x.ndim) if axis is None else sorted({canonical_axis(a, x.ndim) for a in axis})
         kept = [a for a in range(x.ndim) if a not in axes]
         flat = x.permute(*kept, *axes).flatten(len(kept)) if x.ndim else x.reshape(1)
@@ -88,7 +88,7 @@ class TorchReduction(Reduction):
         dims = _dims(axis)
         if dims == ():
             return x
-        if initial is not None and x.numel() == 0:  # of the right shape, if nothing else: torch has a sum of nothing
+        if initial is not None and x.numel() == 0:  # only the shape matters, and torch has a sum of no elements
             return torch.full_like(torch.sum(x.to(torch.int64), dims, keepdims), initial, dtype=x.dtype)
         try:
             return fn(x, dims, keepdims)

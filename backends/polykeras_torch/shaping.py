@@ -1,4 +1,4 @@
-"""Shapes on torch: views wherever torch can."""
+"""Shapes on torch, as views if possible."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from polykeras_torch.arrays import retry_wide
 
 
 class TorchShaping(Shaping):
-    """Movement of elements."""
+    """Moves elements without arithmetic."""
 
     def reshape(self, x: Tensor, newshape: Shape | int) -> Tensor:
         return x.reshape(newshape)

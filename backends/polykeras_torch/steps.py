@@ -1,4 +1,4 @@
-"""Chunks of training steps: loops over what was recorded for batches of one shape."""
+"""Chunks of training steps: loops over the recording for batches of one shape."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Flat = Callable[[Sequence[Tensor]], Any]
 
 
 class Steps:
-    """The runner of a training step."""
+    """Runs a training step."""
 
     def __init__(self, step: Step) -> None:
         self._step = step
@@ -51,7 +51,7 @@ class Steps:
 
 
 class _Loop:
-    """Repeats a step; of all but the last one only the new state is computed."""
+    """Repeats a step. Only the last step computes its logs; the others compute the new state alone."""
 
     def __init__(self, step: Flat) -> None:
         self._step = step
@@ -72,7 +72,7 @@ class _Loop:
 
 
 def _flat(function: Callable[[State, Any], Any], size: int, definition: Any) -> Flat:
-    """Return a step with a state of a size and a batch of a tree as a function of a list of tensors."""
+    """Return a step, with a state of `size` arrays and a batch of a tree, as a function of a list of tensors."""
 
     def flat(tensors: Sequence[Tensor]) -> Any:
         state = list(tensors[:size])

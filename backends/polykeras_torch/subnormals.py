@@ -1,4 +1,4 @@
-"""Numbers below 1e-38, with which CPUs compute a hundred times slower than with others."""
+"""Subnormal numbers (below 1e-38), with which CPUs compute up to a hundred times more slowly."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ def are_zero() -> bool:
 
 
 class subnormals_as_zero:
-    """Take subnormal numbers for zero within the block, as JAX and TensorFlow do.
+    """Treat subnormal numbers as zero within the block, as JAX and TensorFlow do.
 
-    Gradients that vanish over many layers become such numbers: a step of 200 layers takes twice as long with them. The
-    flag is that of the calling thread. Small kernels run in it; of large ones the parts in other threads of torch's
-    keep theirs.
+    Gradients that vanish over many layers become subnormal; a step of 200 layers then takes twice as long. The flag
+    belongs to the calling thread. Small kernels run in that thread; parts of large kernels in torch's other threads
+    keep their own flag.
     """
 
     __slots__ = ("_is_set",)

@@ -1,4 +1,4 @@
-"""The kernels that torch has for the rules of optimizers."""
+"""Torch's kernels for the rules of optimizers."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from torch import Tensor
 
 from polykeras_torch.private import FUSED_ADAM, FUSED_SGD, is_transformed
 
-# Of a step that the kernel takes for so late, the corrections of the averages' bias are 1: they are in the rate.
+# At such a late step, the kernel's bias corrections are 1; the learning rate already contains them.
 _LATE = 1e30
 
 
 def _adam(
     lists: Sequence[Sequence[Tensor]], scalars: Sequence[Tensor], beta_1: float, beta_2: float, epsilon: float
 ) -> list[list[Tensor]]:
-    """Return new parameters, averages and (AMSGrad) largest averages, for lists that begin with the gradients."""
+    """Return new parameters, averages and (for AMSGrad) largest averages. The lists begin with the gradients."""
     gradients, *state = lists
     parameters, momenta, velocities, *largest = new = [[_own(x) for x in column] for column in state]
     late = torch.tensor(_LATE)
@@ -40,7 +40,7 @@ def _adam(
 
 
 def _gradient_descent(lists: Sequence[Sequence[Tensor]], scalars: Sequence[Tensor]) -> list[list[Tensor]]:
-    """Return new parameters, for the gradients and the old ones."""
+    """Return new parameters from the gradients and the old parameters."""
     gradients, state = lists
     parameters = [_own(x) for x in state]
     FUSED_SGD(
@@ -59,7 +59,7 @@ def _gradient_descent(lists: Sequence[Sequence[Tensor]], scalars: Sequence[Tenso
 
 
 def _own(x: Tensor) -> Tensor:
-    """Return a row-major copy, which a recorded step need not make where the memory is given to it."""
+    """Return a row-major copy. A recorded step need not make it if it may use the memory."""
     return x.clone(memory_format=torch.contiguous_format)
 
 
@@ -70,7 +70,7 @@ KERNELS: dict[str, Callable[..., list[list[Tensor]]]] = {
 
 
 def suits(lists: Sequence[Sequence[Any]]) -> bool:
-    """Return whether a kernel can run on these lists: they are of full precision, and nobody differentiates."""
+    """Return whether a kernel can run on these lists: they have full precision, and nothing is differentiated."""
     return not is_transformed() and all(
         x.dtype in (torch.float32, torch.float64) and x.device.type == "cpu" and not x.requires_grad
         for column in lists

@@ -1,4 +1,4 @@
-"""Image classifiers of the literature, with the layers, names and weights of Keras."""
+"""Well-known image classifiers, with the layers, names and weights of Keras."""
 
 from polykeras.applications import (
     convnext,

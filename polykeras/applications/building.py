@@ -1,4 +1,4 @@
-"""What all families have in common: the input, the head, and weights from files."""
+"""The common part of all families: the input, the head, and weights from files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ STORE = "https://storage.googleapis.com/tensorflow/keras-applications/"
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """What a constructor of any family is asked for; `constructors.ARGUMENTS` tells what they mean."""
+    """The arguments of a constructor; `constructors.ARGUMENTS` explains them."""
 
     include_top: bool
     weights: str | os.PathLike[str] | None
@@ -31,7 +31,7 @@ class Asked:
 
     @property
     def published(self) -> bool:
-        """Whether the weights that Keras publishes are wanted."""
+        """Return whether the weights that Keras publishes are requested."""
         return self.weights == "imagenet"
 
 
@@ -40,9 +40,9 @@ class Published:
     """A file of weights that Keras publishes.
 
     Attributes:
-        url: where it is.
-        digest: MD5 or SHA-256 of it, None where none is published.
-        saved_as: the name under which it is kept; by default the last part of the address.
+        url: its address.
+        digest: its MD5 or SHA-256, or None if none is published.
+        saved_as: the name under which it is saved; by default the last part of the address.
     """
 
     url: str
@@ -50,7 +50,7 @@ class Published:
     saved_as: str | None = None
 
     def fetch(self) -> str:
-        """Return the path of a copy here, downloaded where there is none yet."""
+        """Return the path of a local copy, which is downloaded if necessary."""
         from polykeras.utils import get_file
 
         name = self.saved_as or self.url.rpartition("/")[2]
@@ -59,7 +59,7 @@ class Published:
 
 @dataclass(frozen=True)
 class Pools:
-    """The names of the layers that pool the last features; None leaves them to be made from the class."""
+    """The names of the layers that pool the last features; with None, a name is made from the class."""
 
     top: str | None = "avg_pool"
     average: str | None = "avg_pool"
@@ -84,13 +84,13 @@ def build(
     """Return the model of a family.
 
     Args:
-        asked: what its constructor was asked for.
-        body: gives the last features of the images.
-        files: gives the published weights, with the classifier or without it.
-        size: of the sides of the images by default; None where a classifier too takes images of any size.
-        least: the least that the sides may have.
-        pools: names.
-        head: gives the scores of the features; by default the softmax of their averages.
+        asked: the arguments of its constructor.
+        body: returns the last features of the images.
+        files: returns the published weights, with or without the classifier.
+        size: the default height and width of the images; None if even a classifier accepts images of any size.
+        least: the least height and width.
+        pools: the names of the pooling layers.
+        head: returns the scores of the features; by default the softmax of a dense layer on their averages.
     """
     check_weights(asked)
     inputs, image = begin(asked, image_shape(asked, size, least))
@@ -105,7 +105,7 @@ def build(
 
 
 def check_weights(asked: Asked) -> None:
-    """Raise where the weights are no file, or do not fit the classifier."""
+    """Raise if the weights are not a file, or do not fit the classifier."""
     weights = asked.weights
     if not (weights is None or asked.published or os.path.exists(weights)):
         raise ValueError(
@@ -128,12 +128,12 @@ def image_shape(asked: Asked, size: int | None, least: int) -> tuple[int | None,
     """Return the shape of an image that the model takes.
 
     Args:
-        asked: what the constructor was asked for.
-        size: of the sides by default; None where a classifier too takes images of any size.
-        least: the least that they may have.
+        asked: the arguments of the constructor.
+        size: the default height and width; None if even a classifier accepts images of any size.
+        least: the least height and width.
 
     Raises:
-        ValueError: the shape that was asked for is no image's, is too small, or does not fit the published weights.
+        ValueError: if the requested shape is not that of an image, is too small, or does not fit the published weights.
     """
     shape = None if asked.input_shape is None else tuple(asked.input_shape)
     channels_last = channel_axis() == 3
@@ -152,18 +152,18 @@ def fitting_shape(
     published: bool,
     channels_last: bool,
 ) -> tuple[int | None, ...]:
-    """Return the shape of an image that a model takes, the default where none was asked for.
+    """Return the shape of an image that a model takes, by default a given one.
 
     Args:
-        shape: what was asked for.
-        size: of the sides by default.
-        least: the least that they may have.
-        fixed: whether the sides must be known.
+        shape: the requested shape, or None.
+        size: the default height and width.
+        least: the least height and width.
+        fixed: whether height and width must be known.
         published: whether the weights are those that Keras publishes.
-        channels_last: whether the channels are the last axis, else the first.
+        channels_last: whether the channels are the last axis, otherwise the first.
 
     Raises:
-        ValueError: the shape that was asked for is no image's, is too small, or does not fit the published weights.
+        ValueError: if the requested shape is not that of an image, is too small, or does not fit the published weights.
     """
 
     def image(side: int | None) -> tuple[int | None, ...]:
@@ -172,7 +172,7 @@ def fitting_shape(
     if shape is None:
         return image(size if fixed else None)
     if len(shape) != 3:
-        raise ValueError(f"`input_shape` must be that of one image, of three sizes; received {shape}.")
+        raise ValueError(f"`input_shape` must be the shape of one image, with three sizes; received {shape}.")
     if published and shape[2 if channels_last else 0] != 3:
         raise ValueError(f"Published weights are for images of three channels; received input_shape={shape}.")
     if published and fixed and shape != image(size):
@@ -188,10 +188,10 @@ def fitting_shape(
 
 
 def begin(asked: Asked, shape: Sequence[int | None]) -> tuple[Any, Any]:
-    """Return the inputs of the model, and the images that its first layer gets.
+    """Return the inputs of the model, and the images for its first layer.
 
     Raises:
-        ValueError: `input_tensor` is not symbolic.
+        ValueError: if `input_tensor` is not symbolic.
     """
     tensor = asked.input_tensor
     if tensor is None:
@@ -199,7 +199,7 @@ def begin(asked: Asked, shape: Sequence[int | None]) -> tuple[Any, Any]:
         return tensor, tensor
     if not isinstance(tensor, KerasTensor):
         raise ValueError(
-            "`input_tensor` must be symbolic, as Input() and calls of layers on it give; received "
+            "`input_tensor` must be symbolic, like the results of Input() and of layers; received "
             f"{type(tensor).__name__}."
         )
     calls, _ = walk([], [tensor])
@@ -209,19 +209,19 @@ def begin(asked: Asked, shape: Sequence[int | None]) -> tuple[Any, Any]:
 
 
 def pooled(features: KerasTensor, pooling: str, pools: Pools) -> KerasTensor:
-    """Return the averages (`"avg"`) or the largest values (`"max"`) of features over their places."""
+    """Return the averages (`"avg"`) or the maxima (`"max"`) of features over their positions."""
     if pooling == "avg":
         return layers.GlobalAveragePooling2D(name=pools.average)(features)
     return layers.GlobalMaxPooling2D(name=pools.maximum)(features)
 
 
 def dense_head(pool: str | None, dropout: float = 0, **options: Any) -> Body:
-    """Return a head that gives scores of the averages of features.
+    """Return a head that computes scores from the averages of features.
 
     Args:
         pool: the name of the layer that averages.
-        dropout: the share of averages that training sets to 0.
-        **options: for the `Dense` layer.
+        dropout: the fraction of averages that training sets to 0.
+        **options: arguments of the `Dense` layer.
     """
 
     def head(features: KerasTensor, asked: Asked) -> KerasTensor:
@@ -243,12 +243,12 @@ def with_weights(model: Functional, asked: Asked, files: Callable[[bool], Publis
 
 
 def kernels_at(stem: str, with_top: str | None = None, without: str | None = None) -> Callable[[bool], Published]:
-    """Return the published weights of a model whose files are named after Keras's first layout.
+    """Return the published weights of a model whose files are named in Keras's first layout.
 
     Args:
-        stem: the folder and the begin of the name of both files.
-        with_top: MD5 of the file with the classifier.
-        without: MD5 of the one without it.
+        stem: the folder, and the beginning of the name of both files.
+        with_top: the MD5 of the file with the classifier.
+        without: the MD5 of the file without it.
     """
 
     def files(include_top: bool) -> Published:
@@ -263,31 +263,31 @@ def kernels_at(stem: str, with_top: str | None = None, without: str | None = Non
 
 
 def channel_axis() -> int:
-    """The axis of a batch of images on which the channels are."""
+    """Return the axis of the channels in a batch of images."""
     return 1 if config.image_data_format() == "channels_first" else 3
 
 
 def with_sides(rows: int | None, columns: int | None, channels: int | None) -> tuple[int | None, ...]:
-    """The shape of an image, in the current data format."""
+    """Return the shape of an image in the current data format."""
     return (channels, rows, columns) if channel_axis() == 1 else (rows, columns, channels)
 
 
 def sides(shape: Sequence[int | None]) -> Sequence[int | None]:
-    """The rows and columns in the shape of an image."""
+    """Return the height and width in the shape of an image."""
     return shape[1:3] if channel_axis() == 1 else shape[:2]
 
 
 def channels_of(x: Any) -> int:
-    """The number of channels of symbolic images."""
+    """Return the number of channels of symbolic images."""
     return x.shape[channel_axis()]
 
 
 def padding_before_stride(x: KerasTensor, kernel: int) -> tuple[tuple[int, int], tuple[int, int]]:
-    """The zeros to put around images before a convolution of stride 2, as TensorFlow's "same" does.
+    """Return the zeros to pad images with before a convolution of stride 2, as TensorFlow's "same" does.
 
     Args:
-        x: symbolic images; sides of unknown size count as odd.
-        kernel: the sides of the kernel.
+        x: symbolic images; unknown sizes count as odd.
+        kernel: the height and width of the kernel.
     """
     half = kernel // 2
     rows, columns = (half - (1 if n is None else 1 - n % 2) for n in sides(x.shape[1:]))
@@ -295,6 +295,6 @@ def padding_before_stride(x: KerasTensor, kernel: int) -> tuple[tuple[int, int],
 
 
 def divisible(value: float, divisor: int = 8) -> int:
-    """The nearest multiple of `divisor`, of at least nine tenths of `value`: the widths of mobile networks."""
+    """Return the nearest multiple of `divisor` that is at least nine tenths of `value`, as in mobile networks."""
     nearest = max(divisor, int((value + divisor / 2) // divisor * divisor))
     return nearest + divisor if nearest < 0.9 * value else nearest

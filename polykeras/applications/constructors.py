@@ -1,4 +1,4 @@
-"""Functions that make models, with the arguments that Keras's have."""
+"""Functions that make models, with the same arguments as Keras's."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from polykeras.models import Functional
 ARGUMENTS = """
     Args:
         include_top: whether the model ends in its classifier.
-        weights: None for random ones, `"imagenet"` for those that Keras publishes, or the path of a file of weights.
-        input_tensor: a symbolic tensor to build on, instead of a new input.
-        input_shape: of one image; unknown sizes only without the classifier.
-        pooling: without the classifier, `"avg"` or `"max"` over the last features; None keeps them as they are.
-        classes: how many classes the classifier tells apart.
-        classifier_activation: of the classifier; None for logits.
-        name: of the model.{more}
+        weights: None for random weights, `"imagenet"` for those that Keras publishes, or the path of a file of weights.
+        input_tensor: a symbolic tensor to build on, in place of a new input.
+        input_shape: the shape of one image; sizes may be unknown only without the classifier.
+        pooling: without the classifier, `"avg"` or `"max"` over the last features; None does not pool them.
+        classes: the number of classes of the classifier.
+        classifier_activation: the activation of the classifier; None for logits.
+        name: the name of the model.{more}
 
     Returns:
         A functional model.
 
     Raises:
-        ValueError: there is no such file, the input is too small, or the weights do not fit what is asked for.
+        ValueError: if there is no such file, the input is too small, or the weights do not fit the model.
     """
 
 
@@ -54,12 +54,12 @@ def constructor(title: str, default_name: str, source: str, body: Body, *rest: A
     """Return a constructor with the arguments that most families share.
 
     Args:
-        title: its name.
-        default_name: of the models.
+        title: the name of the constructor.
+        default_name: the default name of the models.
         source: the paper.
-        body: as for `build`.
-        *rest: as for `build`.
-        **options: as for `build`.
+        body: see `build`.
+        *rest: see `build`.
+        **options: see `build`.
     """
 
     def make(
@@ -88,14 +88,14 @@ def constructor(title: str, default_name: str, source: str, body: Body, *rest: A
 
 
 def titled(make: Any, title: str, source: str, module: str, more: str = "") -> Any:
-    """Name and document a constructor.
+    """Set the name and the docstring of a constructor.
 
     Args:
         make: the function.
         title: its name.
         source: the paper.
-        module: in which it is.
-        more: documentation of further arguments.
+        module: its module.
+        more: the documentation of further arguments.
     """
     make.__name__ = make.__qualname__ = title
     make.__module__ = module

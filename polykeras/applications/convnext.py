@@ -1,4 +1,4 @@
-"""ConvNeXt: residual blocks laid out as those of transformers, of convolutions alone."""
+"""ConvNeXt: residual blocks in the layout of transformers, made only of convolutions."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ class LayerScale(layers.Layer):
     """Multiplies each feature by a learned factor.
 
     Args:
-        init_values: the factors at first.
+        init_values: the initial factors.
         projection_dim: the number of features.
-        **kwargs: as for `Layer`.
+        **kwargs: see `Layer`.
     """
 
     sample_by_sample = True

@@ -1,4 +1,4 @@
-"""DenseNet: blocks in which each layer sees the features of all before it."""
+"""DenseNet: blocks in which each layer uses the features of all previous ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""EfficientNet: depth, width and size of the images grow together."""
+"""EfficientNet: depth, width and image size grow together."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SOURCE = (
     'Tan and Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks", 2019, '
     "https://arxiv.org/abs/1905.11946"
 )
-# Sides of the kernel, repeats, filters, how much a block widens, stride of the first.
+# The kernel size, the repeats, the filters, the expansion of a block, and the stride of the first block.
 STAGES = (
     (3, 1, 16, 1, 1),
     (3, 2, 24, 6, 2),
@@ -52,36 +52,36 @@ def convolved(x: KerasTensor, filters: int, kernel: int, name: str, **options: A
 
     Args:
         x: features.
-        filters: of it.
-        kernel: its sides.
-        name: of the layer.
-        **options: for it; the padding is "same" by default.
+        filters: the number of filters.
+        kernel: the height and width of the kernel.
+        name: the name of the layer.
+        **options: arguments of the layer; the padding is "same" by default.
     """
     options = {"padding": "same", "use_bias": False, "kernel_initializer": kernels(), **options}
     return layers.Conv2D(filters, kernel, name=name, **options)(x)
 
 
 def active(x: KerasTensor, norm: str, activation: str, momentum: float = 0.99) -> KerasTensor:
-    """Return the features normalized and under swish.
+    """Return the features after normalization and swish.
 
     Args:
         x: features.
         norm: the name of the normalization.
         activation: the name of the activation.
-        momentum: of the normalization.
+        momentum: the momentum of the normalization.
     """
     x = layers.BatchNormalization(channel_axis(), momentum=momentum, name=norm)(x)
     return layers.Activation("swish", name=activation)(x)
 
 
 def gated(x: KerasTensor, filters: int, narrow: int, name: str) -> KerasTensor:
-    """Return the features, each times a gate that all together decide.
+    """Return the features, each multiplied by a gate that depends on all features (squeeze and excitation).
 
     Args:
         x: features.
-        filters: their number.
+        filters: the number of features.
         narrow: the width of the layer in between.
-        name: the begin of the layers' names.
+        name: the beginning of the layers' names.
     """
     gates = layers.GlobalAveragePooling2D(name=f"{name}se_squeeze")(x)
     gates = layers.Reshape(with_sides(1, 1, filters), name=f"{name}se_reshape")(gates)
@@ -91,13 +91,13 @@ def gated(x: KerasTensor, filters: int, narrow: int, name: str) -> KerasTensor:
 
 
 def added(x: KerasTensor, before: KerasTensor, rate: float, name: str) -> KerasTensor:
-    """Return the features added to those before the block, which training drops for a share of the images.
+    """Return the sum of the features and the input of the block. Training drops the features for some of the images.
 
     Args:
         x: features.
-        before: what the block got.
-        rate: the share.
-        name: the begin of the layers' names.
+        before: the input of the block.
+        rate: the fraction of images.
+        name: the beginning of the layers' names.
     """
     if rate:
         x = layers.Dropout(rate, noise_shape=(None, 1, 1, 1), name=f"{name}drop")(x)
@@ -135,8 +135,8 @@ def _variant(number: int, width: float, depth: float, size: int, dropout: float,
         x = layers.Rescaling(1.0 / 255.0)(images)
         x = layers.Normalization(channel_axis())(x)
         if asked.published:
-            # The published statistics hold deviations in the place of variances: the layer before divides by their
-            # roots, and this one does so again.
+            # The published statistics contain standard deviations in place of variances. The layer before divides by
+            # their roots, and this one does so again.
             x = layers.Rescaling([1.0 / math.sqrt(deviation) for deviation in DEVIATIONS])(x)
         x = layers.ZeroPadding2D(padding_before_stride(x, 3), name="stem_conv_pad")(x)
         x = convolved(x, widened(32), 3, "stem_conv", strides=2, padding="valid")

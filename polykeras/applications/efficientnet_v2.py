@@ -1,4 +1,4 @@
-"""EfficientNetV2: EfficientNet with plain convolutions in its first stages, which train faster."""
+"""EfficientNetV2: EfficientNet with plain convolutions in its first stages, which trains faster."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from polykeras.models import Functional
 
 SOURCE = 'Tan and Le, "EfficientNetV2: Smaller Models and Faster Training", 2021, https://arxiv.org/abs/2104.00298'
 
-# Filters of the stem; of each stage whether it has plain convolutions, repeats, filters, how much a block widens, and
-# the stride of its first block.
+# The filters of the stem. For each stage, whether it has plain convolutions, the repeats, the filters, the expansion of
+# a block, and the stride of its first block.
 _Stage = tuple[bool, int, int, int, int]
 BASE: tuple[int, tuple[_Stage, ...]] = (
     32,
@@ -78,7 +78,7 @@ def _active(x: KerasTensor, norm: str, activation: str) -> KerasTensor:
 def _projected(
     x: KerasTensor, before: KerasTensor, rate: float, name: str, stride: int, act: bool = False
 ) -> KerasTensor:
-    """Return the end of a block, added to what it got where both have one shape."""
+    """Return the end of a block, added to its input if both have the same shape."""
     x = layers.BatchNormalization(channel_axis(), momentum=MOMENTUM, name=f"{name}project_bn")(x)
     if act:
         x = layers.Activation("swish", name=f"{name}project_activation")(x)
@@ -108,7 +108,7 @@ def _plain_block(x: KerasTensor, filters: int, widening: int, stride: int, rate:
 
 
 def _scaled(images: KerasTensor, variant: str) -> KerasTensor:
-    """Return the pixels in the scale that the weights of the variant were trained with."""
+    """Return the pixels in the scale with which the weights of the variant were trained."""
     if variant.startswith("b") and channels_of(images) == 3:
         variance = [deviation**2 for deviation in (0.229, 0.224, 0.225)]
         x = layers.Rescaling(1.0 / 255)(images)

@@ -1,4 +1,4 @@
-"""What goes into models trained on ImageNet, and what comes out: pixels to their scale, scores to names of classes."""
+"""Input and output of models trained on ImageNet: scaling of pixels, and names of classes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from polykeras.common.types import ArrayLike
 
 CLASS_INDEX = "https://storage.googleapis.com/download.tensorflow.org/data/imagenet_class_index.json"
 
-# Means and deviations of ImageNet's channels. Models that came from Caffe see blue first.
+# The means and standard deviations of ImageNet's channels. Models that came from Caffe expect blue first.
 _STEPS: dict[str, tuple[tuple[str, Any], ...]] = {
     "caffe": (("subtract", (103.939, 116.779, 123.68)),),
     "tf": (("divide", 127.5), ("subtract", 1.0)),
@@ -25,20 +25,20 @@ _STEPS: dict[str, tuple[tuple[str, Any], ...]] = {
 
 
 def preprocess_input(x: ArrayLike, data_format: str | None = None, mode: str = "caffe") -> Any:
-    """Bring the pixels of RGB images to the scale that a model was trained with.
+    """Scale the pixels of RGB images as a model was trained.
 
     Args:
-        x: an image or a batch of them, of values in 0..255. A NumPy array of floats is written over, as Keras does:
+        x: an image or a batch of images, with values in 0..255. A NumPy array of floats is overwritten, as in Keras:
             pass `x.copy()` to keep it. Integers become floats of the default dtype.
         data_format: `"channels_last"` or `"channels_first"`; by default `keras.config.image_data_format()`.
         mode: `"tf"` scales to -1..1; `"torch"` scales to 0..1, subtracts the means of ImageNet's channels and divides
-            by their deviations; `"caffe"` puts blue first and subtracts the means.
+            by their standard deviations; `"caffe"` puts blue first and subtracts the means.
 
     Returns:
-        The scaled images, of the kind of `x`.
+        The scaled images, in the same kind of array as `x`.
 
     Raises:
-        ValueError: another mode or data format, or no image.
+        ValueError: if the mode or the data format is unknown, or the array is not an image.
 
     Example:
         >>> import numpy as np
@@ -68,19 +68,19 @@ def preprocess_input(x: ArrayLike, data_format: str | None = None, mode: str = "
 
 
 def decode_predictions(preds: ArrayLike, top: int = 5) -> list[list[tuple[str, str, Any]]]:
-    """Name the likeliest classes of ImageNet.
+    """Return the names of the most probable classes of ImageNet.
 
-    The names are downloaded when they are first needed, and kept.
+    The names are downloaded on first use, and kept.
 
     Args:
         preds: scores `(samples, 1000)`.
-        top: how many classes to name.
+        top: the number of classes to return.
 
     Returns:
-        For each sample `(WordNet's id, name, score)` of the likeliest classes, the likeliest first.
+        For each sample, `(WordNet's id, name, score)` of the most probable classes, the most probable first.
 
     Raises:
-        ValueError: scores of another shape.
+        ValueError: if the scores have another shape.
     """
     scores = ops.convert_to_numpy(preds)
     if scores.ndim != 2 or scores.shape[1] != 1000:
@@ -92,7 +92,7 @@ def decode_predictions(preds: ArrayLike, top: int = 5) -> list[list[tuple[str, s
 
 @cache
 def _class_names() -> list[tuple[str, str]]:
-    """WordNet's id and the name of each class."""
+    """Return WordNet's id and the name of each class."""
     from polykeras.utils import get_file
 
     path = get_file(
@@ -109,18 +109,18 @@ def preprocessing(mode: str | None) -> Callable[..., Any]:
     """Return the `preprocess_input` of a family.
 
     Args:
-        mode: as for `preprocess_input`; None where the models scale pixels by a layer of their own.
+        mode: see `preprocess_input`; None if the models scale pixels in a layer.
     """
 
     def scaled(x: ArrayLike, data_format: str | None = None) -> Any:
         return x if mode is None else preprocess_input(x, data_format, mode)
 
-    how = "as they are: the models scale them" if mode is None else f'brought to the scale of mode "{mode}"'
+    how = "unchanged, since the models scale them" if mode is None else f'scaled with mode "{mode}"'
     scaled.__name__ = scaled.__qualname__ = "preprocess_input"
-    scaled.__doc__ = f"""Return images as the models of this family take them: {how}.
+    scaled.__doc__ = f"""Return images as the models of this family expect them: {how}.
 
     Args:
-        x: an image or a batch of them, of values in 0..255; see `imagenet_utils.preprocess_input`.
+        x: an image or a batch of images, with values in 0..255; see `imagenet_utils.preprocess_input`.
         data_format: `"channels_last"` or `"channels_first"`; by default `keras.config.image_data_format()`.
     """
     return scaled

@@ -1,4 +1,4 @@
-"""InceptionResNetV2: Inception's branches, added to what they got."""
+"""InceptionResNetV2: Inception's branches, added to their input."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ SOURCE = (
 
 @LAYERS.register()
 class CustomScaleLayer(layers.Layer):
-    """Adds a second input, times a number, to the first.
+    """Adds a second input, multiplied by a number, to the first.
 
     Args:
         scale: the number.
-        **kwargs: as for `Layer`.
+        **kwargs: see `Layer`.
     """
 
     sample_by_sample = True
@@ -40,7 +40,7 @@ class CustomScaleLayer(layers.Layer):
         return ops.add(inputs[0], ops.multiply(inputs[1], self.scale))
 
 
-# By the kind of a block: the convolutions of each of its branches.
+# The convolutions of each branch, by the kind of the block.
 _BRANCHES = {
     "block35": ([(32, 1)], [(32, 1), (32, 3)], [(32, 1), (48, 3), (64, 3)]),
     "block17": ([(192, 1)], [(128, 1), (160, (1, 7)), (192, (7, 1))]),

@@ -1,4 +1,4 @@
-"""InceptionV3: blocks of branches that convolve at several widths."""
+"""InceptionV3: blocks of branches with convolutions of several widths."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ def convolved(
     padding: str = "same",
     name: str | None = None,
 ) -> KerasTensor:
-    """Return a convolution without bias, normalized and rectified.
+    """Return a normalized and rectified convolution without bias.
 
     Args:
         x: features.
-        filters: of the convolution.
-        kernel: its sides.
-        stride: its strides.
-        padding: of it.
-        name: of the convolution; those of the others are made of it.
+        filters: the number of filters.
+        kernel: the size of the kernel.
+        stride: the strides.
+        padding: the padding.
+        name: the name of the convolution, from which those of the other layers are made.
     """
     x = layers.Conv2D(filters, kernel, strides=stride, padding=padding, use_bias=False, name=name)(x)
     x = layers.BatchNormalization(channel_axis(), scale=False, name=name and f"{name}_bn")(x)
@@ -37,7 +37,7 @@ def convolved(
 
 
 def chain(x: KerasTensor, *steps: tuple[Any, ...]) -> KerasTensor:
-    """Return the last of convolutions after each other; each is told by its arguments after the first."""
+    """Return the result of several convolutions in sequence; each is given by its arguments after the first."""
     for step in steps:
         x = convolved(x, *step)
     return x
@@ -52,7 +52,7 @@ def stem(images: KerasTensor) -> KerasTensor:
 
 
 def joined(branches: list[Any], name: str | None = None) -> KerasTensor:
-    """Return the features of several branches, one after the other."""
+    """Return the concatenated features of several branches."""
     return layers.Concatenate(channel_axis(), name=name)(branches)
 
 
@@ -72,7 +72,7 @@ def _square(x: KerasTensor, pool: int, name: str) -> KerasTensor:
 
 
 def _crossed(x: KerasTensor, width: int, name: str) -> KerasTensor:
-    """Kernels of 7 x 7, as one of a row and one of a column."""
+    """Return a convolution with a kernel of 7 x 7, split into a row and a column."""
     row, column = (1, 7), (7, 1)
     branches = [
         convolved(x, 192, 1),
@@ -84,7 +84,7 @@ def _crossed(x: KerasTensor, width: int, name: str) -> KerasTensor:
 
 
 def _widened(x: KerasTensor, i: int) -> KerasTensor:
-    """Branches that divide into a row and a column at their end."""
+    """Return branches that split into a row and a column at their end."""
     straight = convolved(x, 320, 1)
     middle = convolved(x, 384, 1)
     middle = joined([convolved(middle, 384, (1, 3)), convolved(middle, 384, (3, 1))], f"mixed9_{i}")

@@ -1,4 +1,4 @@
-"""MobileNet: separable convolutions, of a width that fits the device."""
+"""MobileNet: separable convolutions, with a width that fits the device."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ SOURCE = (
     "https://arxiv.org/abs/1704.04861"
 )
 SIDES = (128, 160, 192, 224)
-# Filters and stride of each block.
+# The filters and the stride of each block.
 BLOCKS = ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *[(512, 1)] * 5, (1024, 2), (1024, 1))
 
 
 def default_side(shape: Sequence[int | None] | None, known: Sequence[int]) -> int:
-    """Return the side of images for which there are published weights: that of `shape`, else 224.
+    """Return the image size for which there are published weights: that of `shape`, or 224.
 
     Args:
-        shape: of an image, or None.
-        known: the sides for which there are.
+        shape: the shape of an image, or None.
+        known: the sizes with published weights.
     """
     rows, columns = sides(shape) if shape and len(shape) == 3 else (None, None)
     return next((side for side in known if side == rows == columns), 224)
 
 
 def side_of_weights(shape: Sequence[int | None], known: Sequence[int]) -> int:
-    """Return the side of the images that the published weights for images of `shape` were trained with.
+    """Return the image size with which the published weights for images of `shape` were trained.
 
     Args:
-        shape: of an image.
-        known: the sides for which there are weights.
+        shape: the shape of an image.
+        known: the sizes with published weights.
     """
     side = default_side(shape, known)
     if side in sides(shape):
@@ -137,9 +137,9 @@ titled(
     SOURCE,
     __name__,
     """
-        alpha: the width of all layers, as a share of the paper's.
-        depth_multiplier: how many features each depthwise convolution makes of one.
-        dropout: the share of the last features that training sets to 0.""",
+        alpha: the width of all layers, as a multiple of the paper's.
+        depth_multiplier: the number of features that each depthwise convolution makes from one.
+        dropout: the fraction of the last features that training sets to 0.""",
 )
 
 preprocess_input = preprocessing("tf")

@@ -1,4 +1,4 @@
-"""MobileNetV2: blocks that widen, convolve each feature alone, and narrow again."""
+"""MobileNetV2: blocks that widen, convolve each feature separately, and narrow again."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ SOURCE = (
 )
 SIDES = (96, 128, 160, 192, 224)
 WIDTHS = (0.35, 0.5, 0.75, 1.0, 1.3, 1.4)
-# How often, with how many filters, and the stride of the first.
+# The repeats, the filters, and the stride of the first block.
 STAGES = ((1, 16, 1), (2, 24, 2), (3, 32, 2), (4, 64, 2), (3, 96, 1), (3, 160, 2), (1, 320, 1))
 
 
 def normalized(x: KerasTensor, name: str) -> KerasTensor:
-    """Return the batch-normalized features, of slowly moving statistics."""
+    """Return the batch-normalized features, with slowly moving statistics."""
     return layers.BatchNormalization(channel_axis(), momentum=0.999, epsilon=1e-3, name=name)(x)
 
 
 def check_tensor(asked: Asked) -> None:
-    """Raise where both an input and a shape are given, and they differ."""
+    """Raise if both an input and a shape are given, and they differ."""
     tensor, shape = asked.input_tensor, asked.input_shape
     if isinstance(tensor, KerasTensor) and shape is not None and tuple(sides(tensor.shape[1:])) != tuple(sides(shape)):
         raise ValueError(f"`input_shape` {tuple(shape)} is not that of `input_tensor`, which has {tensor.shape[1:]}.")
@@ -127,7 +127,7 @@ titled(
     SOURCE,
     __name__,
     """
-        alpha: the width of all layers, as a share of the paper's.""",
+        alpha: the width of all layers, as a multiple of the paper's.""",
 )
 
 preprocess_input = preprocessing("tf")

@@ -1,4 +1,4 @@
-"""MobileNetV3: MobileNetV2's blocks, found by a search, with gates over their features."""
+"""MobileNetV3: MobileNetV2's blocks, found by a search, with gates for their features."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ from polykeras.models import Functional
 
 SOURCE = 'Howard et al., "Searching for MobileNetV3", 2019, https://arxiv.org/abs/1905.02244'
 
-# Of each block: how much it widens, its filters, the sides of its kernel, its stride, whether it has gates, and whether
-# its activation is hard_swish, not relu. "Minimalistic" networks have neither gates, nor kernels of 5, nor hard_swish.
+# For each block: its expansion, its filters, its kernel size, its stride, whether it has gates, and whether its
+# activation is hard_swish instead of relu. "Minimalistic" networks have no gates, no kernels of 5, and no hard_swish.
 _Block = tuple[float, int, int, int, bool, bool]
 SMALL: tuple[_Block, ...] = (
     (1, 16, 3, 2, True, False),
@@ -55,7 +55,7 @@ LARGE: tuple[_Block, ...] = (
     *[(6, 160, 5, 1, True, True)] * 2,
 )
 
-# MD5 of the published weights, with the classifier and without it.
+# The MD5 of the published weights, with and without the classifier.
 DIGESTS = {
     "large_224_0.75_float": ("765b44a33ad4005b3ac83185abf1d0eb", "40af19a13ebea4e2ee0c676887f69a2e"),
     "large_224_1.0_float": ("59e551e166be033d707958cf9e29a6a7", "07fb09a5933dd0c8eaafa16978110389"),
@@ -165,9 +165,9 @@ def _variant(title: str, kind: str, blocks: Sequence[_Block], last: int):
         return build(asked, body, files, None, head=head)
 
     more = """
-        alpha: the width of all layers, as a share of the paper's.
-        minimalistic: without gates, hard_swish and kernels of 5 x 5, which some devices lack.
-        dropout_rate: the share of the last features that training sets to 0.
+        alpha: the width of all layers, as a multiple of the paper's.
+        minimalistic: whether to leave out gates, hard_swish and kernels of 5 x 5, which some devices lack.
+        dropout_rate: the fraction of the last features that training sets to 0.
         include_preprocessing: whether the model scales pixels of 0..255 itself."""
     return titled(make, title, SOURCE, __name__, more)
 
@@ -179,7 +179,7 @@ def _check(asked: Asked, key: str) -> None:
     given = asked.input_tensor.shape[1:] if asked.input_tensor is not None else image_shape(asked, None, 32)
     if asked.published and tuple(sides(given)) != (224, 224):
         warnings.warn(
-            f"The published weights are of images of 224 x 224; received {tuple(given)}. They are loaded all the same.",
+            f"The published weights are for images of 224 x 224; received {tuple(given)}. They are loaded anyway.",
             stacklevel=3,
         )
 

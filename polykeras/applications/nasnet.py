@@ -1,4 +1,4 @@
-"""NASNet: two kinds of cells, found by a search, stacked."""
+"""NASNet: stacks of two kinds of cells, found by a search."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _pointwise(x: KerasTensor, filters: int, name: str) -> KerasTensor:
 
 
 def _separable(x: KerasTensor, filters: int, kernel: int, name: str, stride: int = 1) -> KerasTensor:
-    """Two separable convolutions, the first of which may leave places out."""
+    """Return two separable convolutions, the first of which may have a stride."""
     x, padding = _relu(x), "same"
     if stride == 2:
         x = layers.ZeroPadding2D(padding_before_stride(x, kernel), name=f"separable_conv_1_pad_{name}")(x)
@@ -59,12 +59,12 @@ def _separable(x: KerasTensor, filters: int, kernel: int, name: str, stride: int
 
 
 def _adjusted(p: KerasTensor | None, x: KerasTensor, filters: int, name: str) -> KerasTensor:
-    """Return the features of the cell before the last, in the size and width of this one."""
+    """Return the features of the cell before the previous one, in the size and width of this cell."""
     if p is None:
         return x
     if sides(p.shape[1:])[-1] != sides(x.shape[1:])[-1]:
         p = _relu(p, f"adjust_relu_1_{name}")
-        # Every second place, and those beside them.
+        # Every second position, and the positions next to them.
         beside = layers.AveragePooling2D(1, strides=2, name=f"adjust_avg_pool_1_{name}")(p)
         beside = _pointwise(beside, filters // 2, f"adjust_conv_1_{name}")
         moved = layers.Cropping2D(((1, 0), (1, 0)))(layers.ZeroPadding2D(((0, 1), (0, 1)))(p))
@@ -78,7 +78,7 @@ def _adjusted(p: KerasTensor | None, x: KerasTensor, filters: int, name: str) ->
 
 
 def _normal(x: KerasTensor, p: KerasTensor | None, filters: int, name: str) -> tuple[Any, Any]:
-    """A cell that keeps the size; `p` is what the cell before the last gave."""
+    """Return a cell that keeps the size; `p` is the output of the cell before the previous one."""
     before = x
     p = _adjusted(p, x, filters, name)
     h = _normalized(_pointwise(_relu(x), filters, f"normal_conv_1_{name}"), f"normal_bn_1_{name}")
@@ -100,7 +100,7 @@ def _normal(x: KerasTensor, p: KerasTensor | None, filters: int, name: str) -> t
 
 
 def _reduction(x: KerasTensor, p: KerasTensor | None, filters: int, name: str) -> tuple[Any, Any]:
-    """A cell that leaves every second place out; `p` is what the cell before the last gave."""
+    """Return a cell that halves the size; `p` is the output of the cell before the previous one."""
     before = x
     p = _adjusted(p, x, filters, name)
     h = _normalized(_pointwise(_relu(x), filters, f"reduction_conv_1_{name}"), f"reduction_bn_1_{name}")
@@ -126,7 +126,7 @@ def _reduction(x: KerasTensor, p: KerasTensor | None, filters: int, name: str) -
 
 
 def _body(filters: int, cells: int, stem: int, skip: bool) -> Body:
-    """The network: three stacks of `cells`; `skip` where those after a reduction see over it."""
+    """Return the network: three stacks of `cells`; `skip` says whether cells after a reduction skip it."""
 
     def body(images: KerasTensor, asked: Asked) -> KerasTensor:
         convolution = layers.Conv2D(
@@ -167,7 +167,7 @@ def _variant(kind: str, size: int, body: Body, *digests: str):
     ) -> Functional:
         if channel_axis() == 1:
             raise ValueError("NASNet takes images with the channels last; the current data format has them first.")
-        if input_shape is None and not include_top:  # cells compare sizes, so that these must be known
+        if input_shape is None and not include_top:  # cells compare sizes, so they must be known
             input_shape = (size, size, 3)
         asked = Asked(
             include_top=include_top,

@@ -17,18 +17,18 @@ def normalized(x: KerasTensor, name: str) -> KerasTensor:
 
 
 def active(x: KerasTensor, name: str) -> KerasTensor:
-    """Return the rectified features, normalized before."""
+    """Return the rectified features, normalized first."""
     return layers.Activation("relu", name=f"{name}_relu")(normalized(x, f"{name}_bn"))
 
 
 def stem(images: KerasTensor) -> KerasTensor:
-    """Return the features of a convolution of 7 x 7 that leaves every second place out."""
+    """Return the features of a convolution of 7 x 7 with stride 2."""
     x = layers.ZeroPadding2D(3, name="conv1_pad")(images)
     return layers.Conv2D(64, 7, strides=2, name="conv1_conv")(x)
 
 
 def pooled_stem(x: KerasTensor) -> KerasTensor:
-    """Return the largest features of neighbours, at every second place."""
+    """Return the maxima of neighbouring features, with stride 2."""
     x = layers.ZeroPadding2D(1, name="pool1_pad")(x)
     return layers.MaxPooling2D(3, strides=2, name="pool1_pool")(x)
 

@@ -1,4 +1,4 @@
-"""ResNet50 alone, under the name of its module in Keras 2."""
+"""ResNet50 only, under the name of its module in Keras 2."""
 
 from polykeras.applications.resnet import ResNet50, decode_predictions, preprocess_input
 

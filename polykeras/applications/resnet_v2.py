@@ -1,4 +1,4 @@
-"""ResNetV2: residual blocks that normalize before they convolve, so that the shortcuts pass values on unchanged."""
+"""ResNetV2: residual blocks that normalize before they convolve, so that shortcuts pass values on unchanged."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _body(*depths: int) -> Body:
         x = pooled_stem(stem(images))
         for stage, depth in enumerate(depths):
             for i in range(depth):
-                # Each stage but the last leaves every second place out at its end.
+                # Each stage except the last one ends with stride 2.
                 stride = 2 if i == depth - 1 and stage < len(depths) - 1 else 1
                 x = _block(x, 64 * 2**stage, stride, i == 0, f"conv{stage + 2}_block{i + 1}")
         return active(x, "post")

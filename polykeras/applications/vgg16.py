@@ -1,4 +1,4 @@
-"""VGG16: sixteen layers of small convolutions and dense ones."""
+"""VGG16: sixteen layers of small convolutions and dense layers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SOURCE = (
 
 
 def body_of(*depths: int) -> Body:
-    """Return the body of a network with so many convolutions a block."""
+    """Return the body of a network with the given number of convolutions in each block."""
 
     def body(images: KerasTensor, asked: Asked) -> KerasTensor:
         x = images
@@ -30,7 +30,7 @@ def body_of(*depths: int) -> Body:
 
 
 def head(features: KerasTensor, asked: Asked) -> KerasTensor:
-    """Return the scores that two wide dense layers and the classifier give."""
+    """Return the scores of two wide dense layers and the classifier."""
     x = layers.Flatten(name="flatten")(features)
     for name in ("fc1", "fc2"):
         x = layers.Dense(4096, activation="relu", name=name)(x)

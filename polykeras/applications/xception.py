@@ -27,7 +27,7 @@ def _separable(x: KerasTensor, filters: int, name: str) -> KerasTensor:
 
 
 def _narrowing(x: KerasTensor, block: int, first: int, second: int, active: bool = True) -> KerasTensor:
-    """A block that leaves every second place out; `active` where its input is rectified."""
+    """Return a block with stride 2; `active` says whether its input is rectified."""
     name = f"block{block}"
     shortcut = _normalized(layers.Conv2D(second, 1, strides=2, padding="same", use_bias=False)(x))
     if active:

@@ -1,13 +1,14 @@
-"""Stands in for Keras in a whole process: `import keras` and `tf.keras` mean polykeras; the installed Keras stays.
+"""Replaces Keras in a whole process: `import keras` and `tf.keras` mean polykeras. The installed Keras is not changed.
 
     import polykeras.as_keras
     polykeras.as_keras.install()
     import keras                    # polykeras
 
-The backend is that of POLYKERAS_BACKEND, KERAS_BACKEND or the config file. Where none of them says one, a program that
-imports TensorFlow before polykeras has to compute, as one of `tf.keras` does, runs on TensorFlow.
+The backend is that of POLYKERAS_BACKEND, KERAS_BACKEND or the config file. If none of them names one, a program that
+imports TensorFlow before polykeras has to compute, as programs with `tf.keras` do, runs on TensorFlow.
 
-`python -m polykeras.as_keras script.py ...` runs a script so, and `-m module` a module (`-m pytest tests`), unchanged.
+`python -m polykeras.as_keras script.py ...` runs an unchanged script in this way, and `-m module` a module
+(`-m pytest tests`).
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ from polykeras.as_keras.finder import TENSORFLOW, KerasFinder, tensorflow_import
 def install() -> None:
     """Make `keras`, `tensorflow.keras`, `tf.keras` and `tensorflow.python.keras` mean polykeras from now on.
 
-    Call it before anything that imports Keras: a module that did so earlier keeps the true one. The true Keras cannot
-    be imported any more in this process; its files are not touched. A second call changes nothing. A process that
-    this one starts anew (not by a fork) has to call it too.
+    Call it before anything that imports Keras, since a module that did so earlier keeps the real Keras. The real Keras
+    can no longer be imported in this process; its files are not touched. A second call changes nothing. A process that
+    this one starts (not by a fork) must call it too.
 
     Example:
         >>> import polykeras.as_keras

@@ -13,16 +13,16 @@ usage: python -m polykeras.as_keras script.py [args ...]
        python -m polykeras.as_keras -m module [args ...]
 
 Runs a script or a module in which `import keras` and `tf.keras` mean polykeras. The backend is that of
-POLYKERAS_BACKEND, KERAS_BACKEND or the config file. Where none of them says one, it is
-TensorFlow in a program that imports it (tf.keras), else the first that is installed of those
-that `polykeras.backends()` lists."""
+POLYKERAS_BACKEND, KERAS_BACKEND or the config file. If none of them names one, it is TensorFlow
+in a program that imports it (tf.keras), otherwise the first installed one of those that
+`polykeras.backends()` lists."""
 
 
 def main(arguments: list[str]) -> None:
-    """Run what the arguments name, as `python` itself would.
+    """Run the script or module that the arguments name, like `python` itself.
 
     Raises:
-        SystemExit: there is nothing to run; or help was asked for.
+        SystemExit: if there is nothing to run, or help was asked for.
     """
     by_module = arguments[:1] == ["-m"]
     rest = arguments[by_module:]

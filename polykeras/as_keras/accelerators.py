@@ -1,4 +1,4 @@
-"""Questions that Keras's tests ask of the accelerators of a backend."""
+"""Queries of Keras's tests about the accelerators of a backend."""
 
 from __future__ import annotations
 

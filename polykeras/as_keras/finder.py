@@ -1,4 +1,4 @@
-"""The import finder that answers Keras's modules, and the modules that it answers with."""
+"""The import finder for Keras's modules, and the modules that it returns."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ROOTS = ("keras._tf_keras.keras", "keras.api", _LEGACY_COPY, _PUBLIC, "keras_co
 
 
 def _within_keras(name: str) -> str | None:
-    """Return a module's path within Keras (`"layers"` of `tensorflow.keras.layers`), None of one elsewhere."""
+    """Return a module's path within Keras (`"layers"` for `tensorflow.keras.layers`), or None for other modules."""
     for root in _ROOTS:
         if f"{name}.".startswith(f"{root}."):
             return name[len(root) + 1 :]
@@ -31,7 +31,7 @@ def _within_keras(name: str) -> str | None:
 
 
 class KerasModule(ModuleType):
-    """A module of Keras: its names are looked up in modules of polykeras when they are first used."""
+    """A module of Keras. Its names are looked up in modules of polykeras on first use."""
 
     def __getattr__(self, name: str) -> Any:
         if name == "__all__":
@@ -61,10 +61,10 @@ class KerasModule(ModuleType):
 
 
 class KerasFinder(MetaPathFinder, Loader):
-    """Finds modules of Keras, and sees to it that TensorFlow's `tf.keras` is the same."""
+    """Finds modules of Keras, and makes TensorFlow's `tf.keras` the same."""
 
     def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> Any:
-        """Return the spec of a module of Keras; None of others, and of those that Keras does not have."""
+        """Return the spec of a module of Keras, or None for other modules and those that Keras does not have."""
         if fullname == TENSORFLOW:
             return self._find_tensorflow(path, target)
         name = _within_keras(fullname)
@@ -79,11 +79,11 @@ class KerasFinder(MetaPathFinder, Loader):
         return KerasModule(spec.name)
 
     def exec_module(self, module: ModuleType) -> None:
-        """Say which release of Keras it is like."""
+        """Set the version of Keras that the module follows."""
         if _within_keras(module.__name__) in ("", "src", "version", "src.version"):
             module.__dict__.update(__version__=KERAS_RELEASE, version=lambda: KERAS_RELEASE)
         if _within_keras(module.__name__) == "":
-            module.__file__ = polykeras.__file__  # the folder of Keras, for code that asks
+            module.__file__ = polykeras.__file__  # for code that looks up the folder of Keras
 
     def _find_tensorflow(self, path: Sequence[str] | None, target: ModuleType | None) -> ModuleSpec | None:
         others = [finder for finder in sys.meta_path if finder is not self]
@@ -105,10 +105,10 @@ def _is_ours(name: str) -> bool:
 
 
 def tensorflow_imported() -> None:
-    """Put our modules where TensorFlow, now imported, has Keras's; what it took from there itself, it keeps.
+    """Put our modules in place of Keras's in TensorFlow, which is now imported. TensorFlow keeps what it took itself.
 
-    A program that imports TensorFlow may use tapes and datasets of it, as with Keras, whose default it is: it becomes
-    the backend where nothing says another one.
+    A program that imports TensorFlow may use its tapes and datasets, as with Keras, whose default it is. So it becomes
+    the backend, if nothing else names one.
     """
     registry.prefer(TENSORFLOW)
     for name in [name for name in sys.modules if f"{name}.".startswith(f"{_LEGACY_COPY}.")]:

@@ -1,7 +1,7 @@
-"""Which modules Keras has, and the modules of polykeras that hold their names.
+"""The modules of Keras, and the modules of polykeras with their names.
 
-Public modules are those of Keras 3. Of `keras.src` this lists what published libraries import from there. Their names
-are those of the public module of the same family, and those in `private.py`.
+The public modules are those of Keras 3. Of `keras.src`, only the modules that published libraries import are listed.
+Their names are those of the public module of the same family, and those in `private.py`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _PUBLIC = """
     visualization wrappers
 """
 PUBLIC = frozenset(_PUBLIC.split())
-"""Keras's public modules. One that polykeras does not have is not found."""
+"""Keras's public modules. Those that polykeras does not have are not found."""
 
 _OF_BACKENDS = "core image linalg math nn numpy random rnn"
 _PRIVATE_BELOW = {
@@ -80,9 +80,9 @@ _PRIVATE_BELOW = {
 PRIVATE = frozenset(
     f"{parent}.{child}".lstrip(".") for parent, below in _PRIVATE_BELOW.items() for child in below.split()
 )
-"""Modules of `keras.src` beside the public ones, and beside those that are named after a public class."""
+"""Modules of `keras.src`, besides the public ones and those that are named after a public class."""
 
-# Families whose names are not, or not all, in the public module of the same name.
+# Families with names that are missing in the public module of the same name.
 _SOURCES = {
     "backend": ("backend", "ops", "random"),
     "layers.rnn.dropout_rnn_cell": ("layers.recurrent.dropout_masks",),
@@ -98,13 +98,13 @@ _SOURCES = {
     "utils.jax_layer": ("layers",),
 }
 _ELSEWHERE = {"utils.legacy": "legacy.saving"}
-"""Public modules whose names are in another one of ours."""
+"""Public modules whose names are in another module of polykeras."""
 _OURS = "polykeras"
 _PRIVATE_NAMES = "polykeras.as_keras.private"
 
 
 def is_module(name: str) -> bool:
-    """Return whether Keras has a module, here called without the `keras.` in front, and polykeras its names."""
+    """Return whether Keras has a module, given without the prefix `keras.`, and polykeras has its names."""
     if name.partition(".")[0] == "src":
         return _is_private(name[4:])
     return name in ("", "_tf_keras", "version") or name in LEGACY_PATHS or _is_public(name)
@@ -125,7 +125,7 @@ def _is_public(name: str) -> bool:
 def _exists(path: str) -> bool:
     try:
         return find_spec(path) is not None
-    except ModuleNotFoundError:  # of the package around it
+    except ModuleNotFoundError:  # a missing parent package
         return False
 
 
@@ -136,18 +136,18 @@ def _is_private(name: str) -> bool:
     parent, _, last = name.rpartition(".")
     if not parent or not last.islower() or not is_module(f"src.{parent}"):
         return False
-    # Keras keeps a class in the module of its name in snake case, as `LSTM` in `lstm`.
+    # Keras keeps a class in the module of its name in snake case, such as `LSTM` in `lstm`.
     public = (public for source in sources_of(f"src.{parent}") for public in public_names(import_module(source)))
     return last.replace("_", "") in {other.lower() for other in public if other[0].isupper()}
 
 
 def public_names(module: ModuleType) -> list[str]:
-    """Return the names that `from module import *` would give."""
+    """Return the names that `from module import *` would import."""
     return list(getattr(module, "__all__", None) or [name for name in vars(module) if not name.startswith("_")])
 
 
 def sources_of(name: str) -> tuple[str, ...]:
-    """Return the modules of polykeras in which the names of a module of Keras are, the first that has one counts."""
+    """Return the modules of polykeras with the names of a module of Keras; the first one that has a name counts."""
     if name.partition(".")[0] == "src":
         return *_family(name[4:]), _PRIVATE_NAMES
     if name in LEGACY_PATHS:

@@ -1,4 +1,4 @@
-"""Names of `keras.src` that no public module of Keras has, and that published libraries import from there."""
+"""Names of `keras.src` that are in no public module of Keras, and that published libraries import."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from polykeras.training.data.checks import weights_from_classes
 from polykeras.utils.image import smart_resize
 from polykeras.variables import Variable
 
-Conv = BaseConv  # as `base_conv` of Keras 2 calls it
+Conv = BaseConv  # its name in `base_conv` of Keras 2
 DropoutRNNCellMixin = DropoutRNNCell
 KerasVariable = Variable
 
@@ -41,7 +41,7 @@ T = TypeVar("T")
 
 
 class keras_export:  # a decorator, named as in Keras
-    """Leaves a function or a class as it is: names of Keras's API are those of polykeras.
+    """Returns a function or class unchanged, since polykeras itself defines the names of Keras's API.
 
     Args:
         path: names in Keras's API.
@@ -53,49 +53,49 @@ class keras_export:  # a decorator, named as in Keras
         self.path = path
 
     def __call__(self, symbol: T) -> T:
-        """Return what is decorated."""
+        """Return the decorated object."""
         return symbol
 
 
 def compute_output_spec(fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """Return the symbolic results of a function, or a layer, of symbolic tensors.
+    """Return the symbolic results of a function or a layer for symbolic tensors.
 
     Args:
-        fn: takes arrays, or is a layer.
-        *args: symbolic tensors, in the structure in which it takes arrays.
-        **kwargs: further arguments of it.
+        fn: a function of arrays, or a layer.
+        *args: symbolic tensors, in the structure of its arguments.
+        **kwargs: further arguments.
     """
     return infer_outputs(fn, args, kwargs)
 
 
 def any_symbolic_tensors(args: Any = None, kwargs: Mapping[str, Any] | None = None) -> bool:
-    """Return whether there are symbolic tensors among the arguments of a call.
+    """Return whether the arguments of a call contain symbolic tensors.
 
     Args:
-        args: the positional ones.
-        kwargs: those by name.
+        args: the positional arguments.
+        kwargs: the keyword arguments.
     """
     return find_symbolic((args or (), kwargs or {})) is not None
 
 
 def auto_name(prefix: str) -> str:
-    """Return a name that was not given out before, in snake case: `dense`, `dense_1`, ..."""
+    """Return a new name in snake case: `dense`, `dense_1`, ..."""
     return unique_name(to_snake_case(prefix))
 
 
 def _build_attention_equation(rank: int, attn_axes: Sequence[int]) -> tuple[str, str, int]:
-    """Return the `einsum`s of attention for inputs of a rank, and the rank of the scores."""
+    """Return the `einsum` equations of attention for inputs of a given rank, and the rank of the scores."""
     scores, outputs = attention_equations(rank, attn_axes)
     return scores, outputs, rank - 1 + len(attn_axes)
 
 
 def get_object_name(obj: Any) -> str:
-    """Return the name of an object, a function or a class, in snake case where it is made of that of its class."""
+    """Return the name of an object, a function or a class, or the name of its class in snake case."""
     return getattr(obj, "name", None) or to_snake_case(getattr(obj, "__name__", type(obj).__name__))
 
 
 def no_automatic_dependency_tracking(fn: F) -> F:
-    """Return a method of which layers and weights in attributes that it sets first are not its object's own."""
+    """Return a method that does not track layers and weights in attributes that it sets for the first time."""
 
     @functools.wraps(fn)
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -110,18 +110,18 @@ def no_automatic_dependency_tracking(fn: F) -> F:
 
 
 def in_safe_mode() -> bool:
-    """Return whether code in files is refused, as `load_model` does without `safe_mode=False`."""
+    """Return whether code in files is refused, as in `load_model` without `safe_mode=False`."""
     return not is_code_allowed()
 
 
 def in_tf_graph() -> bool:
-    """Return whether TensorFlow makes a graph, as in `tf.data.Dataset.map`."""
+    """Return whether TensorFlow is building a graph, as in `tf.data.Dataset.map`."""
     tensorflow = sys.modules.get("tensorflow")
     return tensorflow is not None and not tensorflow.executing_eagerly()
 
 
 def in_grain_data_pipeline() -> bool:
-    """Return whether this is called by a transformation of `grain`."""
+    """Return whether the caller is a transformation of `grain`."""
     if "grain" not in sys.modules:
         return False
     frame = sys._getframe(1)
@@ -133,7 +133,7 @@ def in_grain_data_pipeline() -> bool:
 
 
 def class_weight_to_sample_weights(y: Any, class_weight: Mapping[int, float]) -> np.ndarray:
-    """Return the weight of each sample by its class; 1 of a class without one.
+    """Return the weight of each sample by its class; 1 for a class without a weight.
 
     Args:
         y: class numbers `(n,)` or `(n, 1)`, or one-hot `(n, classes)`.
@@ -143,40 +143,40 @@ def class_weight_to_sample_weights(y: Any, class_weight: Mapping[int, float]) ->
 
 
 def to_list(x: Any) -> list[Any]:
-    """Return a list as it is, anything else as the only item of one."""
+    """Return a list unchanged, and anything else as the only item of a list."""
     return x if isinstance(x, list) else [x]
 
 
 def print_msg(message: Any, line_break: bool = True) -> None:
-    """Print a message at once.
+    """Print a message and flush the output.
 
     Args:
-        message: is made a text by `str`.
-        line_break: whether the line ends.
+        message: the message, converted by `str`.
+        line_break: whether to end the line.
     """
     print(message, end="\n" if line_break else "", flush=True)
 
 
 def standardize_tuple(value: Any, n: int, name: str, allow_zero: bool = False) -> tuple[int, ...]:
-    """Return `n` ints of one int or of `n`; they must be positive, or 0 where that is allowed.
+    """Return `n` ints from one int or a sequence of `n`. They must be positive, or 0 if that is allowed.
 
     Args:
         value: an int, or a sequence of `n`.
-        n: how many.
-        name: of the argument, for the message.
+        n: the number of ints.
+        name: the name of the argument, for the message.
         allow_zero: whether 0 is allowed.
 
     Raises:
-        ValueError: it is something else.
+        ValueError: if it is something else.
     """
     return int_tuple(value, n, name, minimum=0 if allow_zero else 1)
 
 
 def standardize_data_format(data_format: str | None) -> str:
-    """Return where the channels are, by default as set by `set_image_data_format`.
+    """Return the position of the channels; by default as set by `set_image_data_format`.
 
     Raises:
-        ValueError: another word.
+        ValueError: if the word is unknown.
     """
     found = str(data_format or config.image_data_format()).lower()
     if found not in ("channels_first", "channels_last"):
@@ -189,13 +189,13 @@ def canonicalize_axis(axis: int, num_dims: int) -> int:
 
     Args:
         axis: an axis; negative ones count from the end.
-        num_dims: how many axes there are.
+        num_dims: the number of axes.
 
     Raises:
-        ValueError: there is no such axis.
+        ValueError: if there is no such axis.
     """
     if not -num_dims <= axis < num_dims:
-        raise ValueError(f"axis {axis} is not among the {num_dims} of the array.")
+        raise ValueError(f"axis {axis} is not one of the {num_dims} axes of the array.")
     return axis % num_dims
 
 
@@ -210,15 +210,15 @@ def obtain_input_shape(
     """Return the shape of the images that a model takes, without the batch.
 
     Args:
-        input_shape: as the user gave it, or None.
-        default_size: height and width of a model with a classifier, for which no shape was given.
+        input_shape: the user's shape, or None.
+        default_size: the height and width of a model with a classifier if no shape is given.
         min_size: the least height and width.
-        data_format: where the channels are.
+        data_format: the position of the channels.
         require_flatten: whether there is a classifier, which needs a known size.
-        weights: `"imagenet"` needs three channels, and with a classifier the default size.
+        weights: `"imagenet"` needs three channels and, with a classifier, the default size.
 
     Raises:
-        ValueError: the shape is none of these.
+        ValueError: if the shape does not fit.
     """
     shape = None if input_shape is None else tuple(input_shape)
     fixed, published = require_flatten, weights == "imagenet"
@@ -229,8 +229,8 @@ class LazyModule:
     """A framework that is imported when one of its names is first used.
 
     Args:
-        name: of the module.
-        pip_name: of the package that has it, where that is another.
+        name: the name of the module.
+        pip_name: the name of its package, if it differs.
     """
 
     def __init__(self, name: str, pip_name: str | None = None) -> None:
@@ -238,11 +238,11 @@ class LazyModule:
 
     @property
     def available(self) -> bool:
-        """Whether it is installed."""
+        """Whether the framework is installed."""
         return find_spec(self._name) is not None
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):  # Python, and tools that look through modules, ask for such names
+        if name.startswith("__"):  # Python, and tools that inspect modules, ask for such names
             raise AttributeError(name)
         try:
             module = import_module(self._name)

@@ -1,4 +1,4 @@
-"""`keras.src.testing`: the base class of tests that libraries take from Keras."""
+"""`keras.src.testing`: the base class for tests that libraries take from Keras."""
 
 # ruff: noqa: PT009, PT027  (a class of unittest)
 from __future__ import annotations
@@ -24,12 +24,12 @@ _SKIPPED = "__annotations__"
 
 
 class TestCase(parameterized.TestCase):
-    """A test case with checks of arrays, layers and configs. It begins with a clean session."""
+    """A test case with checks of arrays, layers and configs. It starts with a clean session."""
 
     maxDiff = None
 
     def setUp(self) -> None:
-        """Forget names and states of other tests."""
+        """Forget the names and states of other tests."""
         super().setUp()
         backend.clear_session(free_memory=False)
         config.disable_traceback_filtering()
@@ -41,7 +41,7 @@ class TestCase(parameterized.TestCase):
         return folder
 
     def convert_to_numpy(self, x: Any) -> np.ndarray:
-        """Return an array of any kind, or a variable, as NumPy's."""
+        """Return an array of any kind, or a variable, as a NumPy array."""
         if ops.is_tensor(x) or isinstance(x, variables.Variable):
             return ops.convert_to_numpy(x)
         return np.asarray(x)
@@ -82,7 +82,7 @@ class TestCase(parameterized.TestCase):
         np.testing.assert_array_equal(*map(self.convert_to_numpy, (actual, desired)), err_msg=msg or "")
 
     def assertLen(self, iterable: Any, expected_len: int, msg: str | None = None) -> None:  # type: ignore[override]
-        """Check how many items there are."""
+        """Check the number of items."""
         self.assertEqual(len(iterable), expected_len, msg=msg)
 
     def assertSparse(self, x: Any, sparse: bool = True) -> None:
@@ -99,13 +99,13 @@ class TestCase(parameterized.TestCase):
         self.assertEqual(found, backend.standardize_dtype(dtype), msg=msg)
 
     def assertFileExists(self, path: Any) -> None:
-        """Check that there is a file."""
+        """Check that a file exists."""
         self.assertTrue(Path(path).is_file(), f"there is no file {path}")
 
     # ---- configs -----------------------------------------------------------------------------------------------
 
     def run_class_serialization_test(self, instance: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
-        """Check that an object made of a config is like the one that gave it, and return it."""
+        """Check that an object made from a config is like the original, and return it."""
         cls, settings = type(instance), instance.get_config()
         with saving.custom_object_scope(custom_objects or {}):
             again = cls.from_config(settings)
@@ -148,10 +148,10 @@ class TestCase(parameterized.TestCase):
     ) -> None:
         """Check a layer: its config; built, called on shapes and on data, trained, and in mixed precision.
 
-        Arguments named `expected_...` are compared where they are given. Sparse and ragged inputs are not made here.
+        Arguments named `expected_...` are compared if they are given. Sparse and ragged inputs are not tested here.
         """
         if input_sparse or input_ragged:
-            self.skipTest("sparse and ragged inputs are not made by this test")
+            self.skipTest("this test makes no sparse or ragged inputs")
         call_kwargs = call_kwargs or {}
         counts = {
             "trainable_weights": expected_num_trainable_weights,
@@ -227,7 +227,7 @@ class TestCase(parameterized.TestCase):
 
 
 def _train(layer: Any, inputs: Any, outputs: Any) -> None:
-    """Train for one step, with the sum of all outputs as the loss."""
+    """Train for one step with the sum of all outputs as the loss."""
 
     class _Model(models.Model):
         def __init__(self) -> None:
@@ -259,7 +259,7 @@ def _made(shape: Any, dtype: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """Return a config as data that can be compared; tuples are no lists."""
+    """Return a config as data that can be compared; tuples stay distinct from lists."""
     if isinstance(value, (list, tuple)):
         return type(value)(map(_plain, value))
     if isinstance(value, Mapping):
@@ -276,6 +276,6 @@ def _plain_shapes(shapes: Any) -> Any:
 
 
 def _seed_generators(layer: layers.Layer) -> list[Any]:
-    """Return the seed generators of a layer and of those within it."""
+    """Return the seed generators of a layer and of its inner layers."""
     found = (value for part in layer._flatten_layers() for value in vars(part).values())
     return list({id(each): each for each in found if isinstance(each, seeds.SeedGenerator)}.values())

@@ -1,4 +1,4 @@
-"""The backend contract, the registry and the current choice. `polykeras.backend.backend()` is its name."""
+"""The backend contract, the registry and the current choice. `polykeras.backend.backend()` returns its name."""
 
 from typing import TYPE_CHECKING
 
@@ -56,7 +56,7 @@ __all__ = [
     "use_backend",
 ]
 
-# Functions of Keras 2's backend, `K.sum` and the like, loaded when one is used.
+# Functions of Keras 2's backend, `K.sum` and the like, loaded when one is first used.
 _ARRAYS = """
     arange batch_flatten cast cast_to_floatx concatenate constant count_params dtype expand_dims flatten gather
     identity int_shape is_sparse ndim one_hot ones_like permute_dimensions repeat repeat_elements reshape reverse

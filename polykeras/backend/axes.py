@@ -1,4 +1,4 @@
-"""Axes and sizes: what is checked of them before a backend sees them."""
+"""Axes and sizes: checks that run before a backend sees them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 
 def is_below(size: float, bound: float) -> bool:
-    """Return whether a size is known to be below a bound; one that is not known yet is trusted to fit."""
+    """Return whether a size is known to be below a bound. An unknown size is assumed to fit."""
     return (type(size) is int or isinstance(size, np.integer)) and size < bound
 
 
@@ -16,8 +16,8 @@ def canonical_axis(axis: int, ndim: int) -> int:
     """Return `axis` counted from the front.
 
     Raises:
-        TypeError: it is not an integer.
-        ValueError: it lies outside `[-ndim, ndim)`.
+        TypeError: if it is not an integer.
+        ValueError: if it lies outside `[-ndim, ndim)`.
     """
     axis = operator.index(axis)
     if not -ndim <= axis < ndim:

@@ -1,4 +1,4 @@
-"""The contract: what a framework supplies, and what it gets for it."""
+"""The contract: what a framework supplies, and what it gets in return."""
 
 from __future__ import annotations
 
@@ -94,16 +94,16 @@ class Backend(
 ):
     """One framework behind the names of the Array API and Keras.
 
-    A subclass implements the abstract methods (about 100) and gets all others, each written once in the families
-    above. It may override one of those where a native kernel pays; the reflection tests hold it to the same parameters
-    and defaults, and to no other public names.
+    A subclass implements the abstract methods (about 100). It inherits all others, each written once in the families
+    above, and may override one if a native kernel is faster. The reflection tests check that it keeps the parameters
+    and defaults, and adds no other public names.
 
     Attributes:
-        name: as users write it, for instance `"torch"`.
-        version: that of the framework.
+        name: the name that users write, for instance `"torch"`.
+        version: the version of the framework.
         holds_values: False for the symbolic backend, whose arrays are shapes and dtypes only.
-        execution: how it wants to be run.
-        native: what it knows of code in the framework's own idiom.
+        execution: how the backend wants to be run.
+        native: what the backend knows about code in the framework's own idiom.
     """
 
     name: ClassVar[str]
@@ -112,7 +112,7 @@ class Backend(
     execution: ClassVar[ExecutionPolicy] = ExecutionPolicy()
     native: ClassVar[Native] = Native()
 
-    if TYPE_CHECKING:  # families may call what others have; of the whole, names are known
+    if TYPE_CHECKING:  # families may call methods of other families; the names of the whole backend are known
         __getattr__: None
 
     def __repr__(self) -> str:

@@ -1,8 +1,8 @@
-"""Dispatch between users and a backend: conversion, dtype promotion and symbolic handling happen here, once.
+"""Dispatch from users to a backend. Conversion, dtype promotion and symbolic arguments are handled here, once.
 
 `bind` turns a method of the contract into a public function. The function finds the current backend, converts each
-array argument, brings them to their common dtype, and calls the method. An argument may be a `Handle` (something that
-has an array, as a variable does) or a `Symbolic` (something that has only a shape and takes over the call).
+array argument, brings the arrays to their common dtype, and calls the method. An argument may be a `Handle` (an object
+that has an array, such as a variable) or a `Symbolic` (an object that has only a shape and takes over the call).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Handle:
     """Base of objects that stand for an array of the current backend."""
 
     __slots__ = ()
-    __array_ufunc__ = None  # NumPy leaves operators to the handle, in-place ones too
+    __array_ufunc__ = None  # NumPy leaves all operators, in-place ones too, to the handle
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -55,10 +55,10 @@ def for_each_handle(tell: Callable[[type[Handle]], None]) -> None:
 
 
 class Symbolic:
-    """Base of objects without values, which take over an op that is called on them."""
+    """Base of objects without values. An op that is called on one hands the call over to it."""
 
     def apply_op(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Return the result of the public op `function` on arguments of which at least one is symbolic."""
+        """Return the result of the public op `function` with at least one symbolic argument."""
         raise NotImplementedError
 
 
@@ -88,7 +88,7 @@ def find_symbolic(values: Any) -> Symbolic | None:
 
 
 def convert(backend: Backend, value: Any) -> Any:
-    """Return `value` as an array of `backend`; Handles give theirs, lists are converted part by part."""
+    """Return `value` as an array of `backend`. A Handle gives its own array, a list is converted item by item."""
     if backend.is_tensor(value):
         return value
     if isinstance(value, Handle):
@@ -124,7 +124,7 @@ class _Promotion:
         elif self.promote == "number":
             result = dtypes.number_type(result)
         if result in dtypes.NARROWER and result in self.backend.unsupported_dtypes:
-            return dtypes.NARROWER[result]  # uint32 and int8 meet in int64, which JAX may not have
+            return dtypes.NARROWER[result]  # for instance, uint32 and int8 give int64, which JAX may lack
         return result
 
     def finish(self, value: Any, dtype: str, keep_scalar: bool) -> Any:
@@ -137,12 +137,12 @@ class _Promotion:
 
 def _check_integers(backend: Backend, indices: Any, name: str) -> None:
     dtype = backend.dtype(indices)
-    if dtype in _INEXACT and 0 not in backend.shape(indices):  # an empty list has no dtype of its own
+    if dtype in _INEXACT and 0 not in backend.shape(indices):  # an empty list has no integer dtype of its own
         raise TypeError(f"`{name}` must be integers; received {dtype}. Cut or round them by ops.cast(x, 'int32').")
 
 
 def _converter(spec: OpSpec, names: list[str], sequences: set[str], var_positional: str | None) -> Callable[..., Any]:
-    """Return `prepare(backend, args, kwargs) -> args`, with the places of the arrays worked out beforehand."""
+    """Return `prepare(backend, args, kwargs)`, which converts arguments in place. Array positions are computed once."""
     places = [(names.index(name), name, name in spec.arrays) for name in names if name in spec.converted]
     variadic = var_positional in spec.arrays
     first_variadic = len(names)
@@ -186,13 +186,13 @@ def _converter(spec: OpSpec, names: list[str], sequences: set[str], var_position
 
 
 def _unary(name: str, promote: str, general: Callable[..., Any]) -> Callable[..., Any]:
-    """Return an op of one array that takes the short way where the array needs no conversion."""
+    """Return an op of one array, with a shortcut for arrays that need no conversion."""
     current = registry.current
     keep = promote in ("keep", "common")
 
     def function(*args: Any, **kwargs: Any) -> Any:
         if args and isinstance(args[0], Symbolic):
-            return general(*args, **kwargs)  # which does not load the current backend
+            return general(*args, **kwargs)  # this does not load the current backend
         backend = current()
         if args and backend.is_tensor(args[0]) and (keep or backend.dtype(args[0]) in _INEXACT):
             return getattr(backend, name)(*args, **kwargs)
@@ -202,9 +202,9 @@ def _unary(name: str, promote: str, general: Callable[..., Any]) -> Callable[...
 
 
 def _binary(name: str, general: Callable[..., Any]) -> Callable[..., Any]:
-    """Return an op of two arrays that takes the short way where they are floats of one dtype, or one is a float scalar.
+    """Return an op of two arrays, with a shortcut for floats of one dtype, or one such array and a float scalar.
 
-    This is what layers and losses call all the time, and where eager backends feel each microsecond.
+    Layers and losses call these ops all the time, and eager backends feel each microsecond.
     """
     current = registry.current
 
@@ -213,7 +213,7 @@ def _binary(name: str, general: Callable[..., Any]) -> Callable[..., Any]:
             return general(*args, **kwargs)
         first, second = args[:2]
         if isinstance(first, Symbolic) or isinstance(second, Symbolic):
-            return general(*args, **kwargs)  # which does not load the current backend
+            return general(*args, **kwargs)  # this does not load the current backend
         backend = current()
         if isinstance(first, Handle):
             first = first.value
@@ -233,7 +233,7 @@ def _binary(name: str, general: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _parameters(method: Callable[..., Any]) -> tuple[list[str], str | None]:
-    """Return the names of a method's positional parameters but `self`, and that of its `*args`, or None."""
+    """Return the names of a method's positional parameters without `self`, and the name of its `*args` or None."""
     code = method.__code__
     variadic = (
         code.co_varnames[code.co_argcount + code.co_kwonlyargcount] if code.co_flags & inspect.CO_VARARGS else None
@@ -251,7 +251,7 @@ def bind(method: Callable[Concatenate[Any, P], R]) -> Callable[P, R]:
     name = method.__name__
     names, var_positional = _parameters(method)
     dtype_place = names.index("dtype") if "dtype" in names else None
-    # A list is one array, unless the method says that it takes several.
+    # A list is one array, unless the annotation says that it takes several.
     hints = method.__annotations__.items()
     sequences = {parameter for parameter, hint in hints if parameter != "return" and "Sequence[Array]" in str(hint)}
     prepare = _converter(spec, names, sequences, var_positional)
@@ -281,8 +281,8 @@ def bind(method: Callable[Concatenate[Any, P], R]) -> Callable[P, R]:
     elif plain and leading == [0, 1] and spec.promote != "keep":
         function = _binary(name, general)
     functools.update_wrapper(function, method)
-    function.__module__, function.__qualname__ = "polykeras.ops", name  # where users, and pickle, find it
-    function.__wrapped__ = MethodType(method, function)  # a signature without `self`, made when asked for
+    function.__module__, function.__qualname__ = "polykeras.ops", name  # users and pickle find it there
+    function.__wrapped__ = MethodType(method, function)  # a signature without `self`, made on request
     function.__op_name__ = name
     del function.__op__
     return function

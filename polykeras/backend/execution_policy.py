@@ -1,4 +1,4 @@
-"""How a backend wants to be run: what whoever runs steps and calls asks of it."""
+"""How a backend wants to be run. Code that runs steps and calls asks this policy."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ BatchesRunner: TypeAlias = Callable[[State, Any, int], Any]
 
 
 class CannotMap(Exception):
-    """A function cannot run over several batches in one go; the message says why."""
+    """Raised if a function cannot run over several batches in one call; the message says why."""
 
 
 def _one_by_one(fn: Callable[[State, Any], Any]) -> None:
@@ -21,24 +21,23 @@ def _one_by_one(fn: Callable[[State, Any], Any]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class ExecutionPolicy:
-    """How a backend wants to be run, as `Backend.execution`. Nothing in it changes a number.
+    """How a backend wants to be run, as `Backend.execution`. The policy changes no result.
 
-    The defaults are those of a backend that runs Python code, one operation after the other. What depends on the
-    current device, or on a switch for fast paths, is a function.
+    The defaults suit a backend that runs Python code, one operation after the other. A property that depends on the
+    current device or on a switch for fast paths is a function.
 
     Attributes:
-        compiles: whether `compile` and `compile_steps` trace. If so, Python code in a compiled function runs only once
-            for a set of shapes.
-        compiles_each_size: whether another number of rows or of indices makes `compile_steps` compile its steps anew.
-        compiles_calls: whether calls of a model outside any step are worth compiling when they are repeated: where an
+        compiles: whether `compile` and `compile_steps` trace. If so, the Python code of a compiled function runs only
+            once for each set of shapes.
+        compiles_each_size: whether `compile_steps` compiles its steps again for another number of rows or indices.
+        compiles_calls: whether repeated calls of a model outside of any step are worth compiling. This is so if an
             eager operation takes tens of microseconds, and compiled code can be differentiated like eager code.
-        donates: whether what is compiled uses the memory of donated arrays. If it fails, they are lost.
-        compile_batches: takes a pure `(state, batch) -> outputs` over trees of arrays, and returns a function that runs
-            it on several batches in one go, or None where single calls are as good. That function is
-            `run(state, batches, count) -> outputs`. Each leaf of `batches`, of this backend or NumPy, is
-            `(room, *shape of a batch)`. The outputs are so too, and mean something in the first `count` places. Another
-            count compiles nothing anew. Where `fn` is of a kind that this makes slower, it raises `CannotMap` and has
-            done nothing.
+        donates: whether compiled code uses the memory of donated arrays. If it fails, the arrays are lost.
+        compile_batches: takes a pure function `(state, batch) -> outputs` over trees of arrays. Returns a function
+            `run(state, batches, count) -> outputs` that runs it on several batches in one call, or None if single calls
+            are as good. Each leaf of `batches`, an array of this backend or NumPy, has the shape
+            `(room, *shape of a batch)`. So have the outputs; only their first `count` entries mean something. Another
+            count compiles nothing again. If `fn` would become slower, `run` raises `CannotMap` before it does anything.
     """
 
     compiles: bool = False

@@ -1,4 +1,4 @@
-"""Data of a framework's own types, whatever the current backend is: each is left to its framework's provider."""
+"""Data of a framework's own types. The framework's provider handles them, whatever the current backend is."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from polykeras.backend.registry import load
 
 
 def on_host(function: Callable[..., Any], arrays: list[Any], spec: Callable[..., Any]) -> Any:
-    """Return what a function of host arrays gives for arrays that a framework traces; NotImplemented for others.
+    """Apply a function of host arrays to arrays that a framework traces. Return NotImplemented for other arrays.
 
     Args:
-        function: takes NumPy arrays, gives one.
-        arrays: of any framework.
-        spec: takes the shapes of the arrays, with None for unknown sizes, gives the shape and dtype of the result.
+        function: takes NumPy arrays and returns one.
+        arrays: arrays of any framework.
+        spec: takes the shapes of the arrays (None for unknown sizes), and returns the shape and dtype of the result.
     """
     for array in arrays:
         provider = provider_of(array)
@@ -26,10 +26,10 @@ def on_host(function: Callable[..., Any], arrays: list[Any], spec: Callable[...,
 
 
 def batches_of(source: Any) -> Iterator[Any]:
-    """Return an iterator over batches, by the provider of the framework that defines the type of what holds them.
+    """Return an iterator over batches, made by the provider of the framework that defines the type of `source`.
 
     Args:
-        source: an iterable, of any framework and whatever the current backend is.
+        source: an iterable of any framework, whatever the current backend is.
     """
     provider = provider_of(source) if fast.enabled("loaders") else None
     return iter(source) if provider is None else provider.batches_of(source)
@@ -39,15 +39,15 @@ def dataset_of(name: str, make: Callable[[], Iterator[Any]]) -> Any:
     """Return a data set of a framework.
 
     Args:
-        name: of the framework's backend.
-        make: returns an iterator over NumPy arrays, or trees of them, from their beginning.
+        name: the name of the framework's backend.
+        make: returns a new iterator over NumPy arrays, or trees of them.
 
     Raises:
-        ValueError: the framework has no data sets of that kind.
+        ValueError: if the framework has no such data sets.
     """
     load(name)
     provider = providers()[name]
     if provider.dataset_of is None:
         able = ", ".join(other for other, found in providers().items() if found.dataset_of is not None)
-        raise ValueError(f"The backend {name!r} makes no data sets; expected one of: {able}.")
+        raise ValueError(f"The backend {name!r} has no data sets; expected one of: {able}.")
     return provider.dataset_of(make)

@@ -15,7 +15,7 @@ import numpy as np
 
 from polykeras import fast
 
-ALIGNMENT = 64  # bytes; XLA and TensorFlow use no other memory in place
+ALIGNMENT = 64  # bytes; XLA and TensorFlow use only memory of this alignment in place
 
 
 def aligned(size: int) -> int:
@@ -24,7 +24,7 @@ def aligned(size: int) -> int:
 
 
 def aligned_empty(shape: Sequence[int], dtype: Any) -> np.ndarray:
-    """Return an array, not filled yet, that can be lent to a backend; see `Backend.borrow`."""
+    """Return an uninitialized array that can be lent to a backend; see `Backend.borrow`."""
     dtype = np.dtype(dtype)
     size = math.prod(shape) * dtype.itemsize
     memory = np.empty(size + ALIGNMENT, np.uint8)
@@ -32,28 +32,28 @@ def aligned_empty(shape: Sequence[int], dtype: Any) -> np.ndarray:
     return memory[start : start + size].view(dtype).reshape(shape)
 
 
-LARGE = 1 << 20  # bytes from which on it matters how an array comes to a framework
+LARGE = 1 << 20  # bytes; for arrays of at least this size, the way to a framework matters
 
 
 def has_numbers(x: np.ndarray) -> bool:
-    """Return whether an array holds numbers of a kind that all frameworks can use in the host's memory."""
+    """Return whether an array holds numbers of a dtype that all frameworks can use in host memory."""
     return x.size > 0 and x.dtype.kind in "fiu"
 
 
 def is_worth_copying(x: np.ndarray) -> bool:
-    """Return whether a CPU's framework should get an array as an `aligned_copy`, which it takes over."""
+    """Return whether a framework on the CPU should get an `aligned_copy` of an array, which it may keep."""
     return x.nbytes >= LARGE and has_numbers(x)
 
 
 def aligned_copy(x: np.ndarray) -> np.ndarray:
-    """Return a copy that can be lent to a backend for good: NumPy copies several times as fast as frameworks do."""
+    """Return a copy that a backend may keep. NumPy copies several times as fast as frameworks do."""
     result = aligned_empty(x.shape, x.dtype)
     np.copyto(result, x)
     return result
 
 
 def can_be_lent(x: Any) -> bool:
-    """Return whether an array lies so in the host's memory that frameworks can use it in place."""
+    """Return whether frameworks can use an array in place, in host memory."""
     if not isinstance(x, np.ndarray) or not x.flags.c_contiguous or not x.flags.writeable:
         return False
     return has_numbers(x) and x.dtype.isnative and x.ctypes.data % ALIGNMENT == 0
@@ -61,23 +61,23 @@ def can_be_lent(x: Any) -> bool:
 
 @cache
 def is_glibc() -> bool:
-    """Return whether memory comes from the C library of GNU, or from one that takes its place."""
+    """Return whether memory comes from the GNU C library, or from an allocator that replaces its own."""
     return "CS_GNU_LIBC_VERSION" in getattr(os, "confstr_names", {}) and bool(os.confstr("CS_GNU_LIBC_VERSION"))
 
 
 @cache
 def is_untuned_glibc() -> bool:
-    """Return whether memory comes from glibc, and nobody has told it how to keep it."""
+    """Return whether memory comes from glibc, and neither the user nor the environment has tuned it."""
     if any(name.startswith("MALLOC_") or name in ("GLIBC_TUNABLES", "LD_PRELOAD") for name in os.environ):
         return False
     return is_glibc()
 
 
-LARGEST_KEPT = 32 << 20  # bytes of a block, when nobody asks for more: glibc knows no higher threshold
+LARGEST_KEPT = 32 << 20  # bytes of a block; glibc accepts no higher threshold
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -2, -3, -4  # the parameters of mallopt(3)
-_KEEP = {_MMAP_MAX: 0, _TRIM_THRESHOLD: -1, _TOP_PAD: 64 << 20}  # -1: as much as there is
+_KEEP = {_MMAP_MAX: 0, _TRIM_THRESHOLD: -1, _TOP_PAD: 64 << 20}  # -1: no limit
 _USUAL = {_MMAP_MAX: 1 << 16, _MMAP_THRESHOLD: LARGEST_KEPT, _TRIM_THRESHOLD: 2 * LARGEST_KEPT, _TOP_PAD: 1 << 17}
-_keeping = 0  # how many ask for it now
+_keeping = 0  # how many `freed_memory_kept` contexts are open
 _lock = Lock()
 
 
@@ -92,28 +92,29 @@ def _is_ours_to_tune() -> bool:
 
 
 def keep_freed_blocks() -> bool:
-    """Let the C library keep freed blocks of up to 32 MB, 64 MB altogether, from now on; return whether it does.
+    """Let the C library keep freed blocks of up to 32 MB, 64 MB in all, from now on. Return whether it does.
 
-    glibc gives blocks from 128 KB on back at once until it has seen a larger one come and go; this is as far as it goes
-    by itself (`man mallopt`, M_MMAP_THRESHOLD). Where nothing is done: see `freed_memory_kept`.
+    At first, glibc returns blocks of 128 KB and more to the system at once. It raises this threshold, up to 32 MB, when
+    it frees a larger block (`man mallopt`, M_MMAP_THRESHOLD). This function sets the highest threshold right away.
+    `freed_memory_kept` says when nothing is done.
     """
     if not _is_ours_to_tune():
         return False
     with _lock:
-        if not _keeping:  # else it follows
+        if not _keeping:  # otherwise the end of `freed_memory_kept` does it
             _tune(_USUAL)
     return True
 
 
 @contextmanager
 def freed_memory_kept() -> Iterator[None]:
-    """Let the C library keep freed memory for as long as this lasts, also that of the largest blocks.
+    """Let the C library keep freed memory, including the largest blocks, within this context.
 
-    glibc gives blocks of more than 32 MB back to the system as soon as they are free, and zeroed pages come back one
-    fault at a time: each step that needs a scratchpad of 50 MB waits 20 ms for it. Afterwards it is as after
-    `keep_freed_blocks`, and the rest goes back with what is freed next. Blocks of more than 64 MB of another
-    thread than the main one come from the system as before. Nothing is done where a user has tuned glibc or
-    loads another allocator, on other C libraries, and with `POLYKERAS_FAST=0`.
+    glibc returns blocks of more than 32 MB to the system as soon as they are freed, and zeroed pages come back one
+    fault at a time. So a step that needs a large scratchpad waits for it each time. After the context, the state is
+    that of `keep_freed_blocks`; the next blocks that are freed release the rest. In threads other than the main one,
+    blocks of more than 64 MB still come from the system. Nothing is done if a user has tuned glibc or loads another
+    allocator, on other C libraries, and with `POLYKERAS_FAST=0`.
     """
     if not _is_ours_to_tune():
         yield

@@ -1,4 +1,4 @@
-"""What is known of each backend: whether its framework is installed, which version, on which devices."""
+"""Facts about each backend: whether its framework is installed, in which version, and on which devices."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ class BackendInfo:
     """One line of `polykeras.backends()`.
 
     Attributes:
-        name: as `use_backend` takes it.
+        name: the name that `use_backend` takes.
         installed: whether its framework can be imported.
-        version: of the framework; "" where it is not installed.
-        devices: names of its devices, where it is loaded; empty before.
-        current: whether it is the one in force.
+        version: the version of the framework; "" if it is not installed.
+        devices: the names of its devices if it is loaded, else empty.
+        current: whether it is the current backend.
         install: the command that installs it.
-        tested: the oldest and the newest release that was tested, as `"2.6 to 2.15"`; "" where nobody says.
-        note: what to know of the installed version, such as that it is newer than any that was tested; "" for nothing.
+        tested: the oldest and the newest tested release, as `"2.6 to 2.15"`; "" if the backend does not say.
+        note: a remark on the installed version, for instance that it is newer than any tested release; or "".
     """
 
     name: str
@@ -36,7 +36,7 @@ class BackendInfo:
 
 
 def backends() -> list[BackendInfo]:
-    """Return what is known of each backend, installed or not; imports no framework."""
+    """Return one line for each backend, installed or not. Imports no framework."""
     rows = []
     loaded = {instance.name: instance for instance in loaded_backends()}
     chosen = current_or_none()
@@ -62,7 +62,7 @@ def backends() -> list[BackendInfo]:
 
 
 def _note(package: str, tested: tuple[str, str] | None, version: str) -> str:
-    """Return what is said of a version outside the range that was tested; "" for one within, or where none is known."""
+    """Return a remark on a version outside of the tested range; "" for a version within it, or an unknown range."""
     if tested is None or not version:
         return ""
     oldest, newest = map(_numbers, tested)
@@ -72,12 +72,12 @@ def _note(package: str, tested: tuple[str, str] | None, version: str) -> str:
     than = "older" if found < oldest else "newer"
     return (
         f"{package} {version} is {than} than the releases that polykeras was tested with, {' to '.join(tested)}. "
-        "Most things may work; where something does not, install one of these."
+        "Most things should work. If something does not, install one of these releases."
     )
 
 
 def _numbers(version: str) -> tuple[int, ...]:
-    """Return the numbers that a version begins with: (2, 13, 0) of "2.13.0+cpu"."""
+    """Return the numbers at the start of a version: (2, 13, 0) for "2.13.0+cpu"."""
     found = re.match(r"\d+(\.\d+)*", version)
     return tuple(map(int, found[0].split("."))) if found else ()
 
@@ -86,7 +86,7 @@ def _numbers(version: str) -> tuple[int, ...]:
 def _version(framework: str) -> str:
     from importlib import metadata
 
-    try:  # most distributions are called like what they install; looking through all of them is slow
+    try:  # most distributions have the name of their package; a search through all of them is slow
         return metadata.version(framework)
     except metadata.PackageNotFoundError:
         pass

@@ -1,4 +1,4 @@
-"""The plain form of a backend, beside which its fast paths stand: for code that is to be held against them."""
+"""The plain form of a backend: its fast paths are checked against it."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from polykeras.common import nested
 
 
 def plain_form(backend: Any, contract: type) -> Any:
-    """Return a backend for the arrays of another one that has the contract's composites alone and compiles nothing.
+    """Return a backend for the same arrays that uses only the contract's composites and compiles nothing.
 
     Args:
         backend: an instance of a class under `contract`.
-        contract: as for `fast.without_overrides`.
+        contract: the base class, as for `fast.without_overrides`.
     """
-    twin = object.__new__(type(backend))  # a copy of a backend is that backend
+    twin = object.__new__(type(backend))  # `copy` returns the backend itself
     vars(twin).update(vars(backend))
     made = fast.without_overrides(twin, contract)
     made.__class__ = type(type(backend).__name__, (type(made),), {"compile": _as_it_is, "execution": ExecutionPolicy()})
@@ -25,7 +25,7 @@ def plain_form(backend: Any, contract: type) -> Any:
 
 
 def _as_it_is(self: Any, fn: Callable[..., Any], donate_first: bool = False) -> Callable[..., Any]:
-    """Stand in for `compile`: return what calls a function on arrays of the backend."""
+    """Replace `compile`: return a function that calls `fn` on arrays of the backend."""
 
     def own(x: Any) -> Any:
         return self.asarray(x) if hasattr(x, "dtype") else x

@@ -1,9 +1,9 @@
-"""How a backend takes a private name of its framework: with the plain form beside it, should the name be gone.
+"""How a backend takes a private name of its framework, with a plain form in case the name is gone.
 
-Each backend takes all of them in one module, `private.py`, so that a new release of a framework is read against one
-page. What counts as private: names with a leading underscore and what lies under them, and modules for which the
-framework promises nothing (`jax.extend`, `tensorflow.python`, ...). `tests/pure/test_code_rules.py` finds such names
-elsewhere, and `tests/single/test_*_private.py` takes each away in turn.
+Each backend takes all such names in one module, `private.py`, so that a new release of a framework can be checked
+against one page. Private are names with a leading underscore and everything below them, and modules for which the
+framework makes no promises (`jax.extend`, `tensorflow.python`, ...). `tests/pure/test_code_rules.py` finds such names
+elsewhere, and `tests/single/test_*_private.py` takes each one away in turn.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from polykeras import fast
 
 
 def find(name: str, otherwise: Any = None) -> Any:
-    """Return what has a name in a framework, or the plain form where this version of the framework lacks it.
+    """Return the object with a given name in a framework, or the plain form if this version of the framework lacks it.
 
     Args:
         name: `"module:attribute.attribute"`.

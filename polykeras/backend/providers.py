@@ -1,7 +1,7 @@
-"""What backends announce of themselves.
+"""How backends announce themselves.
 
-A backend announces itself by an entry point of the group `polykeras.backends`, whose object is a `Provider`. Nothing
-here knows a framework's name; ours are announced in the same way as a stranger's.
+A backend announces itself by an entry point of the group `polykeras.backends`, whose object is a `Provider`. This
+module knows no framework's name; our own backends are announced in the same way as others.
 """
 
 from __future__ import annotations
@@ -20,27 +20,27 @@ GROUP = "polykeras.backends"
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """What a backend's entry point names.
+    """The object that a backend's entry point names.
 
     Attributes:
-        framework: the import name of the framework it needs; None if it needs nothing more than itself.
+        framework: the import name of the framework that it needs, or None.
         load: imports the framework and returns the backend; called at most once in a process.
-        priority: the installed provider with the highest one is the default backend; 0 or less for one that is
-            only taken when asked for (the numpy backend, with 0, is the last resort).
+        priority: the installed provider with the highest priority is the default backend. The numpy backend, with 0, is
+            the last resort. A provider with a negative priority is used only on request.
         install: the command that installs the framework.
-        tested: the oldest and the newest release of the framework that the tests were run with, as `("2.6", "2.15")`;
-            each stands for all releases that begin so. None where nobody says.
-        batches_of: `iter` for data of a type that the framework defines, where it knows a quicker way to the same
-            values; batches may hold NumPy's arrays in place of its own. Called only for these, and so where the
+        tested: the oldest and the newest release of the framework that the tests ran with, as `("2.6", "2.15")`. Each
+            stands for all releases that begin with it. None if unknown.
+        batches_of: replaces `iter` for data whose type the framework defines, if there is a faster way to the same
+            values. Batches may hold NumPy arrays in place of the framework's own. Called only for such data, so the
             framework is loaded.
-        on_host: runs a function of host arrays within a function that the framework traces, as in a map over a data
-            set: `on_host(function, arrays, spec)`, where `spec(*shapes)` gives shape and dtype of the result (None for
-            sizes that are not known). Returns NotImplemented where no array is traced. Called only for arrays of the
+        on_host: runs a function of host arrays inside a function that the framework traces, such as a map over a data
+            set: `on_host(function, arrays, spec)`, where `spec(*shapes)` returns the shape and dtype of the result
+            (None for unknown sizes). Returns NotImplemented if no array is traced. Called only for arrays of the
             framework, whatever the current backend is.
-        dataset_of: a data set of the framework's own, of a function that returns an iterator over NumPy arrays, or
-            trees of them, from their beginning; None where the framework has none that reads so.
-        layer_methods: names of methods that layers have where the backend is loaded, for messages where it is not.
-        fast_paths: the backend's fast paths by name, and what each is: the names that its code asks `fast.enabled` for.
+        dataset_of: makes a data set of the framework from a function that returns a new iterator over NumPy arrays, or
+            trees of them; None if the framework has no such data sets.
+        layer_methods: names of methods that layers have if the backend is loaded, for messages when it is not.
+        fast_paths: the backend's fast paths by name, with a description; its code asks `fast.enabled` for these names.
     """
 
     framework: str | None
@@ -62,7 +62,7 @@ class Provider:
 @cache
 def providers() -> dict[str, Provider]:
     """Return the announced providers by name, the highest priority first."""
-    from importlib import metadata  # a fifth of the import time of this package
+    from importlib import metadata  # slow to import: a fifth of the package's import time
 
     points = metadata.entry_points(group=GROUP)
     found = {point.name: point.load() for point in points}
@@ -80,6 +80,6 @@ def fast_paths() -> dict[str, str]:
 
 
 def provider_of(x: Any) -> Provider | None:
-    """Return the provider of the framework that defines the type of an object; None for none."""
+    """Return the provider of the framework that defines the type of an object, or None."""
     package = type(x).__module__.partition(".")[0]
     return next((provider for provider in providers().values() if provider.framework == package), None)

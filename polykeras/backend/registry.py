@@ -1,4 +1,4 @@
-"""Which backends are loaded and which one is current."""
+"""Loaded backends and the current one."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ ENVIRONMENT = ("POLYKERAS_BACKEND", "KERAS_BACKEND")
 
 
 _loaded: dict[str, Backend] = {}
-_to_tell: list[Callable[[Backend], None]] = []  # of each backend that is loaded
+_to_tell: list[Callable[[Backend], None]] = []  # called with each loaded backend
 _lock = threading.RLock()
 _chosen: ContextVar[Backend | None] = ContextVar("polykeras_backend", default=None)
 _default: Backend | None = None
-_preferred: str | None = None  # the default where nobody says one
-_precision: str | None = None  # that was asked for
-_seed: int | None = None  # what frameworks were seeded with, for those that are loaded later
+_preferred: str | None = None  # the default if nothing else names one
+_precision: str | None = None  # as set by `set_matmul_precision`
+_seed: int | None = None  # the frameworks' seed, for frameworks that are loaded later
 
 
 def load(name: str) -> Backend:
@@ -40,8 +40,8 @@ def load(name: str) -> Backend:
         name: one of `polykeras.backends()`.
 
     Raises:
-        ValueError: no backend has that name.
-        ImportError: its framework is not installed.
+        ValueError: if no backend has that name.
+        ImportError: if its framework is not installed.
     """
     backend = _loaded.get(name)
     if backend is not None:
@@ -69,11 +69,11 @@ def load(name: str) -> Backend:
 
 
 def unknown_backend(name: object) -> str:
-    """Return the message for a name that no backend has; it suggests the nearest one, or the one of an abbreviation."""
+    """Return the message for an unknown backend. It suggests the nearest name, or the one that was abbreviated."""
     known = providers()
     hint = did_you_mean(str(name), known)
     if not hint and isinstance(name, str) and len(name) > 1:
-        short = re.compile(".*".join(map(re.escape, name.lower())))  # its letters, in order, from the first one
+        short = re.compile(".*".join(map(re.escape, name.lower())))  # its letters, in order, from the start of the name
         hint = next((f" Did you mean {other!r}?" for other in known if short.match(other)), "")
     installed = [other for other, provider in known.items() if provider.installed()]
     return f"Unknown backend {name!r}.{hint} Known: {', '.join(known)}. Installed: {', '.join(installed)}."
@@ -98,9 +98,9 @@ def _contract(backend: Backend) -> type:
 
 @cache
 def plain(backend: Backend) -> Backend:
-    """Return the plain form of a backend: the same arrays, no kernels in place of composites, nothing compiled.
+    """Return the plain form of a backend: the same arrays, but no native overrides and no compilation.
 
-    It is for code that runs within `fast.off`. Variables do not move to it where a scope holds their values.
+    It is meant for code that runs within `fast.off`. A variable does not move to it if a scope holds the value.
     """
     return plain_form(backend, _contract(backend))
 
@@ -111,7 +111,7 @@ def loaded_backends() -> list[Backend]:
 
 
 def seed_frameworks(seed: int) -> None:
-    """Seed the own random numbers of each framework: of those loaded now, of others when they are loaded."""
+    """Seed the random numbers of the frameworks themselves: of loaded ones now, of others when they are loaded."""
     global _seed
     with _lock:
         _seed = seed
@@ -122,16 +122,16 @@ def seed_frameworks(seed: int) -> None:
 def set_matmul_precision(precision: str) -> None:
     """Set how exactly GPUs and TPUs compute matrix products and convolutions, on all backends of this process.
 
-    Until this is called, backends set their frameworks to "highest" when they are loaded, as results would otherwise
-    differ by 1e-3 from those of a CPU; but PyTorch and JAX are left alone where their own option was set before.
+    Until this is called, a backend sets its framework to "highest" when it is loaded, since results would otherwise
+    differ by 1e-3 from those of a CPU. PyTorch and JAX are left alone if their own option was set before.
 
     Args:
-        precision: `"highest"`: products of float32 numbers are those of float32, and sums of half precision products
-            are float32. `"high"`: float32 numbers may be rounded before they are multiplied (TF32 on NVIDIA's GPUs,
-            three passes of bfloat16 on TPUs), which is several times as fast. CPUs are not concerned.
+        precision: `"highest"` multiplies float32 numbers as float32, and adds up half precision products in float32.
+            `"high"` may round float32 numbers before they are multiplied (TF32 on NVIDIA's GPUs, three passes of
+            bfloat16 on TPUs), which is several times as fast. It has no effect on CPUs.
 
     Raises:
-        ValueError: for any other value.
+        ValueError: if `precision` has another value.
     """
     global _precision
     if precision not in ("highest", "high"):
@@ -143,20 +143,20 @@ def set_matmul_precision(precision: str) -> None:
 
 
 def default_choice() -> tuple[str, str]:
-    """Return the name of the backend that is the default of new processes, and where that was chosen. Loads nothing."""
+    """Return the name of the default backend of new processes, and where it was chosen. Loads nothing."""
     for variable in ENVIRONMENT:
         if os.environ.get(variable):
             return os.environ[variable], f"the environment variable {variable}"
     if config.settings().backend:
         return str(config.settings().backend), f"the config file {config.config_path()}"
     if _preferred is not None:
-        return _preferred, "the program, which uses the framework as it is"
+        return _preferred, "the program, which imports this framework"
     found = (name for name, provider in providers().items() if provider.priority >= 0 and provider.installed())
-    return next(found), "the order of preference, as nothing else says it"
+    return next(found), "the order of preference, as nothing else names a backend"
 
 
 def prefer(framework: str) -> None:
-    """Take the backend of a framework as the default, where nothing else says one and none is the default yet.
+    """Make the backend of a framework the default, if nothing else names one and there is no default yet.
 
     Args:
         framework: the module that a program imports.
@@ -183,10 +183,10 @@ def _choose_default() -> Backend:
 
 
 def meet() -> None:
-    """Load the default backend where its framework is imported already.
+    """Load the default backend if its framework is already imported.
 
-    Its functions may be given variables from now on, before anything of polykeras asks for a backend: loading one is
-    what tells its framework of them.
+    From now on, functions of the framework may receive variables before polykeras itself asks for a backend. The
+    framework learns about variables when the backend is loaded.
     """
     waits = _default is None and _chosen.get() is None
     if waits and any(provider.framework in sys.modules for provider in providers().values()):
@@ -195,8 +195,8 @@ def meet() -> None:
             _choose_default()
 
 
-class use_backend(ContextDecorator):  # used like a function, and named like one, as those of contextlib
-    """Makes a backend current within a `with` block, in this thread only. Also a decorator.
+class use_backend(ContextDecorator):  # used and named like a function, as in contextlib
+    """Make a backend current within a `with` block, in this thread only. Also a decorator.
 
     Args:
         name: a backend's name, or a backend.
@@ -208,12 +208,12 @@ class use_backend(ContextDecorator):  # used like a function, and named like one
         0.5
 
     Raises:
-        ValueError: no backend has that name.
-        ImportError: its framework is not installed.
+        ValueError: if no backend has that name.
+        ImportError: if its framework is not installed.
     """
 
     def __init__(self, name: str | Backend) -> None:
-        # Loaded here, so that a wrong name is told even where the `with` was forgotten.
+        # Loaded here, so that a wrong name raises even if the `with` was forgotten.
         self._backend = load(name) if isinstance(name, str) else name
         self._tokens: list[Token[Backend | None]] = []
 
@@ -226,18 +226,18 @@ class use_backend(ContextDecorator):  # used like a function, and named like one
 
 
 def current_or_none() -> Backend | None:
-    """Return the current backend; None where none was chosen so far. Loads nothing."""
+    """Return the current backend, or None if none was chosen so far. Loads nothing."""
     return _chosen.get() or _default
 
 
 def chosen() -> Backend | None:
-    """Return the backend of the innermost `use_backend` of this thread; None where the process's default holds."""
+    """Return the backend of the innermost `use_backend` of this thread, or None if the process's default applies."""
     return _chosen.get()
 
 
 @contextmanager
 def use_chosen(choice: Backend | None) -> Iterator[None]:
-    """Bring back what `chosen` returned, within a `with` block. Loads nothing."""
+    """Restore the result of `chosen` within a `with` block. Loads nothing."""
     token = _chosen.set(choice)
     try:
         yield
@@ -248,8 +248,8 @@ def use_chosen(choice: Backend | None) -> Iterator[None]:
 def set_backend(backend: str | Backend) -> None:
     """Make a backend current from here on.
 
-    Called in the main thread, it also becomes the default of all threads that chose none; called in another
-    thread, it holds there alone.
+    In the main thread, it also becomes the default of all threads that have chosen none. In another thread, it applies
+    to that thread alone.
 
     Args:
         backend: a backend's name, or a backend.

@@ -1,4 +1,4 @@
-"""Scopes, in which variables are read and written without a change of the variables themselves."""
+"""Scopes, in which variables are read and written without changing the variables themselves."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ current_autocast: ContextVar[str | None] = ContextVar("polykeras_autocast", defa
 
 
 class Scope:
-    """A layer over variables, in which values are read and written instead of in the variables.
+    """A layer over variables. Inside of it, values are read from and written to the scope, not the variables.
 
     Args:
-        variables: those that have a value here from the beginning.
+        variables: the variables that have a value here from the beginning.
         values: their values.
-        closed: whether this is the scope of a whole pure function: it does not ask the scopes around it, and notes
+        closed: whether this is the scope of a whole pure function. It does not ask the scopes around it, and records
             other variables in `missing`.
 
     Attributes:
-        values: what variables have here, by the identity of the variable.
+        values: the values of variables here, by the identity of the variable.
         written: the variables that were assigned here, by identity.
-        missing: those that a closed scope was asked for and does not have, by identity.
+        missing: the variables that a closed scope was asked for and lacks, by identity.
     """
 
     __slots__ = ("_closed", "_parent", "_token", "_variables", "missing", "values", "written")
@@ -83,7 +83,7 @@ class Scope:
         self.written[key] = variable
 
     def take_losses(self, terms: list[Any]) -> None:
-        """Pass what `add_loss` was given to the scope around this one, which may collect it."""
+        """Pass terms of `add_loss` on to the scope around this one."""
         if self._parent is not None:
             self._parent.take_losses(terms)
 
@@ -98,12 +98,12 @@ class Scope:
 
 
 def is_functional() -> bool:
-    """Return whether a scope is open: whether what runs is part of a pure function or a gradient."""
+    """Return whether a scope is open: whether the running code is part of a pure function or a gradient."""
     return current_scope.get() is not None
 
 
 def note_losses(terms: list[Any]) -> None:
-    """Pass what `add_loss` was given to the scopes around."""
+    """Pass terms of `add_loss` to the scopes around."""
     scope = current_scope.get()
     if scope is not None:
         scope.take_losses(terms)
@@ -111,7 +111,7 @@ def note_losses(terms: list[Any]) -> None:
 
 @contextmanager
 def outside_scopes() -> Iterator[None]:
-    """Within this context variables are read and written themselves, whatever scopes are around it."""
+    """Read and write the variables themselves within this context, whatever scopes are open."""
     token = current_scope.set(None)
     try:
         yield
@@ -121,7 +121,7 @@ def outside_scopes() -> Iterator[None]:
 
 @contextmanager
 def autocast_scope(dtype: str | None) -> Iterator[None]:
-    """Within this context variables that allow it are read in `dtype`."""
+    """Read variables that allow it in `dtype` within this context."""
     token = current_autocast.set(dtype)
     try:
         yield

@@ -1,6 +1,6 @@
-"""How a contract method declares itself an op: which arguments are arrays and how their dtypes meet.
+"""How a contract method declares itself an op: which arguments are arrays, and how their dtypes are promoted.
 
-The declaration is read once, by `polykeras.backend.dispatch.bind`; inside a backend the method is an ordinary method.
+The declaration is read once, by `polykeras.backend.dispatch.bind`. Inside a backend, the method is an ordinary method.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class OpSpec:
-    """What dispatch does with the arguments of one op.
+    """How dispatch treats the arguments of one op.
 
     Attributes:
         arrays: names of the parameters that are arrays, or (nested lists or tuples of) them.
-        promote: `"keep"` converts each array as it is; `"common"` casts all to their common dtype;
-            `"number"` does so and then turns bools into int32, `"float"` integers and bools into the default float
-            dtype.
+        promote: `"keep"` converts each array but keeps its dtype. `"common"` casts all to their common dtype.
+            `"number"` does so too, and turns bools into int32. `"float"` also turns integers and bools into the default
+            float dtype.
         others: array parameters that are converted but take no part in promotion (conditions, keys).
-        indices: as `others`, of integers: floats are refused, which some frameworks would cut.
+        indices: like `others`, but integers. Floats are refused, since some frameworks would truncate them.
         required: whether each backend must implement the method itself.
     """
 
@@ -62,7 +62,7 @@ def op(
         arrays: space-separated names of the array parameters.
         promote: see `OpSpec`.
         others: space-separated names of array parameters that are only converted.
-        indices: space-separated names of those that must be integers.
+        indices: space-separated names of the array parameters that must be integers.
     """
     spec = OpSpec(tuple(arrays.split()), promote, tuple(others.split()), tuple(indices.split()), required=False)
     return lambda method: _declare(method, spec)
@@ -71,7 +71,7 @@ def op(
 def required(
     arrays: str = "", promote: Promote = "keep", others: str = "", indices: str = ""
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Declare a required op: abstract here, implemented by every backend. Arguments as for `op`."""
+    """Declare a required op: abstract here, implemented by every backend. Arguments are as for `op`."""
     spec = OpSpec(tuple(arrays.split()), promote, tuple(others.split()), tuple(indices.split()), required=True)
     return lambda method: _declare(abstractmethod(method), spec)
 
@@ -79,8 +79,8 @@ def required(
 class Family(ABC):  # noqa: B024  (the methods of the families are abstract)
     """Base of the families of methods, such as `Reduction`.
 
-    A family calls methods of other families and imports none of them: `Backend` has them all. Their order there does
-    not matter, since no two families define the same name.
+    A family calls methods of other families and imports none of them, since `Backend` has them all. The order of the
+    families does not matter, because no two of them define the same name.
     """
 
     if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""A step of training as a backend compiles it: a pure function of a state and a batch."""
+"""A training step as a backend compiles it: a pure function of a state and a batch."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def check_state(before: Sequence[Spec], after: Sequence[Spec]) -> None:
     """Check that a step of `compile_steps` kept the dtypes and shapes of its state, as `specs_of` returns them.
 
     Raises:
-        ValueError: it returned another number of arrays, or changed a shape or dtype.
+        ValueError: if it returned another number of arrays, or changed a shape or dtype.
     """
     if len(after) != len(before):
         raise ValueError(f"compile_steps: the step was given {len(before)} state arrays and returned {len(after)}.")
@@ -33,5 +33,5 @@ def check_state(before: Sequence[Spec], after: Sequence[Spec]) -> None:
         if old != new:
             raise ValueError(
                 f"compile_steps: expected the step to keep the shapes and dtypes of its state; state[{i}] went from "
-                f"{old[0]}{list(old[1])} to {new[0]}{list(new[1])}. Cast or reshape what is assigned to it."
+                f"{old[0]}{list(old[1])} to {new[0]}{list(new[1])}. Cast or reshape the value that is assigned to it."
             )

@@ -1,4 +1,4 @@
-"""Windows that move over spatial axes: their sizes, and the padding around what they move over."""
+"""Windows that move over spatial axes: their sizes and padding."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def per_axis(value: PerAxis, ndim: int, name: str) -> tuple[int, ...]:
     """Return `value` as one positive int for each of `ndim` spatial axes.
 
     Raises:
-        ValueError: there are fewer or more, or one is not positive.
+        ValueError: if there are fewer or more, or one is not positive.
     """
     values = (value,) * ndim if isinstance(value, int) else tuple(value)
     if len(values) != ndim or any(v < 1 for v in values):
@@ -28,10 +28,10 @@ def window_padding(
 
     `"valid"` adds nothing. `"same"` gives `ceil(n / stride)` windows, as TensorFlow does: it adds
     `max((ceil(n / stride) - 1) * stride + dilation * (window - 1) + 1 - n, 0)` in all, the smaller half before.
-    `"causal"` adds `dilation * (window - 1)` before, so that no window sees what comes later.
+    `"causal"` adds `dilation * (window - 1)` before, so that no window sees later elements.
 
     Raises:
-        ValueError: for any other `padding`.
+        ValueError: if `padding` has another value.
     """
     spans = [d * (k - 1) + 1 for k, d in zip(window, dilation, strict=True)]
     if padding == "valid":
@@ -43,7 +43,7 @@ def window_padding(
     totals = []
     for n, span, s in zip(sizes, spans, strides, strict=True):
         total = span - s + -n % s
-        totals.append(total if span >= s else max(total, 0))  # where it cannot be less than 0, `n` need not be known
+        totals.append(total if span >= s else max(total, 0))  # if it cannot be negative, `n` need not be known
     return [(total // 2, total - total // 2) for total in totals]
 
 
@@ -52,10 +52,10 @@ def transpose_padding(
 ) -> list[tuple[int, int]]:
     """Return how much of the full output of a transposed convolution is dropped along each spatial axis.
 
-    The full output of `n` inputs has `(n - 1) * stride + window` elements, `window` with its dilation. `"valid"`
-    keeps `(n - 1) * stride + max(window, stride)` of them, `"same"` keeps `n * stride`, both the adjoint of the
-    convolution that is padded so. `output_padding` sets `(n - 1) * stride + window + output_padding`, or
-    `(n - 1) * stride + window % 2 + output_padding` with `"same"`.
+    The full output of `n` inputs has `(n - 1) * stride + window` elements, where `window` includes the dilation.
+    `"valid"` keeps `(n - 1) * stride + max(window, stride)` of them, and `"same"` keeps `n * stride`. Both are the
+    adjoint of the convolution with that padding. With `output_padding`, `(n - 1) * stride + window + output_padding`
+    elements are kept, or `(n - 1) * stride + window % 2 + output_padding` with `"same"`.
     """
     drops = []
     for k, s, extra in zip(window, strides, output_padding, strict=True):

@@ -1,8 +1,8 @@
-"""`polykeras` on the command line: each command is a module of this package, loaded when it is asked for.
+"""`polykeras` on the command line. Each command is a module of this package, loaded when it is needed.
 
-A command's module has a docstring (its help; the first line stands in the list of commands),
-`add_arguments(parser)` and `run(options)`, which returns the exit status: 0 where all is well, 1 where the answer is
-no. What cannot be done at all is one line on stderr, and 2.
+A command's module has a docstring, which is its help (the first line appears in the list of commands),
+`add_arguments(parser)`, and `run(options)`, which returns the exit status: 0 if all is well, 1 if the answer is no. If
+a command cannot be run, it prints one line to stderr and returns 2.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ COMMANDS = ("doctor", "show", "convert", "parity", "bench", "as-keras")
 
 _DESCRIPTION = "Keras-style models, written once and run on TensorFlow, PyTorch, JAX or NumPy with the same numbers."
 _EPILOG = """\
-The exit status is 0 where all is well, 1 where the answer is no (something configured does not work, backends part),
-and 2 where a command cannot be run. `polykeras COMMAND --help` explains a command."""
+The exit status is 0 if all is well, 1 if the answer is no (something configured does not work, backends differ),
+and 2 if a command cannot be run. `polykeras COMMAND --help` explains a command."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -37,17 +37,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command.
 
     Args:
-        arguments: without the program's name; those of the process by default.
+        arguments: the arguments without the program's name; by default those of the process.
 
     Returns:
         The exit status: 0, 1 or 2.
 
     Raises:
-        SystemExit: `--help` or `--version` was asked for, or a script that `as-keras` ran ended so.
+        SystemExit: after `--help` or `--version`, or if a script that `as-keras` runs calls `sys.exit`.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given[:1] == ["as-keras"] and given[1:2] not in (["-h"], ["--help"]):
-        return _run_script(given[1:])  # the script's own options are none of argparse's
+        return _run_script(given[1:])  # argparse must not see the script's own options
     traceback = "--traceback" in given
     try:
         options = _parser().parse_args(given)
@@ -55,14 +55,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             status: int = _module(options.command).run(options)
     except (CommandError, KeyboardInterrupt) as error:
         return _refused(error, traceback and not isinstance(error, CommandError))
-    except Exception as error:  # of a user's file or script; a mistake of ours shows itself with --traceback
+    except Exception as error:  # raised by a user's file or script; --traceback also shows a bug of ours
         return _refused(error, traceback)
     return status
 
 
 @contextmanager
 def _plain_warnings() -> Iterator[None]:
-    """Within this context warnings that are shown are one line, without a place in the code."""
+    """Show warnings as one line, without a place in the code, within this context."""
 
     def show(message: Warning | str, *_: Any) -> None:
         print(f"polykeras: warning: {' '.join(str(message).split())}", file=sys.stderr)
@@ -73,7 +73,7 @@ def _plain_warnings() -> Iterator[None]:
 
 
 def _refused(error: BaseException, traceback: bool) -> int:
-    """Say why a command was not run, or hand the error on where its traceback was asked for."""
+    """Print why a command was not run, or raise the error if its traceback was asked for."""
     if traceback:
         raise error
     print(f"polykeras: {one_line(error)}", file=sys.stderr)

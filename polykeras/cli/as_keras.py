@@ -3,9 +3,9 @@
   polykeras as-keras script.py [args ...]
   polykeras as-keras -m module [args ...]
 
-It is what `python -m polykeras.as_keras` does. All that follows the script's name is the script's
-own. The backend is that of POLYKERAS_BACKEND, KERAS_BACKEND or the config file; where none of
-them says one, it is TensorFlow in a program that imports it.
+This is the same as `python -m polykeras.as_keras`. Everything after the script's name belongs to the
+script. The backend is that of POLYKERAS_BACKEND, KERAS_BACKEND or the config file. If none of them
+names one, it is TensorFlow in a program that imports TensorFlow.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from polykeras.cli.errors import CommandError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments, for the help alone: they are handed on as they are."""
+    """Add the arguments, for the help only: they are passed on unchanged."""
     parser.add_argument("script", nargs=argparse.REMAINDER, help="the script, or -m and a module, and its arguments")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run the script that the options name; returns the exit status."""
+    """Run the script that the options name, and return the exit status."""
     return run_script(options.script)
 
 
@@ -31,14 +31,14 @@ def run_script(arguments: list[str]) -> int:
     """Run a script as `python` would, with polykeras in place of Keras.
 
     Args:
-        arguments: the script, or `-m` and a module, and what is handed to it.
+        arguments: the script, or `-m` and a module, and its arguments.
 
     Returns:
-        The exit status, 0. Errors of the script are its own.
+        The exit status, 0. Errors of the script are not caught.
 
     Raises:
-        CommandError: there is no such script.
-        SystemExit: the script ended so.
+        CommandError: if there is no such script.
+        SystemExit: if the script calls `sys.exit`.
     """
     by_module = arguments[:1] == ["-m"]
     script = arguments[by_module : by_module + 1]

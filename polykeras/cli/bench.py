@@ -1,12 +1,12 @@
-"""Time a model on each backend that is installed here: which is the fastest for this model?
+"""Time a model on each installed backend: which is the fastest for this model?
 
-Each backend runs in a process of its own. One after the other they load their framework and train
-the first epoch, which compiles; meanwhile the others wait. Then, in each round, each of them trains
-an epoch and predicts all data, in turn: what disturbs the machine for a while disturbs all of them.
-Short measurements are repeated for 0.2 s. Of the rounds the medians count; how many times
-the fastest one's time the others take is found within each round.
+Each backend runs in a process of its own. One after another, they load their framework and train
+the first epoch, which compiles, while the others wait. Then, in each round, each of them in turn
+trains an epoch and predicts all data, so that a disturbance of the machine affects all of them.
+Short measurements are repeated for 0.2 s. The result is the median of the rounds; the ratio to
+the fastest backend is found within each round.
 
-The exit status is 1 if a backend fails where others run.
+The exit status is 1 if a backend fails while others run.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Measure, and print what was found; returns the exit status."""
+    """Measure, print the results, and return the exit status."""
     report = measure(chosen_backends(options.backends, least=1), options)
     if options.json:
         print_json(report)
@@ -61,14 +61,14 @@ def measure(names: list[str], options: argparse.Namespace) -> dict[str, Any]:
 
     Args:
         names: the backends.
-        options: those of the command.
+        options: the options of the command.
 
     Returns:
-        `backends`, for each the seconds of all rounds, medians and ratios; `fastest` by what was measured; `failures`;
-        and `notes`.
+        `backends`: for each, the seconds of all rounds, the medians and ratios. `fastest`: the fastest one in each
+        measurement. `failures` and `notes`.
 
     Raises:
-        CommandError: no backend runs the model.
+        CommandError: if no backend runs the model.
     """
     workers: dict[str, _Worker] = {}
     rows: dict[str, dict[str, Any]] = {}
@@ -92,7 +92,7 @@ def measure(names: list[str], options: argparse.Namespace) -> dict[str, Any]:
                 except _Failed as error:
                     failures[name] = str(error)
                     continue
-                for key in REPEATED if round_number else ():  # the first round compiles what predicts
+                for key in REPEATED if round_number else ():  # the first round compiles the prediction
                     rows[name][key].append(seconds[key] / rows[name]["steps"])
     finally:
         for worker in workers.values():
@@ -104,16 +104,16 @@ def measure(names: list[str], options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _other_work() -> list[str]:
-    """Return a note where other programs keep the processors busy: kernels in several threads suffer most from that."""
+    """Return a note if other programs keep the processors busy, which affects kernels with several threads most."""
     processors = os.cpu_count() or 1
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     if load < processors / 2:
         return []
-    return [f"the machine is busy (load {load:.1f}, {processors} processors): a quiet one gives other numbers"]
+    return [f"the machine is busy (load {load:.1f}, {processors} processors): a quiet machine gives other numbers"]
 
 
 def _compare(rows: dict[str, dict[str, Any]]) -> dict[str, str]:
-    """Add medians and ratios to the rows; returns the name of the fastest backend by what was measured."""
+    """Add medians and ratios to the rows, and return the name of the fastest backend in each measurement."""
     fastest = {}
     for key in (*REPEATED, *ONCE):
         rounds = {name: row[key] if key in REPEATED else [row[key]] for name, row in rows.items()}
@@ -130,11 +130,11 @@ def _compare(rows: dict[str, dict[str, Any]]) -> dict[str, str]:
 
 
 class _Failed(Exception):
-    """A backend's process could not do what it was asked for."""
+    """Raised if a backend's process could not do what it was asked for."""
 
 
 class _Worker:
-    """A process in which one backend runs. It does what it is asked for, a line of JSON each, and nothing meanwhile."""
+    """A process with one backend. It answers requests, one line of JSON each, and is idle in between."""
 
     def __init__(self, name: str, options: argparse.Namespace) -> None:
         self._errors = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115 (`stop` closes it)
@@ -151,11 +151,11 @@ class _Worker:
         """Return the answer to a request.
 
         Raises:
-            _Failed: the process said why it could not, or ended.
+            _Failed: if the process reports an error, or ends.
         """
         assert self._process.stdin
         assert self._process.stdout
-        with suppress(BrokenPipeError):  # it ended: there is no answer
+        with suppress(BrokenPipeError):  # the process ended without an answer
             print(json.dumps(request), file=self._process.stdin, flush=True)
         line = self._process.stdout.readline()
         if not line:
@@ -176,10 +176,10 @@ class _Worker:
 
 
 def serve() -> None:
-    """Be the process of one backend, the default one: answer requests on stdin until it ends.
+    """Run the process of one backend, the default one: answer requests on stdin until it ends.
 
-    The first request is the command's options; then each is `"first"` (one epoch), `"train"` or `"predict"`. What
-    scripts and frameworks print goes to stderr.
+    The first request contains the command's options. The others are `"first"` (one epoch), `"train"` or `"predict"`.
+    The output of scripts and frameworks goes to stderr.
     """
     with os.fdopen(os.dup(1), "w") as answers:
         os.dup2(2, 1)
@@ -211,7 +211,7 @@ def _begin(options: argparse.Namespace) -> tuple[Any, dict[str, Any]]:
 
 
 def _timed(what: str, experiment: Any, options: argparse.Namespace) -> float:
-    """Return how many seconds an epoch of training, or predicting all data, takes."""
+    """Return the seconds that one epoch of training, or one prediction of all data, takes."""
     begin, passed, times = time.perf_counter(), 0.0, 0
     while passed < _LONG_ENOUGH:
         if what == "predict":
@@ -224,7 +224,7 @@ def _timed(what: str, experiment: Any, options: argparse.Namespace) -> float:
     return passed / times
 
 
-# ---- what is printed -------------------------------------------------------------------------------------------------
+# ---- printing -------------------------------------------------------------------------------------------------
 
 
 def _text(report: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Which backends a command runs on."""
+"""The backends on which a command runs."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ def chosen_backends(text: str | None, least: int = 2) -> list[str]:
     """Return the backends to run, the reference first.
 
     Args:
-        text: names with commas between; None for all that are installed.
-        least: how many there must be.
+        text: names separated by commas; None for all that are installed.
+        least: the least number of backends.
 
     Raises:
-        CommandError: a name is not known or not installed, or there are too few.
+        CommandError: if a name is not known or not installed, or there are too few.
     """
     known = {info.name: info for info in backends()}
     installed = [name for name, info in known.items() if info.installed]
@@ -42,8 +42,8 @@ def runs_nowhere(model: str, failures: dict[str, str]) -> CommandError:
     """Return the error of a model that no backend runs.
 
     Args:
-        model: what the command was given.
-        failures: messages by backend.
+        model: the argument of the command.
+        failures: the messages by backend.
     """
     told = set(failures.values())
     if len(told) > 1:

@@ -1,12 +1,12 @@
-"""Convert a file of a model or of weights to another format, by the suffixes of both.
+"""Convert a file of a model or of weights to another format, chosen by the suffixes.
 
   whole models   .keras, .h5 and .hdf5 (Keras 2), a folder (a name without a suffix)
   weights        .weights.h5, .npz, .safetensors, .weights.json (a list of several files)
   architecture   .json, as `model.to_json()` gives it
 
-A model can be written as any of these, weights as other weights. To make a model of weights, say
-with --model whose weights they are. No framework is needed, and no file that exists is replaced
-without --force.
+A model can be converted to any of these, weights only to other weights. To combine weights with a
+model, name it with --model. No framework is needed, and an existing file is replaced only with
+--force.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("input", metavar="IN", help=f"{MODEL}; or a file of weights")
     parser.add_argument("output", metavar="OUT", help="the file to write; its suffix says the format")
     parser.add_argument("--model", metavar="MODEL", help="the model to which the weights in IN belong: as IN")
-    parser.add_argument("--force", action="store_true", help="replace OUT where it exists")
+    parser.add_argument("--force", action="store_true", help="replace OUT if it exists")
     parser.add_argument(
         "--max-shard-size", type=float, metavar="GB", help="for .weights.json: the most that goes into one file"
     )
@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Convert as the options say; returns the exit status."""
+    """Convert as the options say, and return the exit status."""
     target = kind_of(options.output)
     if os.path.exists(options.output) and not options.force:
         raise CommandError(f"{options.output!r} exists. Choose another name, or pass --force to replace it.")
@@ -64,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
     if source == "weights" and not options.model:
         if target != "weights":
             raise CommandError(
-                f"{options.input!r} holds weights alone, which do not say what model they belong to. Name it: "
+                f"{options.input!r} holds only weights, which do not say what model they belong to. Name it: "
                 f"polykeras convert {options.input} {options.output} --model MODEL."
             )
         count = _copy_weights(options)
@@ -75,13 +75,13 @@ def run(options: argparse.Namespace) -> int:
 
 
 def kind_of(path: str) -> str:
-    """Return what a file of this name holds: `"model"`, `"weights"` or `"architecture"`.
+    """Return what a file of this name contains: `"model"`, `"weights"` or `"architecture"`.
 
     Args:
-        path: its name; the file need not exist.
+        path: the name; the file need not exist.
 
     Raises:
-        CommandError: the suffix is that of no format.
+        CommandError: if no format has this suffix.
     """
     if path.endswith(WEIGHTS):
         return "weights"
@@ -96,23 +96,23 @@ def kind_of(path: str) -> str:
 
 
 def _model(options: argparse.Namespace) -> Model:
-    """Return the model to write: that of the input, or another one with the weights of the input."""
+    """Return the model to write: the one in the input, or another one with the input's weights."""
     if not options.model:
         try:
             return load_experiment(options.input, options).model
         except SavedFileError as error:
             if not options.input.endswith((".h5", ".hdf5")):
                 raise
-            raise CommandError(f"{one_line(error)} If it holds weights alone, name their model: --model.") from error
+            raise CommandError(f"{one_line(error)} If it holds only weights, name their model: --model.") from error
     model = load_experiment(options.model, options).model
     if not model.built:
-        raise CommandError(f"The model of {options.model!r} is not built, so that weights have no place in it.")
+        raise CommandError(f"The model of {options.model!r} is not built, so weights cannot be loaded into it.")
     load_weights(model, options.input)
     return model
 
 
 def _write_model(model: Model, target: str, options: argparse.Namespace) -> int:
-    """Write a model; returns how many arrays of weights it has."""
+    """Write a model, and return the number of its arrays of weights."""
     if target == "weights":
         save_weights(model, options.output, options.force, options.max_shard_size)
     elif target == "architecture":
@@ -124,7 +124,7 @@ def _write_model(model: Model, target: str, options: argparse.Namespace) -> int:
 
 
 def _copy_weights(options: argparse.Namespace) -> int:
-    """Write the arrays of a file of weights to another one; returns how many there are."""
+    """Write the arrays of a file of weights to another file, and return their number."""
     with open_arrays(options.input) as file:
         groups = file.names()
 
@@ -154,7 +154,7 @@ def _report(source: str, target: str, count: int, options: argparse.Namespace) -
 
 
 def _taken(path: Path) -> int:
-    """Return the bytes of a file, of the files in a folder, or of those that a list names."""
+    """Return the size in bytes of a file, of the files in a folder, or of those that a list names."""
     inside: Callable[[str], Any] = path.rglob if path.is_dir() else path.parent.glob
     if path.name.endswith(".weights.json"):
         shards = f"{path.name.removesuffix('.weights.json')}_*.weights.h5"

@@ -1,4 +1,4 @@
-"""Data for models that came without: drawn from what their inputs and losses say."""
+"""Random data for models that come without data, drawn to fit their inputs and losses."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from polykeras.losses import Loss
 from polykeras.models import Model
 
 OPTIMIZER, LOSS = "sgd", "mean_squared_error"
-"""What a model that was not compiled is trained with."""
-_FEW = 2  # values of integer inputs of which nothing is known
+"""The training settings of a model that was not compiled."""
+_FEW = 2  # the number of values of integer inputs without further information
 _NEEDED = "Give a function in a script that returns (model, x, y)."
 
 
 def add_data_arguments(parser: argparse.ArgumentParser, samples: int | None) -> None:
-    """Add the options that say what data are drawn, and how they are cut into batches.
+    """Add the options that say which data are drawn, and how they are split into batches.
 
     Args:
-        parser: of the command.
-        samples: how many are drawn by default; None where the command chooses by their size.
+        parser: the parser of the command.
+        samples: the default number of samples; None if the command chooses it by their size.
     """
     many = "%(default)s" if samples else "50 batches, or what fits into 64 MB"
     parser.add_argument("--batch-size", type=positive, default=32, metavar="N", help="default: %(default)s")
@@ -36,17 +36,17 @@ def add_data_arguments(parser: argparse.ArgumentParser, samples: int | None) -> 
         type=positive,
         default=samples,
         metavar="N",
-        help=f"how many to draw where no data are given; default: {many}",
+        help=f"how many to draw if no data are given; default: {many}",
     )
     parser.add_argument(
         "--length",
         type=positive,
         default=16,
         metavar="N",
-        help="what sizes that the model leaves open are drawn with; default: 16",
+        help="the value of sizes that the model leaves open; default: 16",
     )
     parser.add_argument(
-        "--seed", type=int, default=0, metavar="N", help="of the initial weights, the data and the training; default: 0"
+        "--seed", type=int, default=0, metavar="N", help="the seed of weights, data and training; default: 0"
     )
 
 
@@ -54,7 +54,7 @@ def positive(text: str) -> int:
     """Return an argument that must be an int, 1 or greater.
 
     Raises:
-        ArgumentTypeError: it is none.
+        ArgumentTypeError: if it is not such an int.
     """
     if not text.isdecimal() or int(text) == 0:
         raise argparse.ArgumentTypeError(f"expected an int, 1 or greater; received {text!r}")
@@ -65,13 +65,13 @@ def prepared_experiment(options: argparse.Namespace) -> tuple[Experiment, list[s
     """Return a model that can be trained, with its data.
 
     Args:
-        options: those of `add_model_arguments` and `add_data_arguments`.
+        options: the options of `add_model_arguments` and `add_data_arguments`.
 
     Returns:
-        The experiment, of which nothing is None; and what was done to it, in words.
+        The experiment, complete, and notes on what was added to it.
 
     Raises:
-        CommandError: the model's data cannot be drawn.
+        CommandError: if the model's data cannot be drawn.
     """
     experiment = load_experiment(options.model, options)
     model, notes = experiment.model, []
@@ -91,7 +91,7 @@ def prepared_experiment(options: argparse.Namespace) -> tuple[Experiment, list[s
 
 
 def row_count(x: Any) -> int:
-    """Return how many samples there are in an array or a tree of arrays."""
+    """Return the number of samples in an array or a tree of arrays."""
     return len(nested.flatten(x)[0])
 
 
@@ -112,14 +112,14 @@ def _host_arrays(data: Any, name: str) -> Any:
 
 
 def _inputs(model: Model, options: argparse.Namespace, rng: np.random.Generator) -> tuple[Any, int]:
-    """Return inputs of the shapes and dtypes that a model's graph says, and how many samples."""
+    """Return inputs with the shapes and dtypes of a model's graph, and the number of samples."""
     graph = model._graph_model()
     if graph is None:
         raise CommandError(f"Model {model.name!r} ({type(model).__name__}) does not say what its inputs are. {_NEEDED}")
     shapes = [tuple(options.length if n is None else n for n in tensor.shape[1:]) for tensor in graph.inputs]
     fixed = next((tensor.shape[0] for tensor in graph.inputs if tensor.shape[0] is not None), None)
     if fixed:
-        options.batch_size = fixed  # no other one fits
+        options.batch_size = fixed  # no other size fits
     rows = options.samples or _rows(shapes, options.batch_size)
     if fixed:
         rows = max(1, rows // fixed) * fixed
@@ -131,13 +131,13 @@ def _inputs(model: Model, options: argparse.Namespace, rng: np.random.Generator)
 
 
 def _rows(shapes: list[tuple[int, ...]], batch: int) -> int:
-    """Return 50 batches, or as many as fit into 64 MB; two at least."""
+    """Return the number of samples in 50 batches, or in 64 MB if that is less; at least two."""
     each = 4 * sum(math.prod(shape) for shape in shapes)
     return batch * max(2, min(50, 2**26 // max(1, each * batch)))
 
 
 def _values(graph: Any, tensor: KerasTensor) -> int | None:
-    """Return how many values an input may have that is looked up in a table; None for other inputs."""
+    """Return how many values an input that is looked up in a table may have; None for other inputs."""
     readers = [node.operation for node in graph._graph.nodes if any(read is tensor for read in node.input_tensors)]
     everywhere = [] if tensor.dtype.startswith("float") else list(graph._flatten_layers())
     for layers in (readers, everywhere):
@@ -160,7 +160,7 @@ def _draw(tensor: KerasTensor, shape: tuple[int, ...], values: int | None, rng: 
 
 
 def _labels(model: Model, x: Any, rng: np.random.Generator) -> Any:
-    """Return labels that fit the model's outputs and loss. Runs the model on shapes alone."""
+    """Return labels that fit the model's outputs and loss. The model runs only on shapes."""
     symbols = nested.map_structure(lambda array: KerasTensor(array.shape, dtype=array.dtype.name), x)
     outputs, definition = nested.flatten_with_def(model(symbols))
     labels = [
@@ -195,7 +195,7 @@ def _labels_of(shape: tuple[int, ...], loss: Any, rng: np.random.Generator) -> n
 
 
 def _kind(loss: Any) -> str:
-    """Return what a loss is called: the name of its function, or of its class."""
+    """Return the name of a loss: that of its function or its class."""
     found = losses.get(loss) if isinstance(loss, str) else loss
     found = getattr(found, "fn", found)
     name = type(found).__name__ if isinstance(found, Loss) else getattr(found, "__name__", "")

@@ -1,4 +1,4 @@
-"""How far arrays are from those of a reference."""
+"""Differences between arrays and those of a reference."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-_SMALL = 0.1  # of the largest element of a kind
+_SMALL = 0.1  # relative to the largest element of a kind
 
 Arrays = list[tuple[str, np.ndarray]]
 """Named arrays of one kind, in the model's order."""
@@ -14,13 +14,13 @@ Arrays = list[tuple[str, np.ndarray]]
 
 @dataclass(slots=True)
 class Difference:
-    """How far a backend is from the reference in one quantity.
+    """The difference of one quantity between a backend and the reference.
 
     Attributes:
-        error: the largest relative error; infinite where shapes, or nan and infinity, differ.
-        where: the array and the element.
-        here: the number there.
-        reference: what it is in the reference.
+        error: the largest relative error; infinite if shapes, or nan and infinity, differ.
+        where: the array and the index of the element.
+        here: its value on the backend.
+        reference: its value in the reference.
     """
 
     error: float
@@ -30,13 +30,13 @@ class Difference:
 
 
 def difference(actual: Arrays, expected: Arrays) -> Difference:
-    """Return the largest relative error among arrays of one kind; relative to the largest element of each.
+    """Return the largest relative error among arrays of one kind, relative to the largest element of each array.
 
-    An array whose largest element is below a tenth of the largest of all is held against that tenth.
+    If the largest element of an array is below a tenth of the largest of all, that tenth is used instead.
 
     Args:
-        actual: those of a backend.
-        expected: those of the reference, in the same order.
+        actual: the arrays of a backend.
+        expected: the arrays of the reference, in the same order.
     """
     if len(actual) != len(expected):
         return Difference(float("inf"), f"{len(actual)} arrays, not {len(expected)}")
@@ -50,7 +50,7 @@ def difference(actual: Arrays, expected: Arrays) -> Difference:
 
 
 def _real(array: np.ndarray) -> np.ndarray:
-    """Return an array in float64; real and imaginary parts side by side."""
+    """Return an array in float64, with real and imaginary parts side by side."""
     parts = np.stack([np.real(array), np.imag(array)], axis=-1) if array.dtype.kind == "c" else array
     return parts.astype("float64")
 

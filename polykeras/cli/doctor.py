@@ -1,8 +1,8 @@
-"""Look at this installation: Python, backends, their versions and devices, file formats, what is missing.
+"""Check this installation: Python, backends, their versions and devices, file formats, what is missing.
 
-Each backend that is installed is loaded in a process of its own and computes a product. The exit
-status is 1 if something that is configured does not work: the config file, a variable
-POLYKERAS_..., the default backend, or a framework that is installed and cannot be loaded.
+Each installed backend is loaded in a process of its own and computes a product. The exit status is
+1 if something that is configured does not work: the config file, a variable POLYKERAS_..., the
+default backend, or an installed framework that cannot be loaded.
 """
 
 from __future__ import annotations
@@ -36,17 +36,17 @@ PARTS = (
     ("pictures of models and data", "matplotlib", "matplotlib", "plots"),
     ("TensorBoard", "tensorboardX", "tensorboardX", "tensorboard"),
 )
-"""What needs a library: what for, its module, its distribution, and the extra of polykeras that brings it."""
+"""Features that need a library: the feature, the module, the distribution, and the extra of polykeras that adds it."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--probe", metavar="BACKEND", help=argparse.SUPPRESS)  # of the processes that it starts
+    parser.add_argument("--probe", metavar="BACKEND", help=argparse.SUPPRESS)  # for its own processes
 
 
 def run(options: argparse.Namespace) -> int:
-    """Look, and print what was found; returns the exit status."""
+    """Check the installation, print the findings, and return the exit status."""
     if options.probe:
         print(json.dumps(probe(options.probe)))
         return 0
@@ -65,11 +65,11 @@ def probe(name: str) -> dict[str, Any]:
         name: the backend's name.
 
     Returns:
-        `version`, `devices`, and `seconds`: the time that loading took.
+        `version`, `devices`, and `seconds`: the time of loading.
 
     Raises:
-        ImportError: its framework cannot be loaded.
-        ValueError: no backend has that name, or its product is wrong.
+        ImportError: if its framework cannot be loaded.
+        ValueError: if no backend has that name, or its product is wrong.
     """
     begin = time.perf_counter()
     backend = registry.load(name)
@@ -81,13 +81,13 @@ def probe(name: str) -> dict[str, Any]:
 
 
 def examine() -> dict[str, Any]:
-    """Return all that the command tells; `problems` is a list of texts, empty where all is well."""
+    """Return all findings of the command. `problems` is a list of texts, empty if all is well."""
     python, settings = _python(), _settings()
     default = _default_backend()
     found = _backends(backends())
     problems = [text for text in (python["problem"], *settings["problems"], default["problem"]) if text]
     problems += [
-        f"Backend {name!r} is installed and does not work: {one['problem']}"
+        f"Backend {name!r} is installed but does not work: {one['problem']}"
         for name, one in found.items()
         if one["problem"] and one["problem"] not in problems
     ]
@@ -116,7 +116,7 @@ def _python() -> dict[str, Any]:
         classifiers = []
     tested = re.findall(r"Python :: (3\.\d+)", "\n".join(classifiers))
     here = f"{sys.version_info[0]}.{sys.version_info[1]}"
-    note = "" if not tested or here in tested else f"outside of what was tested, {tested[0]} to {tested[-1]}"
+    note = "" if not tested or here in tested else f"outside of the tested range, {tested[0]} to {tested[-1]}"
     old = sys.version_info < (3, 11)
     return {
         "version": platform.python_version(),
@@ -128,7 +128,7 @@ def _python() -> dict[str, Any]:
 
 
 def _settings() -> dict[str, Any]:
-    """Return the config file, the variables of polykeras's, and what is wrong with them."""
+    """Return the config file, polykeras's environment variables, and the problems with them."""
     problems: list[str] = []
     reads = (lambda: config.read_config(config.config_path()), config.settings, fast.enabled, fast.explaining)
     for read in reads:
@@ -149,7 +149,7 @@ def _settings() -> dict[str, Any]:
 def _default_backend() -> dict[str, Any]:
     try:
         name, where = registry.default_choice()
-    except (ValueError, OSError):  # the config file, of which the settings tell
+    except (ValueError, OSError):  # an invalid config file, which the settings report
         return {"name": "", "chosen_by": "", "problem": ""}
     known = {info.name: info for info in backends()}
     problem = ""
@@ -162,10 +162,10 @@ def _default_backend() -> dict[str, Any]:
 
 
 def _backends(known: list[BackendInfo]) -> dict[str, dict[str, Any]]:
-    """Return what is known of each backend, and what came of loading it; the processes run side by side."""
+    """Return the facts about each backend, and the result of loading it. The processes run side by side."""
     command = [sys.executable, "-P", "-m", "polykeras", "doctor", "--probe"]
     pipes: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    # The backend to load is said in the command; a default that cannot be loaded is another matter.
+    # The command names the backend to load. A broken default must not affect it.
     environment = {name: value for name, value in os.environ.items() if name not in registry.ENVIRONMENT}
     started = {
         info.name: subprocess.Popen([*command, info.name], text=True, env=environment, **pipes)
@@ -190,7 +190,7 @@ def _backends(known: list[BackendInfo]) -> dict[str, dict[str, Any]]:
 
 
 def _told(process: subprocess.Popen[str]) -> dict[str, Any]:
-    """Return what a probe printed, or the problem that it met."""
+    """Return the output of a probe, or the problem that it had."""
     try:
         printed, errors = process.communicate(timeout=_SECONDS)
     except subprocess.TimeoutExpired:
@@ -213,7 +213,7 @@ def _part(purpose: str, module: str, distribution: str, extra: str) -> dict[str,
         version = metadata.version(distribution)
     except metadata.PackageNotFoundError:
         version = "?"
-    except Exception as error:  # one that is not there, or is there and broken
+    except Exception as error:  # a missing or a broken library
         problem = one_line(error)
     install = f'pip install "polykeras[{extra}]"' if problem else ""
     return {"purpose": purpose, "needs": distribution, "version": version, "install": install, "problem": problem}
@@ -253,6 +253,6 @@ def _text(report: dict[str, Any]) -> str:
             "" if report["graphviz"] else "install Graphviz, or use matplotlib",
         )
     )
-    problems = [f"PROBLEM: {text}" for text in report["problems"]] or ["What is configured works."]
+    problems = [f"PROBLEM: {text}" for text in report["problems"]] or ["Everything that is configured works."]
     tables = (table(header, rows), table(("for", "needs", "version", "to do"), parts))
     return "\n\n".join(["\n".join(lines), *tables, "\n".join(problems)])

@@ -1,4 +1,4 @@
-"""Errors of the command line: one line each."""
+"""Errors of the command line, each of one line."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ class CommandError(Exception):
 
 
 class ScriptError(CommandError):
-    """A user's script raised an error, on the backend that is current at least."""
+    """A user's script raised an error, at least on the current backend."""
 
 
 def one_line(error: BaseException) -> str:
-    """Return the message of an error as one line; errors that are not ours are introduced by their class."""
+    """Return the message of an error as one line. Errors of other libraries begin with their class."""
     text = " ".join(str(error).split())
     if isinstance(error, KeyboardInterrupt):
         return "interrupted."

@@ -1,4 +1,4 @@
-"""The models that commands are given: files, or functions in scripts."""
+"""The models that commands take: files, or functions in scripts."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from polykeras.saving import load_model
 from polykeras.saving.lambdas import code_allowed
 from polykeras.saving.weights import SUFFIXES
 
-MODEL = "a file (.keras, .h5, .hdf5, .json of `to_json`, a folder of what a .keras file holds), or script.py:function"
+MODEL = "a file (.keras, .h5, .hdf5, .json of `to_json`, a folder with the contents of a .keras), or script.py:function"
 
 
 @dataclass(slots=True)
 class Experiment:
-    """A model and the data that it came with.
+    """A model, and the data that came with it.
 
     Attributes:
         model: the model.
-        x: its inputs, arrays or a tree of them; None where none were given.
+        x: its inputs, arrays or a tree of them; None if there are none.
         y: the labels, likewise.
     """
 
@@ -38,11 +38,11 @@ class Experiment:
 
 
 def add_model_arguments(parser: argparse.ArgumentParser, with_data: bool = False) -> None:
-    """Add `MODEL` and the options that say how it is loaded.
+    """Add `MODEL`, and the options for loading it.
 
     Args:
-        parser: of the command.
-        with_data: whether the command uses data that a function may return beside the model.
+        parser: the parser of the command.
+        with_data: whether the command uses data that a function may return with the model.
     """
     more = " that returns a model, (model, x) or (model, x, y)" if with_data else " that returns a model"
     parser.add_argument("model", metavar="MODEL", help=MODEL + more)
@@ -50,7 +50,7 @@ def add_model_arguments(parser: argparse.ArgumentParser, with_data: bool = False
 
 
 def add_loading_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say how files and scripts are loaded."""
+    """Add the options for loading files and scripts."""
     parser.add_argument(
         "--register",
         metavar="SCRIPT",
@@ -69,11 +69,11 @@ def load_experiment(name: str, options: argparse.Namespace) -> Experiment:
 
     Args:
         name: a file, or `script.py:function`.
-        options: those of `add_loading_options`.
+        options: the options of `add_loading_options`.
 
     Raises:
-        CommandError: there is no such file or function, or it gives something else than a model.
-        SavedFileError: the file is not what it should be.
+        CommandError: if there is no such file or function, or it does not return a model.
+        SavedFileError: if the file is malformed.
     """
     if options.as_keras:
         as_keras.install()
@@ -84,7 +84,7 @@ def load_experiment(name: str, options: argparse.Namespace) -> Experiment:
     if script.endswith(".py"):
         return _from_script(script, function)
     if name.endswith(".py"):
-        raise CommandError(f"Expected script.py:function, received {name!r}: say which function returns the model.")
+        raise CommandError(f"Expected script.py:function, received {name!r}: name the function that returns the model.")
     return Experiment(_from_file(name, options))
 
 
@@ -94,8 +94,8 @@ def _from_file(name: str, options: argparse.Namespace) -> Model:
         raise CommandError(f"There is no file {name!r}. Expected {MODEL}.")
     if name.endswith(SUFFIXES):
         raise CommandError(
-            f"{name!r} holds weights alone, not a model. Save the whole model (`model.save('model.keras')`), or join "
-            f"weights and model by `polykeras convert {name} OUT.keras --model MODEL`."
+            f"{name!r} holds only weights, not a model. Save the whole model (`model.save('model.keras')`), or combine "
+            f"weights and model with `polykeras convert {name} OUT.keras --model MODEL`."
         )
     try:
         if name.endswith(".json"):
@@ -141,7 +141,7 @@ def _checked(model: Any, name: str) -> Model:
 
 @contextmanager
 def _running(script: str) -> Iterator[Path]:
-    """Within this context a script runs: it finds modules beside it, and its errors say the line."""
+    """Run a script within this context. It finds modules in its folder, and its errors state the line."""
     path = Path(script)
     if not path.is_file():
         raise CommandError(f"There is no script {script!r}.")
@@ -156,5 +156,5 @@ def _running(script: str) -> Iterator[Path]:
         place = f"{script}:{frames[-1].lineno}" if frames else script
         raise ScriptError(f"{place}: {type(error).__name__}: {' '.join(str(error).split())}") from error
     finally:
-        if folder in sys.path:  # a script may take it away
+        if folder in sys.path:  # a script may have removed it
             sys.path.remove(folder)

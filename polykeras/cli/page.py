@@ -1,4 +1,4 @@
-"""A table as an HTML page of its own, without anything that is loaded from elsewhere."""
+"""A table as a standalone HTML page."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Cell(NamedTuple):
     """A cell of a table.
 
     Attributes:
-        text: what it says.
+        text: the text.
         kind: `"good"`, `"bad"`, or `""` for neither.
-        note: what is shown when the pointer rests on it.
+        note: a note that is shown when the pointer rests on the cell.
     """
 
     text: str
@@ -41,11 +41,11 @@ def page(
     """Return the page.
 
     Args:
-        title: its title.
-        paragraphs: what stands below that.
+        title: the title.
+        paragraphs: the paragraphs below the title.
         findings: a list of sentences.
         header: the titles of the table's columns.
-        rows: its cells; the first of each row says what the row is.
+        rows: the cells of the table; the first of each row says what the row is.
 
     Returns:
         HTML.

@@ -1,14 +1,14 @@
-"""Run a model on several backends from the same seed, and say where they part.
+"""Run a model on several backends from the same seed, and show where they differ.
 
-Compared are the weights at the start, the outputs, the loss and the gradients of the first batch,
-and the losses, the weights and the outputs after an epoch of training. An error is the largest
-difference in an array, divided by the largest element of that array in the reference (or by a
-tenth of the largest of its kind, where that is more: gradients that are rounding alone are no
-difference). The reference is the backend that needs no framework, where it takes part.
+The comparison covers the initial weights; the outputs, the loss and the gradients of the first
+batch; and the losses, the weights and the outputs after one epoch of training. An error is the
+largest difference in an array, divided by the largest element of that array in the reference (or
+by a tenth of the largest of its kind, if that is more, so that gradients that consist of rounding
+errors do not count). The reference is the backend that needs no framework, if it takes part.
 
-Where outputs part, the first layer whose output does is named (in models that are a graph).
+If outputs differ, the first layer whose output differs is named (in models that are a graph).
 
-The exit status is 1 if an error exceeds its tolerance, or if a backend fails where others run.
+The exit status is 1 if an error exceeds its tolerance, or if a backend fails while others run.
 """
 
 from __future__ import annotations
@@ -42,16 +42,16 @@ _START_TOLERANCE = 1e-6
 
 @dataclass(slots=True)
 class Comparison:
-    """What the command found.
+    """The result of the command.
 
     Attributes:
-        reference: the name of the backend that others are held against.
-        versions: of the frameworks, by backend.
-        tolerances: by quantity.
-        differences: by backend, then by quantity.
+        reference: the name of the reference backend.
+        versions: the versions of the frameworks, by backend.
+        tolerances: the tolerances, by quantity.
+        differences: the differences, by backend, then by quantity.
         first_layers: the first layer whose output exceeds the tolerance, by backend.
-        failures: messages of backends that could not run, by backend.
-        notes: what was drawn and chosen.
+        failures: the messages of backends that could not run, by backend.
+        notes: notes on what was drawn and chosen.
     """
 
     reference: str
@@ -63,7 +63,7 @@ class Comparison:
     notes: list[str] = field(default_factory=list)
 
     def beyond(self) -> list[tuple[str, str, Difference]]:
-        """Return backend, quantity and difference wherever a tolerance is exceeded."""
+        """Return the backend, quantity and difference of each exceeded tolerance."""
         return [
             (name, quantity, found)
             for name, row in self.differences.items()
@@ -72,7 +72,7 @@ class Comparison:
         ]
 
     def agrees(self) -> bool:
-        """Return whether all backends ran, and none exceeds a tolerance."""
+        """Return whether all backends ran, and none exceeded a tolerance."""
         return not self.failures and not self.beyond()
 
 
@@ -86,21 +86,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=1e-4,
         metavar="E",
-        help="of outputs, loss and gradients; default: %(default)g",
+        help="the tolerance of outputs, loss and gradients; default: %(default)g",
     )
     parser.add_argument(
         "--tolerance-trained",
         type=float,
         default=1e-3,
         metavar="E",
-        help="of what training gives; default: %(default)g",
+        help="the tolerance of the results of training; default: %(default)g",
     )
-    parser.add_argument("--html", metavar="FILE", help="write the table as a page too")
+    parser.add_argument("--html", metavar="FILE", help="also write the table as a page")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Compare, and print what was found; returns the exit status."""
+    """Compare, print the findings, and return the exit status."""
     comparison = compare(chosen_backends(options.backends), options)
     if options.html:
         Path(options.html).write_text(_page(comparison, options.model), encoding="utf-8")
@@ -114,14 +114,14 @@ def run(options: argparse.Namespace) -> int:
 
 
 def compare(names: list[str], options: argparse.Namespace) -> Comparison:
-    """Run the model on each backend and hold the results against those of the first one that runs.
+    """Run the model on each backend, and compare the results with those of the first one that runs.
 
     Args:
         names: the backends, the reference first.
-        options: those of the command.
+        options: the options of the command.
 
     Raises:
-        CommandError: no backend runs the model.
+        CommandError: if no backend runs the model.
     """
     tolerances = {
         quantity: float(options.tolerance_trained if quantity in _TRAINED else options.tolerance)
@@ -135,7 +135,7 @@ def compare(names: list[str], options: argparse.Namespace) -> Comparison:
                 measured, notes = _measure(options)
         except Exception as error:
             if isinstance(error, CommandError) and not isinstance(error, ScriptError):
-                raise  # of the arguments, for which no backend is to blame
+                raise  # an error in the arguments, not of a backend
             comparison.failures[name] = one_line(error)
             continue
         comparison.versions[name] = backend.version
@@ -153,11 +153,11 @@ def compare(names: list[str], options: argparse.Namespace) -> Comparison:
 
 
 def _measure(options: argparse.Namespace) -> tuple[dict[str, Arrays], list[str]]:
-    """Run the model on the current backend; returns the arrays of each quantity, and what was drawn and chosen."""
+    """Run the model on the current backend. Return the arrays of each quantity, and notes on what was chosen."""
     set_random_seed(options.seed)
     experiment, notes = prepared_experiment(options)
     model, x, y, batch = experiment.model, experiment.x, experiment.y, options.batch_size
-    set_random_seed(options.seed)  # whatever was drawn so far
+    set_random_seed(options.seed)  # independent of earlier draws
     outputs = _named("output", model.predict(x, batch_size=batch, verbose=0))
     start = _weights(model)
     first_x, first_y = first_rows(x, batch), first_rows(y, batch)
@@ -186,7 +186,7 @@ def _measure(options: argparse.Namespace) -> tuple[dict[str, Arrays], list[str]]
 
 
 def _layer_outputs(model: Model, x: Any) -> Arrays:
-    """Return what each layer of a graph gives, in the order in which they run; nothing for other models."""
+    """Return the output of each layer of a graph, in the order in which they run; empty for other models."""
     graph = model._graph_model()
     if graph is None:
         return []
@@ -204,7 +204,7 @@ def _named(name: str, tree: Any) -> Arrays:
     return [(name if len(arrays) == 1 else f"{name} {index}", array) for index, array in enumerate(arrays)]
 
 
-# ---- what is printed -------------------------------------------------------------------------------------------------
+# ---- printing -------------------------------------------------------------------------------------------------
 
 
 def _error_text(found: Difference) -> str:
@@ -212,14 +212,16 @@ def _error_text(found: Difference) -> str:
 
 
 def _verdicts(comparison: Comparison) -> list[str]:
-    """Return where backends fail or part, a line each; that they agree, where they do."""
+    """Return a line for each failure and difference, or one that says that all agree."""
     lines = [f"{name} fails: {text}" for name, text in comparison.failures.items()]
     lines += [
-        f"{name} parts from {comparison.reference} in {quantity}: {found.where}: {found.here:.7g}, not "
+        f"{name} differs from {comparison.reference} in {quantity}: {found.where}: {found.here:.7g}, not "
         f"{found.reference:.7g} (error {found.error:.1e}, tolerance {comparison.tolerances[quantity]:.0e})"
         for name, quantity, found in comparison.beyond()
     ]
-    lines += [f"{name} parts first in the output of layer {layer!r}" for name, layer in comparison.first_layers.items()]
+    lines += [
+        f"{name} first differs in the output of layer {layer!r}" for name, layer in comparison.first_layers.items()
+    ]
     return lines or [f"All agree within the tolerances: {', '.join(comparison.versions)}."]
 
 

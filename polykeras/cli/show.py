@@ -1,6 +1,6 @@
-"""Show a model: its layers, and its sizes by dtype; with --plot a picture, with --program what a step of it runs.
+"""Show a model: its layers and its sizes by dtype; with --plot a picture, with --program what one of its steps runs.
 
-A file of weights alone (.weights.h5, .npz, .safetensors, .weights.json) is shown as the list of its arrays.
+For a file of weights alone (.weights.h5, .npz, .safetensors, .weights.json), the arrays are listed.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--program",
         metavar="STEP",
         choices=("train", "test", "predict"),
-        help="print only what this step (train, test or predict) runs on the default backend",
+        help="print only the program of this step (train, test or predict) on the default backend",
     )
-    parser.set_defaults(batch_size=32, samples=32, length=16, seed=0)  # of the data
-    parser.add_argument("--expand", action="store_true", help="show the layers of models within the model too")
+    parser.set_defaults(batch_size=32, samples=32, length=16, seed=0)  # for the data
+    parser.add_argument("--expand", action="store_true", help="also show the layers of nested models")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Show what the options name; returns the exit status."""
+    """Show what the options ask for, and return the exit status."""
     if options.model.endswith(SUFFIXES):
         for name, what in (("plot", "picture"), ("program", "program")):
             if getattr(options, name):
-                raise CommandError(f"{options.model!r} holds weights alone, which have no {what}. Leave out --{name}.")
+                raise CommandError(f"{options.model!r} holds only weights, which have no {what}. Leave out --{name}.")
         _show_weights(options)
     elif options.program:
         _show_program(options)
@@ -113,13 +113,13 @@ def _arrays_of(model: Model) -> Iterable[tuple[str, Any]]:
 
 
 def sizes_of(arrays: Iterable[tuple[str, Any]]) -> list[dict[str, Any]]:
-    """Return how much there is of each kind and dtype.
+    """Return the number and size of arrays of each kind and dtype.
 
     Args:
-        arrays: pairs of a kind and what has a `shape` and a `dtype`.
+        arrays: pairs of a kind and an object with a `shape` and a `dtype`.
 
     Returns:
-        A dict for each kind and dtype that there is: `kind`, `dtype`, `arrays`, `parameters` (elements) and `bytes`.
+        A dict for each kind and dtype: `kind`, `dtype`, `arrays`, `parameters` (elements) and `bytes`.
     """
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for kind, array in arrays:

@@ -14,10 +14,10 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[
     Args:
         header: the title of each column.
         rows: the cells.
-        right: the columns whose cells end at the same place, by index; others begin there.
+        right: the indices of right-aligned columns; others are left-aligned.
 
     Returns:
-        Lines without a line break at the end.
+        The lines, without a line break at the end.
     """
     lines = [header, *rows]
     widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
@@ -30,7 +30,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[
 
 
 def size(count: int) -> str:
-    """Return a number of bytes as people read it: `"12.1 KB"`, of 1024 bytes each."""
+    """Return a number of bytes as readable text, such as `"12.1 KB"`, with 1024 bytes to a KB."""
     amount = float(count)
     for unit in ("bytes", "KB", "MB", "GB"):
         if amount < 1024 or unit == "GB":
@@ -40,7 +40,7 @@ def size(count: int) -> str:
 
 
 def print_json(report: Any) -> None:
-    """Print a report as JSON; numbers that JSON lacks (nan, infinity) become texts."""
+    """Print a report as JSON. Numbers that JSON lacks (nan, infinity) become texts."""
     print(json.dumps(_finite(report), indent=2))
 
 

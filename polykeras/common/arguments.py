@@ -1,4 +1,4 @@
-"""Checks of arguments that many classes take, and arguments for functions of users."""
+"""Checks of arguments that many classes take, and calls of user functions with the arguments that they accept."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ def one_of(value: Any, known: Collection[Any], what: str) -> Any:
 
     Args:
         value: what the user passed.
-        known: what it may be.
-        what: whose argument it is, and which, for the message.
+        known: the allowed words.
+        what: the owner and the name of the argument, for the message.
 
     Raises:
-        ValueError: it is anything else.
+        ValueError: if it is anything else.
     """
     if value not in known:
         raise ValueError(f"{what} must be one of {', '.join(known)}; received {value!r}.")
@@ -36,11 +36,11 @@ def positive_int(value: Any, name: str, owner: Any = None) -> int:
 
     Args:
         value: what the user passed.
-        name: of the argument.
-        owner: the object whose argument it is, for the message.
+        name: the name of the argument.
+        owner: the object that takes the argument, for the message.
 
     Raises:
-        ValueError: it is anything else.
+        ValueError: if it is anything else.
     """
     if not _is_int(value) or value <= 0:
         where = f"{type(owner).__name__}: " if owner is not None else ""
@@ -49,10 +49,10 @@ def positive_int(value: Any, name: str, owner: Any = None) -> int:
 
 
 def int_tuple(value: Any, n: int, name: str, owner: Any = None, minimum: int = 1) -> tuple[int, ...]:
-    """Return an int for each of `n` axes, from one int for all or a sequence.
+    """Return one int for each of `n` axes, from a single int or a sequence of ints.
 
     Raises:
-        ValueError: another number of them, or one that is no int of at least `minimum`.
+        ValueError: if there are not `n` of them, or one is not an int of at least `minimum`.
     """
     values = (value,) * n if _is_int(value) else value
     good = isinstance(values, (list, tuple)) and len(values) == n
@@ -65,17 +65,17 @@ def int_tuple(value: Any, n: int, name: str, owner: Any = None, minimum: int = 1
 def shape_tuple(shape: int | Iterable[int]) -> tuple[int, ...]:
     """Return the sizes of a shape; an int is the size of its only axis, as in NumPy.
 
-    What stands for an int, such as an element of a framework's shape, gives it.
+    Objects that convert to an int, such as the elements of a framework's shape, are accepted too.
     """
     sizes = shape if isinstance(shape, Iterable) else (shape,)
     return tuple([n if isinstance(n, int) or not hasattr(type(n), "__index__") else n.__index__() for n in sizes])
 
 
 def rate(value: Any, name: str, owner: Any = None) -> float:
-    """Return `value` if it is a share in [0, 1], as the rate of a dropout.
+    """Return `value` if it is a number in [0, 1], such as a dropout rate.
 
     Raises:
-        ValueError: it is anything else.
+        ValueError: if it is anything else.
     """
     if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not 0 <= value <= 1:
         where = f"{type(owner).__name__}: " if owner is not None else ""
@@ -84,16 +84,16 @@ def rate(value: Any, name: str, owner: Any = None) -> float:
 
 
 def call_with_taken(function: Callable[..., Any], offered: Mapping[str, Any], also_called: Mapping[str, str]) -> Any:
-    """Call a user's function with those of some arguments that it takes.
+    """Call a user's function with those of the offered arguments that it accepts.
 
     Args:
-        function: takes any of them by their names. Others that it cannot do without get what is left, in order, as do
-            `*args`, and `**kwargs` gets all that is left.
+        function: may take any of the offered arguments by name. Required parameters with other names, and `*args`, get
+            the remaining arguments in order. `**kwargs` gets everything that remains.
         offered: the arguments by name, in order.
-        also_called: other names of them.
+        also_called: alternative names, each with the name in `offered`.
 
     Returns:
-        What it returns.
+        The result of the function.
     """
     parameters = inspect.signature(function).parameters.values()
     names = {p.name: also_called.get(p.name, p.name) for p in parameters}

@@ -1,7 +1,7 @@
-"""What it may cost to follow a description from a file: counted while one is read, and nowhere else.
+"""The budget for following a description from a file. It is counted while a file is read, and nowhere else.
 
-A few bytes can ask for more work than anybody has time for: a model that calls a model twice that calls a model twice,
-an area under a curve with a billion thresholds. What repeats itself by a number that a file may name says so here.
+A few bytes can ask for an enormous amount of work: a model that calls a model twice that calls a model twice, or an
+area under a curve with a billion thresholds. Code whose work grows with a number from a file calls `spend`.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from contextvars import ContextVar
 from typing import Any
 
 MAX_ELEMENTS = 2**36
-"""The largest array that a description may lead to, a sample: 256 GB in float32."""
+"""The largest array that a description may lead to, in elements for each sample: 256 GB in float32."""
 
 left: ContextVar[list[int] | None] = ContextVar("polykeras_budget", default=None)
-"""The steps that are left, a list of one number; None where nothing is counted."""
+"""The remaining steps, in a list of one number; None if nothing is counted."""
 
 
 @contextmanager
 def limited(steps: int) -> Iterator[None]:
-    """Within this context no more than so many steps may be taken; an outer limit goes on to hold."""
+    """Allow at most `steps` steps within this context. An outer limit stays in force instead, if there is one."""
     token = left.set([steps]) if left.get() is None else None
     try:
         yield
@@ -30,10 +30,10 @@ def limited(steps: int) -> Iterator[None]:
 
 
 def spend(steps: int = 1) -> None:
-    """Take steps: operations on shapes, or numbers that are made on the host.
+    """Take `steps` steps: operations on shapes, or numbers that are made on the host.
 
     Raises:
-        ValueError: there are not so many left.
+        ValueError: if too few steps are left.
     """
     account = left.get()
     if account is None:
@@ -44,14 +44,14 @@ def spend(steps: int = 1) -> None:
 
 
 def check_size(shape: Sequence[Any], unknown: type) -> None:
-    """Take the step of making an array of shapes, and refuse one beyond measure.
+    """Take one step for making an array, and refuse an array that is too large.
 
     Args:
-        shape: its sizes.
-        unknown: the class of sizes that stand for unknown ones, which do not count.
+        shape: the sizes of the axes.
+        unknown: the class that marks unknown sizes, which are not counted.
 
     Raises:
-        ValueError: it has more than `MAX_ELEMENTS` elements, or no steps are left.
+        ValueError: if it has more than `MAX_ELEMENTS` elements, or no steps are left.
     """
     spend()
     size = 1

@@ -1,4 +1,4 @@
-"""What has a state of its own that files hold: layers, optimizers, seed generators."""
+"""Objects whose state is stored in files: layers, optimizers, seed generators."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ENOUGH = 64
 
 
 def contained(container: Any) -> Iterator[Any]:
-    """Return what a list, tuple or dict holds besides plain data; one that begins with much of these holds no more."""
+    """Yield the items of a list, tuple or dict that are not plain data. A long plain start ends the search early."""
     plain = 0
     for i, value in enumerate(container.values() if isinstance(container, dict) else container):
         if not isinstance(value, _PLAIN):
@@ -30,29 +30,29 @@ def contained(container: Any) -> Iterator[Any]:
 class Checkpointable:
     """Mixin of objects with variables that are saved.
 
-    A class says which variables are its own; those of objects among its attributes are found by themselves. It
-    overrides `save_own_variables` and `load_own_variables` only where files hold something else.
+    A class names its own variables. Variables of objects among its attributes are found automatically. A class
+    overrides `save_own_variables` and `load_own_variables` only if its files hold something else.
 
     Attributes:
         _in_files: whether a file without this object's variables is refused. Keras's files hold no random states.
-        _alone_in_files: whether a file of a model may hold just this: a layer, for one.
+        _alone_in_files: whether a model's file may hold this object alone; true of a layer, for example.
     """
 
     _in_files: ClassVar[bool] = True
     _alone_in_files: ClassVar[bool] = False
 
     def _saved_variables(self) -> Sequence[Variable]:
-        """Return the variables, in the order of the file; none of objects within this one."""
+        """Return the object's own variables in the order of the file, without those of objects within it."""
         raise NotImplementedError
 
     @classmethod
     def _unwalked(cls) -> frozenset[str]:
-        """Return the names of attributes that hold nothing which is saved, whatever is in them."""
+        """Return the names of attributes that never lead to saved objects."""
         return frozenset()
 
     @classmethod
     def _class_names(cls) -> set[str]:
-        """Return the names of all that the class gives its objects."""
+        """Return the names of all attributes that the class itself defines."""
         return set(dir(cls))
 
     def _title_in_files(self) -> str:
@@ -64,10 +64,10 @@ class Checkpointable:
             store[str(i)] = variable.numpy()
 
     def load_own_variables(self, store: Mapping[str, Any]) -> None:
-        """Read what `save_own_variables` wrote; nothing is changed where it does not fit.
+        """Read what `save_own_variables` wrote. If the arrays do not fit, nothing is changed.
 
         Raises:
-            ValueError: it holds another number of variables, or variables of other shapes.
+            ValueError: if the number or the shapes of the variables do not match.
         """
         own = self._saved_variables()
         if len(store) != len(own):
@@ -78,17 +78,17 @@ class Checkpointable:
             )
         missing = [str(i) for i in range(len(own)) if str(i) not in store]
         if missing:
-            raise ValueError(f"{self._title_in_files()} looks for the array '{missing[0]}'; there are {sorted(store)}.")
+            raise ValueError(f"{self._title_in_files()} expected the array '{missing[0]}'; received {sorted(store)}.")
         self._assign_all(own, [store[str(i)] for i in range(len(own))])
 
     def _assign_all(self, variables: Sequence[Variable], arrays: Sequence[Any]) -> None:
-        """Assign an array to each variable; nothing is changed where one does not fit.
+        """Assign an array to each variable. If one does not fit, nothing is changed.
 
         Raises:
-            ValueError: an array has another shape.
+            ValueError: if an array has another shape.
         """
         for variable, array in zip(variables, arrays, strict=True):
-            shape = tuple(np.shape(array))  # which reads no array that says its shape
+            shape = tuple(np.shape(array))  # does not read arrays that have a shape attribute
             if shape != variable.shape:
                 raise ValueError(
                     f"{self._title_in_files()}: the variable {variable.path!r} has shape {variable.shape}; received an "
@@ -100,11 +100,11 @@ class Checkpointable:
 
 
 class SavedGroup(Checkpointable):
-    """Variables that files keep as those of an object within another one, which here is none.
+    """Variables that files keep under an object that does not exist in memory.
 
     Args:
-        name: of the object.
-        variables: its own.
+        name: the name of that object in files.
+        variables: its variables.
     """
 
     def __init__(self, name: str, variables: Sequence[Variable]) -> None:

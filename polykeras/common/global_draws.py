@@ -1,9 +1,10 @@
-"""Notices random numbers of Python's or NumPy's global generators that are drawn while code is compiled.
+"""Notices random numbers that are drawn from Python's or NumPy's global generators while code is compiled.
 
-What is compiled holds such a number as it was, and uses it again in each call. The tracer sees a number as any other.
+Compiled code keeps such a number and uses it again in each call, because a tracer cannot tell it from other numbers.
 
-The generators are those of the process: a draw of another thread meanwhile looks the same, and counts. Threads of ours
-that run code of a user's (readers of data, which draw all the time) are known, and what they may have drawn does not.
+The generators belong to the whole process, so a draw of another thread at the same time counts too. Our own threads
+that run a user's code, such as readers of data, draw all the time. They are known, and whatever they may have drawn
+does not count.
 """
 
 from __future__ import annotations
@@ -22,13 +23,13 @@ import numpy as np
 F = TypeVar("F", bound=Callable[..., Any])
 
 _watched: ContextVar[bool] = ContextVar("polykeras_draws_watched", default=False)
-_threads: set[object] = set()  # a mark for each thread of ours that runs code of a user's
-_latest: list[object] = [None]  # the mark that came last
+_threads: set[object] = set()  # one mark for each of our threads that run a user's code
+_latest: list[object] = [None]  # the latest mark
 
 
 @contextmanager
 def elsewhere() -> Iterator[None]:
-    """Around code of a user's in another thread: what it draws is not told from draws in a trace at the same time."""
+    """Mark that another thread runs a user's code: its draws cannot be told from those of a trace at the same time."""
     mark = object()
     _threads.add(mark)
     _latest[0] = mark
@@ -39,22 +40,23 @@ def elsewhere() -> Iterator[None]:
 
 
 class OurThreads:
-    """The threads of ours, from now on."""
+    """The activity of our threads since this object was made."""
 
     def __init__(self) -> None:
         self._latest = _latest[0]
         self._run = bool(_threads)
 
     def have_run(self) -> bool:
-        """Return whether one has run code of a user's since this was made, so that it may have drawn numbers."""
+        """Return whether one of them has run a user's code since then, and so may have drawn numbers."""
         return self._run or _latest[0] is not self._latest
 
 
 class HostDraws:
-    """The random numbers of Python or NumPy that are drawn within the context, from the generators that all share.
+    """Detects random numbers that are drawn from the global generators of Python and NumPy within the context.
 
     Attributes:
-        names: afterwards, which generators gave numbers, or were seeded. None where threads of ours may have done it.
+        names: after the context, the generators that were drawn from or seeded. Empty if our own threads may have done
+            so.
     """
 
     names: tuple[str, ...] = ()
@@ -71,10 +73,10 @@ class HostDraws:
 
 
 def fixed_by_tracing(fn: F) -> F:
-    """Return a function that is to be traced, and warns where it draws from a global generator meanwhile.
+    """Return `fn`, for tracing, with a warning if it draws from a global generator.
 
     Args:
-        fn: the function; called for each trace, and for nothing else.
+        fn: the function to trace; called only to trace it.
     """
 
     @wraps(fn)
@@ -100,9 +102,9 @@ def _states() -> dict[str, Any]:
 
 def _warn(name: str) -> None:
     warnings.warn(
-        f"The code that was just compiled drew random numbers from `{name}`. They are fixed now: each call of what was "
-        "compiled uses the same ones. Draw them with polykeras.random and a SeedGenerator, or outside, and pass them "
-        "as an argument.",
+        f"The code that was just compiled drew random numbers from `{name}`. They are now constants: each call of the "
+        "compiled code uses the same ones. Draw them with polykeras.random and a SeedGenerator, or draw them outside "
+        "and pass them as an argument.",
         RuntimeWarning,
         stacklevel=2,
     )

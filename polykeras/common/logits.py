@@ -1,11 +1,11 @@
-"""Logits, remembered beside the probabilities that a softmax made of them, while a step or a traced function runs.
+"""Remembers the logits from which a softmax made probabilities, while a step or a traced function runs.
 
-Of a probability near 0 the logits know more than the probability: it may have become 0, and its cross-entropy is
-bounded, without a gradient. And a cross-entropy of logits takes less than half of the operations. So it is computed
-from those where predictions come from a softmax; Keras does so on TensorFlow.
+For a probability near 0, the logits hold more information: the probability may have become 0, and then its
+cross-entropy is bounded and has no gradient. A cross-entropy from logits also takes less than half of the operations.
+So if predictions come from a softmax, the cross-entropy is computed from the logits, as Keras does on TensorFlow.
 
-Arrays are taken to stay as they are: native code that changes one in place, between the softmax and the loss, is not
-seen.
+Arrays are assumed to stay unchanged. Native code that changes one in place between the softmax and the loss is not
+noticed.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 
 class Known(NamedTuple):
-    """What is known of probabilities.
+    """The origin of an array of probabilities.
 
     Attributes:
-        reference: returns them, or None where they are gone.
-        axis: that of the softmax, counted from the first one.
-        logits: what it was taken of.
+        reference: returns the array, or None if it no longer exists.
+        axis: the axis of the softmax, counted from the front.
+        logits: the argument of the softmax.
     """
 
     reference: Callable[[], Any]
@@ -41,7 +41,7 @@ _known: ContextVar[dict[int, Known] | None] = ContextVar("polykeras_logits", def
 
 @contextmanager
 def remembered() -> Iterator[None]:
-    """Remember logits until the end, those of this block alone: an inner trace's arrays mean nothing outside of it."""
+    """Remember logits until the end of the block. Blocks do not share them: arrays of an inner trace end with it."""
     token = _known.set({})
     try:
         yield
@@ -50,16 +50,16 @@ def remembered() -> Iterator[None]:
 
 
 def are_remembered() -> bool:
-    """Return whether somebody remembers logits now."""
+    """Return whether logits are being remembered."""
     return _known.get() is not None
 
 
 def remember(probabilities: Array, axis: Any, logits: Array) -> None:
-    """Note of what a softmax made probabilities, where that is to be remembered, for as long as they live.
+    """Remember the logits of an array of probabilities for as long as it lives, if logits are being remembered.
 
     Args:
         probabilities: an array.
-        axis: of the softmax; of several axes nothing is noted.
+        axis: the axis of the softmax. If there are several, nothing is remembered.
         logits: an array of the same shape.
     """
     known = _known.get()
@@ -68,25 +68,25 @@ def remember(probabilities: Array, axis: Any, logits: Array) -> None:
     key = id(probabilities)
     try:
         reference: Callable[[], Any] = weakref.ref(probabilities, lambda _: known.pop(key, None))
-    except TypeError:  # autograd's boxes: they are kept to the end
+    except TypeError:  # autograd's boxes have no weak references, and are kept to the end
         reference = lambda: probabilities  # noqa: E731
     known[key] = Known(reference, int(axis) % len(probabilities.shape), logits)
 
 
 def known(probabilities: Array) -> Known | None:
-    """Return what is remembered of an array."""
+    """Return what is remembered of an array, or None."""
     found = (_known.get() or {}).get(id(probabilities))
     return found if found is not None and found.reference() is probabilities else None
 
 
 def of(probabilities: Array, axis: int) -> Array | None:
-    """Return the logits whose softmax along an axis probabilities are; None where none are remembered."""
+    """Return the logits whose softmax along `axis` gave the probabilities, or None if they are not remembered."""
     found = known(probabilities)
     return found.logits if found is not None and found.axis == axis % len(probabilities.shape) else None
 
 
 def follow(probabilities: Array, result: Array, change: Callable[[Any], Any]) -> None:
-    """Remember logits of what became of probabilities, by a change that may as well come before the softmax: a cast."""
+    """Remember the logits of `result`, made from probabilities by a `change` that commutes with softmax, as a cast."""
     found = known(probabilities)
     if found is not None and result is not probabilities:
         remember(result, found.axis, change(found.logits))

@@ -1,6 +1,6 @@
-"""A least-recently-used cache, for programs, recordings and traces, which take memory.
+"""A least-recently-used cache for programs, recordings and traces, which take memory.
 
-There is one for each function that is compiled. What it does not keep is compiled again when it is needed.
+Each compiled function has a cache of its own. A program that was dropped is compiled again when it is needed.
 """
 
 from __future__ import annotations
@@ -11,29 +11,29 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 PROGRAMS = 128
-"""How many programs of one function are kept, one for each set of shapes: more than a loop over batches has."""
+"""How many programs of one function are kept, one for each set of shapes. A loop over batches needs fewer."""
 
 
 class LRUCache(Generic[T]):
-    """A least-recently-used cache: things by key, of which those that were used last are kept.
+    """A least-recently-used cache: values by key. When it is full, the value that was used least recently is dropped.
 
-    A hit costs little more than that of a dict: a key is hashed once, and the order is looked at only where something
-    has to go. Threads may use one without a lock: the worst that comes of it is that another thing goes.
+    A hit costs little more than in a dict: a key is hashed once, and the order is computed only when something is
+    dropped. Threads may share a cache without a lock; at worst, a different value is dropped.
 
     Args:
-        most: how many are kept.
+        most: how many values are kept.
     """
 
     def __init__(self, most: int | None = None) -> None:
         self._most = PROGRAMS if most is None else most
-        self._entries: dict[Hashable, tuple[T, list[int]]] = {}  # and when it was used
+        self._entries: dict[Hashable, tuple[T, list[int]]] = {}  # the value, and when it was last used
         self._now = 0
 
     def __len__(self) -> int:
         return len(self._entries)
 
     def get(self, key: Hashable) -> T | None:
-        """Return what was kept under a key, and None where there is nothing."""
+        """Return the value of a key, or None."""
         entry = self._entries.get(key)
         if entry is None:
             return None
@@ -41,7 +41,7 @@ class LRUCache(Generic[T]):
         return entry[0]
 
     def put(self, key: Hashable, thing: T) -> T:
-        """Keep a thing under a key, in place of what was used least lately where there is no room; return it."""
+        """Store a value under a key, drop the least recently used one if the cache is full, and return the value."""
         self._now += 1
         self._entries[key] = thing, [self._now]
         while len(self._entries) > self._most:
@@ -49,5 +49,5 @@ class LRUCache(Generic[T]):
         return thing
 
     def values(self) -> list[T]:
-        """Return what is kept."""
+        """Return all values."""
         return [thing for thing, _ in list(self._entries.values())]

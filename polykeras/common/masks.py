@@ -1,4 +1,4 @@
-"""Masks, remembered beside the arrays that layers made with them, as long as these live."""
+"""Masks of arrays that layers made, remembered for as long as the arrays live."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _boxes = threading.local()
 
 
 def keep(array: Array, mask: Array) -> None:
-    """Remember the mask of an array; none any more where it is None."""
+    """Remember the mask of an array. If `mask` is None, forget the current one."""
     key = id(array)
     if mask is None:
         _kept.pop(key, None)
         return
     try:
-        # The dict is bound: arrays that outlive this module, as a process ends, find no names in it.
+        # The dict is bound as a default: at the end of a process, an array may outlive this module's names.
         reference = weakref.ref(array, lambda _, kept=_kept: kept.pop(key, None))
     except TypeError:
         reference = array
@@ -32,16 +32,16 @@ def keep(array: Array, mask: Array) -> None:
 
 
 def kept(array: Array) -> Array | None:
-    """Return the mask that is remembered of an array, or None."""
+    """Return the mask of an array, or None."""
     return _kept[id(array)][1] if id(array) in _kept else None
 
 
 def forget_boxes() -> None:
-    """Let go of this thread's arrays that cannot be referenced weakly."""
+    """Forget this thread's arrays that cannot be referenced weakly."""
     for array in _boxes.__dict__.pop("arrays", ()):
         _kept.pop(id(array), None)
 
 
 def are_kept() -> bool:
-    """Return whether there are any masks: a quick look, before each of many arrays is asked for."""
+    """Return whether any mask is remembered: a quick check before many arrays are looked up."""
     return bool(_kept)

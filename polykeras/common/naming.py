@@ -1,4 +1,4 @@
-"""Names: snake case, unique names of layers, suggestions for misspelt ones, and whose a definition is."""
+"""Names: snake case, unique names of layers, suggestions for misspelt names, and who defined an object."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ _uids: Counter[str] = Counter()
 
 @cache
 def to_snake_case(name: str) -> str:
-    """Return a class's name in snake case, as `"layer_normalization"` for `"LayerNormalization"`."""
+    """Return a class's name in snake case, such as `"layer_normalization"` for `"LayerNormalization"`."""
     name = re.sub(r"\W+", "", name)
     name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
     return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
 def unique_name(prefix: str) -> str:
-    """Return `prefix`, or `prefix_1`, `prefix_2`, ... where it was given out before in this process."""
+    """Return `prefix`, or `prefix_1`, `prefix_2`, ... if it was given out before in this process."""
     number = _counts[prefix]
     _counts[prefix] += 1
     return f"{prefix}_{number}" if number else prefix
 
 
 def reset_names() -> None:
-    """Begin the numbering of names again, as in a new process."""
+    """Restart the numbering of names, as in a new process."""
     _counts.clear()
     _uids.clear()
 
 
 def clear_session(free_memory: bool = True) -> None:
-    """Begin the numbering of names again, as in a new process.
+    """Restart the numbering of names, as in a new process.
 
     Args:
-        free_memory: kept for Keras code; what nobody refers to any more is freed without it.
+        free_memory: accepted as in Keras, without effect; unreferenced objects are freed in any case.
     """
     reset_names()
 

@@ -1,9 +1,9 @@
 """Nested structures (dicts, lists, tuples, named tuples) of arrays for our own code: a thin layer over `optree`.
 
-`None` is a structure without leaves, as in JAX; users have `tree`, where it is a leaf, as in Keras. Our own code takes
-`tree` only where a None stands for something, such as an unknown size. The two share no functions: those here know
-leaves by their type, which takes a fraction of the time and holds only while None is none; those of `tree` check what
-they are given. The leaves of a dict come in the order of its sorted keys.
+`None` is a structure without leaves, as in JAX. Users have `tree`, where it is a leaf, as in Keras. Our own code uses
+`tree` only if a None stands for something, such as an unknown size. The two modules share no functions. Those here
+recognize leaves by their type, which is several times faster but holds only if None is not a leaf; those of `tree`
+check their arguments. The leaves of a dict come in the order of its sorted keys.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _leaf_types: dict[type, bool] = {}
 
 
 def _is_leaf(x: Any) -> bool:
-    """Return whether `x` is no container, which depends on its type alone; a look at optree takes longer."""
+    """Return whether `x` is not a container. The answer depends on the type alone, and is cached: optree is slower."""
     kind = type(x)
     known = _leaf_types.get(kind)
     if known is None:
@@ -39,29 +39,29 @@ def flatten_with_def(structure: Any) -> tuple[list[Any], Any]:
 
 
 def unflatten(definition: Any, leaves: Iterable[Any]) -> Any:
-    """Rebuild a structure from the definition that `flatten_with_def` gave."""
+    """Rebuild a structure from the definition that `flatten_with_def` returned."""
     return optree.tree_unflatten(definition, leaves)
 
 
 def interleave(leaves: Iterable[Any], fixed: dict[int, Any]) -> list[Any]:
-    """Return one list of leaves: those of `fixed` at their places, the others around them in their order."""
+    """Return one list of leaves: those of `fixed` at their indices, the others around them in order."""
     leaves = list(leaves)
     rest = iter(leaves)
     return [fixed[i] if i in fixed else next(rest) for i in range(len(leaves) + len(fixed))]
 
 
 def map_structure(func: Callable[..., Any], *structures: Any) -> Any:
-    """Apply `func` to the leaves of a structure, and what other structures have in the same places.
+    """Apply `func` to each leaf of a structure, and to the parts of other structures at the same places.
 
     Args:
-        func: takes a leaf of the first structure, and what the others have in its place: leaves, or whole containers.
+        func: takes a leaf of the first structure, and the parts of the others at its place: leaves or containers.
         *structures: nested dicts, lists and tuples. The others have the containers of the first one.
 
     Returns:
-        A structure of the shape of the first one, of what `func` returned.
+        A structure like the first one, with the results of `func` as leaves.
 
     Raises:
-        ValueError: another structure lacks a container of the first one, or has another one in its place.
+        ValueError: if another structure lacks a container of the first one, or has a different one in its place.
     """
     if structures and all(map(_is_leaf, structures)):
         return func(*structures)
@@ -74,7 +74,7 @@ def is_nested(structure: Any) -> bool:
 
 
 def paths(structure: Any) -> list[str]:
-    """Return one readable path a leaf, such as `"['image'][0]"`, for messages."""
+    """Return one readable path for each leaf, such as `"['image'][0]"`, for messages."""
     if _is_leaf(structure):
         return [""]
     accessors = optree.tree_accessors(structure, namespace=NAMESPACE)
@@ -82,14 +82,14 @@ def paths(structure: Any) -> list[str]:
 
 
 def assert_same_structure(a: Any, b: Any) -> None:
-    """Raise `ValueError`, showing both, when two structures differ; a list and a tuple do.
+    """Raise a `ValueError` that shows both structures if they differ. A list differs from a tuple.
 
     Args:
         a: nested dicts, lists and tuples.
         b: another structure.
 
     Raises:
-        ValueError: they differ.
+        ValueError: if they differ.
     """
     left, right = (optree.tree_structure(s, namespace=NAMESPACE) for s in (a, b))
     if left != right:

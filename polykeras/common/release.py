@@ -1,4 +1,4 @@
-"""Which release of polykeras this is, and whose API it has."""
+"""The release of polykeras, and the version of Keras whose API it has."""
 
 __version__ = "0.1.0"
 KERAS_RELEASE = "3.15.1"

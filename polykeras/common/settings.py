@@ -1,4 +1,4 @@
-"""The settings of a process: one record of all, read once from the config file and the environment.
+"""The settings of a process: one record, read once from the config file and the environment.
 
 `polykeras.config` has the functions that read and set them. The file is `$POLYKERAS_HOME/polykeras.json` (default
 `~/.polykeras/polykeras.json`); it need not exist, and is never written by the library.
@@ -30,7 +30,7 @@ class Settings:
     nan_guard: bool = False
     verify: int = 0
     seed: int | None = None
-    """Where polykeras' random numbers begin in a process that does not call `set_random_seed`; None: anywhere."""
+    """The start of polykeras's random numbers if a process does not call `set_random_seed`. None: a random start."""
     interactive_logging: bool = True
     traceback_filtering: bool = True
     flash_attention: bool | None = None
@@ -44,13 +44,13 @@ IN_FILE = ("backend", "floatx", "epsilon", "image_data_format", "check_data", "n
 
 
 def config_path() -> Path:
-    """Return the place of the config file, which the variable `POLYKERAS_HOME` moves."""
+    """Return the path of the config file. The environment variable `POLYKERAS_HOME` sets its folder."""
     home = os.environ.get("POLYKERAS_HOME")
     return (Path(home) if home else Path.home() / ".polykeras") / "polykeras.json"
 
 
 def check(key: str, value: Any, where: str) -> None:
-    """Raise ValueError, which begins with `where`, if a setting cannot have a value."""
+    """Raise a ValueError that begins with `where` if a setting cannot have a value."""
     allowed: dict[str, tuple[Any, ...]] = {
         "floatx": FLOATS,
         "image_data_format": ("channels_last", "channels_first"),
@@ -79,7 +79,7 @@ def read_config(path: Path) -> Settings:
         The settings, with defaults for absent keys.
 
     Raises:
-        ValueError: the file is not JSON, not an object, or holds an unknown key or a bad value. The message
+        ValueError: if the file is not JSON, not an object, or holds an unknown key or a bad value. The message
             names the file and, where JSON itself is broken, the line.
     """
     try:
@@ -91,7 +91,7 @@ def read_config(path: Path) -> Settings:
     except json.JSONDecodeError as error:
         raise ValueError(
             f"The config file {path} is not valid JSON: line {error.lineno}, column {error.colno}: {error.msg}. "
-            "Mend that line, or delete the file to use the defaults."
+            "Fix that line, or delete the file to use the defaults."
         ) from None
     if not isinstance(data, dict):
         raise ValueError(f"The config file {path} must hold one JSON object; received {type(data).__name__}.")
@@ -106,7 +106,7 @@ def read_config(path: Path) -> Settings:
 
 @cache
 def settings() -> Settings:
-    """Return the process-wide settings; the first time they are read from the config file and the environment."""
+    """Return the settings of the process. The first call reads the config file and the environment."""
     found = read_config(config_path())
     text = os.environ.get("POLYKERAS_VERIFY", "").strip()
     if text:

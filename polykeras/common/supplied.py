@@ -1,4 +1,4 @@
-"""What a module needs and a module built on it supplies: a call to a higher layer of the code, declared on both sides.
+"""A value that a module needs and a higher module supplies: an upward call, declared on both sides.
 
 Below, the need is a value of the module:
 
@@ -26,7 +26,7 @@ class Supplied(Generic[T]):
     """A function or a class that a module built on this one supplies, once.
 
     Args:
-        name: of what is needed, for messages.
+        name: the name of the value, for messages.
         by: the module that supplies it.
     """
 
@@ -38,10 +38,10 @@ class Supplied(Generic[T]):
         self._found: T | None = None
 
     def supply(self, found: S) -> S:
-        """Supply it: a decorator of the function or class.
+        """Supply the value; used as a decorator of the function or class.
 
         Raises:
-            RuntimeError: another module does so.
+            RuntimeError: if another module supplies it.
         """
         if found.__module__ != self.by:
             raise RuntimeError(f"{self._name} is supplied by {self.by}; received one of {found.__module__}.")
@@ -49,10 +49,10 @@ class Supplied(Generic[T]):
         return found
 
     def get(self) -> T:
-        """Return what was supplied.
+        """Return the supplied value.
 
         Raises:
-            RuntimeError: nothing was: the module was not loaded.
+            RuntimeError: if nothing was supplied, because the module is not loaded.
         """
         if self._found is None:
             raise RuntimeError(f"{self._name} is supplied by {self.by}, which `import polykeras` loads.")

@@ -41,13 +41,13 @@ if TYPE_CHECKING:
 
 
 ArrayLike: TypeAlias = Any
-"""What becomes an array: one of a framework or of NumPy, a variable, a number, nested lists of them, a symbolic tensor.
+"""Whatever becomes an array: one of a framework or NumPy, a variable, a number, nested lists, or a symbolic tensor.
 
-Frameworks share no type, so that checkers take anything.
+The frameworks' types have no common base, so type checkers accept anything.
 """
 
 DTypeLike: TypeAlias = "str | type | HasName | HasWidth | None"
-"""The name of a dtype, NumPy's or a framework's dtype, a Python type, or a policy where one fits; None: the default."""
+"""The name of a dtype, NumPy's or a framework's dtype, a Python type, or a policy if one fits; None: the default."""
 
 InputShape: TypeAlias = "Sequence[int | None]"
 """The sizes of an input's axes, None for unknown ones."""

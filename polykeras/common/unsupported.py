@@ -1,4 +1,4 @@
-"""Names of Keras whose work is not there yet: they say so where they are used, and what to do meanwhile."""
+"""Names of Keras that polykeras does not support yet. Using one raises an error that says what to do instead."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from typing import Any
 
 
 class NotYet:
-    """Base of such classes.
+    """Base of classes that are not available yet.
 
     Args:
-        *args: whatever Keras takes.
-        **kwargs: whatever Keras takes.
+        *args: ignored.
+        **kwargs: ignored.
 
     Attributes:
-        meanwhile: what to do.
+        meanwhile: what to do instead, for the message.
 
     Raises:
         NotImplementedError: always.
@@ -26,5 +26,5 @@ class NotYet:
 
 
 def not_yet(name: str, meanwhile: str) -> NotImplementedError:
-    """Return the error of a function that is not there yet."""
+    """Return the error of a function that is not available yet."""
     return NotImplementedError(f"{name} is not available yet. {meanwhile}")

@@ -1,4 +1,4 @@
-"""A count of the changes that make what was found in layers out of date: another part, another thing to train."""
+"""Counts the changes that invalidate results found in layers: other parts, or other trainable variables."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ _last_setting = 0
 
 
 def bump() -> None:
-    """Note that some object came to hold other parts, or that what is trained changed."""
+    """Record that some object has got other parts, or that the set of trainable variables has changed."""
     global _last
     _last = next(_numbers)
 
 
 def bump_settings() -> None:
-    """Note that a number, string or flag of some layer became another one."""
+    """Record that a number, string or flag of some layer has changed."""
     global _last_setting
     _last_setting = next(_numbers)
 
 
 def settings_version() -> int:
-    """Return a number that is another one after each such change."""
+    """Return a number that differs after each such change."""
     return _last_setting
 
 
 def version() -> int:
-    """Return a number that is another one after each change, of whichever object.
+    """Return a number that differs after each change of any object.
 
-    A list or dict that is changed in place goes unnoticed, unless what was put into it was made for that.
+    A change of a list or dict in place is noticed only if its new items were created for it: creating a layer counts.
     """
     return _last

@@ -1,4 +1,4 @@
-"""Small data sets that examples use. Each is downloaded when it is first asked for, into the folder of `get_file`."""
+"""Small data sets for examples. Each is downloaded on first use, into the folder of `get_file`."""
 
 from polykeras.datasets import (
     boston_housing,

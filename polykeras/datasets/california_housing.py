@@ -17,14 +17,14 @@ def load_data(
     Args:
         version: `"large"`, or `"small"` for the first 600 districts.
         path: the name of the file in the folder of data sets.
-        test_split: the share of the test data, in [0, 1).
-        seed: of the order of the rows.
+        test_split: the fraction of the test data, in [0, 1).
+        seed: the seed of the order of the rows.
 
     Returns:
         `(x_train, y_train), (x_test, y_test)`: features `(n, 8)`, prices in dollars `(n,)`.
 
     Raises:
-        ValueError: another version, or `test_split` is no such share.
+        ValueError: if the version is unknown, or `test_split` is out of range.
     """
     if version not in ("large", "small"):
         raise ValueError(f'california_housing: `version` must be "large" or "small"; received {version!r}.')

@@ -17,8 +17,8 @@ def fetch_folder(name: str, folder: str, file_hash: str) -> str:
 
     Args:
         name: `"cifar-10"` or `"cifar-100"`.
-        folder: the one in the archive.
-        file_hash: of the archive.
+        folder: the folder in the archive.
+        file_hash: the hash of the archive.
     """
     origin = f"https://www.cs.toronto.edu/~kriz/{name}-python.tar.gz"
     path = get_file(f"{folder}-target", origin=origin, extract=True, file_hash=file_hash)
@@ -29,12 +29,12 @@ def load_batches(folder: str, names: Iterable[str], label_key: str = "labels") -
     """Return the images and labels of some files.
 
     Args:
-        folder: where they are.
-        names: of the files.
+        folder: the folder of the files.
+        names: the names of the files.
         label_key: the name of the labels in them.
 
     Returns:
-        Images `(n, 32, 32, 3)`, or `(n, 3, 32, 32)` where `config.image_data_format()` says so, and labels `(n, 1)`.
+        Images `(n, 32, 32, 3)`, or `(n, 3, 32, 32)` if `config.image_data_format()` says so, and labels `(n, 1)`.
     """
     images, labels = [], []
     for name in names:

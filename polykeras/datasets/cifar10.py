@@ -13,7 +13,7 @@ def load_data() -> Split:
     bird, cat, deer, dog, frog, horse, ship, truck.
 
     Returns:
-        `(x_train, y_train), (x_test, y_test)`: images uint8 `(n, 32, 32, 3)`, or `(n, 3, 32, 32)` where
+        `(x_train, y_train), (x_test, y_test)`: images uint8 `(n, 32, 32, 3)`, or `(n, 3, 32, 32)` if
         `config.image_data_format()` says so, and classes uint8 `(n, 1)`.
     """
     folder = fetch_folder(

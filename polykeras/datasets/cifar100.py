@@ -12,14 +12,14 @@ def load_data(label_mode: str = "fine") -> Split:
     A. Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009.
 
     Args:
-        label_mode: `"fine"` for the 100 classes, `"coarse"` for the 20 groups of them.
+        label_mode: `"fine"` for the 100 classes, `"coarse"` for 20 groups of classes.
 
     Returns:
-        `(x_train, y_train), (x_test, y_test)`: images uint8 `(n, 32, 32, 3)`, or `(n, 3, 32, 32)` where
+        `(x_train, y_train), (x_test, y_test)`: images uint8 `(n, 32, 32, 3)`, or `(n, 3, 32, 32)` if
         `config.image_data_format()` says so, and classes int64 `(n, 1)`.
 
     Raises:
-        ValueError: another `label_mode`.
+        ValueError: if `label_mode` is unknown.
     """
     if label_mode not in ("fine", "coarse"):
         raise ValueError(f'cifar100: `label_mode` must be "fine" or "coarse"; received {label_mode!r}.')

@@ -1,4 +1,4 @@
-"""What the data sets share."""
+"""The common part of the data sets."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def fetch(path: str, file: str, file_hash: str | None = None, **options: Any) ->
 
     Args:
         path: its name in the cache.
-        file: its name there.
-        file_hash: what it must come to.
-        **options: as for `get_file`.
+        file: its name in that folder.
+        file_hash: its expected hash.
+        **options: arguments of `get_file`.
     """
     return get_file(path, origin=_FOLDER + file, file_hash=file_hash, **options)
 
@@ -31,11 +31,11 @@ def shuffled_split(x: np.ndarray, y: np.ndarray, test_split: float, seed: int) -
     Args:
         x: the inputs.
         y: the targets, of the same length.
-        test_split: the share of the test data, in [0, 1).
-        seed: of the order.
+        test_split: the fraction of the test data, in [0, 1).
+        seed: the seed of the order.
 
     Raises:
-        ValueError: `test_split` is no such share.
+        ValueError: if `test_split` is out of range.
     """
     if not 0 <= test_split < 1:
         raise ValueError(f"test_split must be at least 0 and below 1; received {test_split}.")

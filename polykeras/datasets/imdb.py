@@ -1,4 +1,4 @@
-"""Film reviews, good and bad."""
+"""Film reviews, positive and negative."""
 
 from __future__ import annotations
 
@@ -28,21 +28,22 @@ def load_data(
 
     Args:
         path: the name of the file in the folder of data sets.
-        num_words: word numbers from this on count as rare.
-        skip_top: word numbers below this count as too frequent.
-        maxlen: only reviews of fewer words are given.
-        seed: of the order of the reviews.
+        num_words: word numbers from this one on count as rare.
+        skip_top: word numbers below this one count as too frequent.
+        maxlen: only reviews with fewer words are returned.
+        seed: the seed of the order of the reviews.
         start_char: the number before the first word of a review; None for none.
-        oov_char: the number in place of rare and too frequent words; None to leave them out.
-        index_from: what is added to the words' numbers.
-        **kwargs: `nb_words`, the legacy name of `num_words`.
+        oov_char: the number that replaces rare and too frequent words; None leaves them out.
+        index_from: a number that is added to the numbers of words.
+        **kwargs: `nb_words`, an older name of `num_words`.
 
     Returns:
-        `(x_train, y_train), (x_test, y_test)`: arrays `(n,)` of lists of ints, and 1 (good) or 0 int64 `(n,)`.
+        `(x_train, y_train), (x_test, y_test)`: arrays `(n,)` of lists of ints, and int64 labels `(n,)`, 1 for
+        positive reviews and 0 for negative ones.
 
     Raises:
-        ValueError: no review has fewer than `maxlen` words.
-        TypeError: an unknown argument.
+        ValueError: if no review has fewer than `maxlen` words.
+        TypeError: if an argument is unknown.
     """
     num_words = kwargs.pop("nb_words", num_words)
     if kwargs:

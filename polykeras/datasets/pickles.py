@@ -1,7 +1,7 @@
-"""Pickles of arrays, lists and texts, read without running anything that they name.
+"""Reads pickles of arrays, lists and texts without running anything that they name.
 
-A pickle may name any function to be called. Those that data sets come in name NumPy's array and dtype alone, which are
-replaced here by classes of ours: they note what they are given, and make arrays of kinds that hold plain numbers.
+A pickle may name any function to be called. Those of data sets name only NumPy's array and dtype. Here, our own classes
+replace these: they record their arguments, and make arrays of plain numbers or objects.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 
 
 class _DType:
-    """Stands for `numpy.dtype` in a pickle."""
+    """Replaces `numpy.dtype` in a pickle."""
 
     def __init__(self, code: Any, *flags: Any) -> None:
         self.code = code.decode("ascii") if isinstance(code, bytes) else code
@@ -33,7 +33,7 @@ class _DType:
 
 
 class _Array:
-    """Stands for `numpy.ndarray` in a pickle; called as `_reconstruct` is."""
+    """Replaces `numpy.ndarray` in a pickle; called like `_reconstruct`."""
 
     value: np.ndarray
 
@@ -61,12 +61,12 @@ _STAND_INS: dict[tuple[str, str], type] = {
 
 class _Reader(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> type:
-        """Return what stands for a name; only those of arrays are known."""
+        """Return the replacement for a name; only the names of arrays are known."""
         known = module.replace("._", "."), name  # NumPy 2 put an underscore before the module's name
         if known not in _STAND_INS:
             raise pickle.UnpicklingError(
                 f"Refusing to load {module}.{name}: the file of a data set holds arrays, lists and texts only. It may "
-                "be damaged, or made to do harm. Remove it."
+                "be damaged, or malicious. Remove it."
             )
         return _STAND_INS[known]
 
@@ -79,11 +79,11 @@ def load_pickle(file: IO[bytes], encoding: str = "ASCII") -> Any:
     """Read an array, or a dictionary with arrays among its values.
 
     Args:
-        file: opened to read bytes.
-        encoding: of texts that Python 2 wrote; `"bytes"` leaves them as they are.
+        file: a file opened for reading bytes.
+        encoding: the encoding of texts that Python 2 wrote; `"bytes"` leaves them unchanged.
 
     Raises:
-        pickle.UnpicklingError: the file names anything but arrays.
+        pickle.UnpicklingError: if the file names anything except arrays.
     """
     value = _Reader(file, encoding=encoding).load()
     if isinstance(value, dict):
@@ -92,13 +92,13 @@ def load_pickle(file: IO[bytes], encoding: str = "ASCII") -> Any:
 
 
 def load_npz(path: str) -> dict[str, np.ndarray]:
-    """Read all arrays of an `.npz` file, also those of Python objects such as lists.
+    """Read all arrays of an `.npz` file, including arrays of Python objects such as lists.
 
     Args:
         path: the file.
 
     Raises:
-        pickle.UnpicklingError: an array of objects names anything but arrays.
+        pickle.UnpicklingError: if an object array names anything except arrays.
     """
     arrays = {}
     with zipfile.ZipFile(path) as archive:

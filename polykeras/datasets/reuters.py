@@ -26,26 +26,26 @@ def load_data(
     oov_char: int | None = 2,
     index_from: int | None = 3,
 ) -> Split:
-    """Return 11,228 newswires as lists of word numbers, with one of 46 topics each.
+    """Return 11,228 newswires as lists of word numbers, each with one of 46 topics.
 
-    Made of Reuters-21578 (D. D. Lewis). Frequent words have small numbers.
+    Made from Reuters-21578 (D. D. Lewis). Frequent words have small numbers.
 
     Args:
         path: the name of the file in the folder of data sets.
-        num_words: word numbers from this on count as rare.
-        skip_top: word numbers below this count as too frequent.
-        maxlen: only texts of fewer words are given.
-        test_split: the share of the test data.
-        seed: of the order of the texts.
+        num_words: word numbers from this one on count as rare.
+        skip_top: word numbers below this one count as too frequent.
+        maxlen: only texts with fewer words are returned.
+        test_split: the fraction of the test data.
+        seed: the seed of the order of the texts.
         start_char: the number before the first word of a text; None for none.
-        oov_char: the number in place of rare and too frequent words; None to leave them out.
-        index_from: what is added to the words' numbers.
+        oov_char: the number that replaces rare and too frequent words; None leaves them out.
+        index_from: a number that is added to the numbers of words.
 
     Returns:
         `(x_train, y_train), (x_test, y_test)`: arrays `(n,)` of lists of ints, and topics int64 `(n,)`.
 
     Raises:
-        ValueError: no text has fewer than `maxlen` words.
+        ValueError: if no text has fewer than `maxlen` words.
     """
     file = fetch(path, "reuters.npz", "d6586e694ee56d7a4e65172e12b3e987c03096cb01eab99753921ef915959916")
     arrays = load_npz(file)

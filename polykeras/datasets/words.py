@@ -12,12 +12,12 @@ from polykeras.datasets.common import fetch
 
 
 def numbered(texts: Iterable[Iterable[int]], start_char: int | None, index_from: int | None) -> list[list[int]]:
-    """Return texts whose words are numbered from another number on, with a mark at their beginning.
+    """Return texts with a number added to each word number, and a mark at the beginning.
 
     Args:
         texts: lists of word numbers.
-        start_char: the mark, None for none.
-        index_from: what is added to each number; without a mark it may be 0 or None.
+        start_char: the mark; None for none.
+        index_from: the number to add; without a mark it may be 0 or None.
     """
     begin = [] if start_char is None else [start_char]
     return [begin + [word + (index_from or 0) for word in text] for text in texts]
@@ -26,10 +26,10 @@ def numbered(texts: Iterable[Iterable[int]], start_char: int | None, index_from:
 def shorter(
     texts: Sequence[Sequence[int]], labels: Sequence[Any] | np.ndarray, maxlen: int | None
 ) -> tuple[list[Sequence[int]], np.ndarray]:
-    """Return the texts of fewer words than `maxlen`, with their labels; all without one.
+    """Return the texts with fewer words than `maxlen`, with their labels; all of them if `maxlen` is None.
 
     Raises:
-        ValueError: there is none.
+        ValueError: if there are none.
     """
     kept = [i for i, text in enumerate(texts) if not maxlen or len(text) < maxlen]
     if texts and not kept:
@@ -44,9 +44,9 @@ def frequent(
 
     Args:
         texts: lists of word numbers, the most frequent words first.
-        num_words: numbers from this on are rare; by default the largest one there is.
-        skip_top: numbers below this are too frequent.
-        oov_char: what stands for them; None to leave them out.
+        num_words: numbers from this one on are rare; by default the largest number in the texts.
+        skip_top: numbers below this one are too frequent.
+        oov_char: the number that replaces them; None leaves them out.
     """
     most = num_words or max(max(text) for text in texts)
     if oov_char is None:
@@ -64,8 +64,8 @@ def word_index(path: str, file: str, file_hash: str) -> dict[str, int]:
 
     Args:
         path: its name in the cache.
-        file: its name there.
-        file_hash: what it must come to.
+        file: its name in that folder.
+        file_hash: its expected hash.
     """
     with open(fetch(path, file, file_hash), encoding="utf-8") as text:
         return json.load(text)

@@ -1,4 +1,4 @@
-"""The model that trains a student."""
+"""A model that trains a student with a teacher."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from polykeras.metrics import Mean
 from polykeras.models import Model, Sequential
 from polykeras.saving.serialization import deserialize_keras_object
 
-_LAST = "final_output"  # the key of a model's own outputs, beside those of layers
+_LAST = "final_output"  # the key of a model's own outputs, besides those of layers
 
 
 @LAYERS.register()
 class Distiller(Model):
-    """A model that trains a student on labels and on what a teacher makes of the inputs.
+    """A model that trains a student on labels, and on the outputs of a teacher.
 
-    The loss is `student_loss_weight` times the student's own, with weights of samples and what its layers add, and
+    The loss is `student_loss_weight` times the student's own loss (with sample weights and the losses of layers), plus
     `1 - student_loss_weight` times the weighted sum of the distances from the teacher.
 
     Args:
         teacher: a trained model; it is frozen.
-        student: a model with inputs and outputs as the teacher's.
-        distillation_losses: one, or a list of them.
-        distillation_loss_weights: a number for each of a list; 1 by default.
-        student_loss_weight: from 0 to 1.
-        name: of the model.
-        **kwargs: as for `Model`.
+        student: a model with the same inputs and outputs as the teacher.
+        distillation_losses: a distillation loss, or a list of them.
+        distillation_loss_weights: a weight for each loss; by default 1.
+        student_loss_weight: the weight of the student's loss, from 0 to 1.
+        name: the name of the model.
+        **kwargs: see `Model`.
 
     Attributes:
         teacher: the teacher.
-        student: the student, a model of its own after training.
+        student: the student, an independent model after training.
 
     Raises:
-        ValueError: models or losses that do not fit, or another weight.
+        ValueError: if the models or losses do not fit together, or a weight is out of range.
 
     Example:
         >>> from polykeras import Sequential, distillation, layers
@@ -48,7 +48,7 @@ class Distiller(Model):
     """
 
     _module_in_configs = "keras.distillation"
-    _untracked = (*Model._untracked, "_teacher_features", "_student_features")  # they share the models' layers
+    _untracked = (*Model._untracked, "_teacher_features", "_student_features")  # they share the layers
 
     def __init__(
         self,
@@ -89,24 +89,24 @@ class Distiller(Model):
         self.total_loss_tracker = Mean(name="total_loss")
 
     def compile(self, optimizer: Any = "adam", loss: Any = None, metrics: Any = None, **kwargs: Any) -> None:
-        """Say how the student is trained; arguments as for `Model.compile`.
+        """Configure the training of the student; arguments are as for `Model.compile`.
 
         Raises:
-            ValueError: there is no loss for the student.
+            ValueError: if there is no loss for the student.
         """
         if loss is None:
             raise ValueError("Distiller.compile: `loss` is the student's loss for the labels; received None.")
         super().compile(optimizer=optimizer, loss=loss, metrics=metrics, **kwargs)
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
-        """Compile with what `get_compile_config` gave."""
+        """Compile with the result of `get_compile_config`."""
         self.compile(**deserialize_keras_object(config))
 
     def call(self, inputs: Any, training: Any = None, **kwargs: Any) -> Any:
         """Return the student's outputs.
 
         Args:
-            inputs: what the student takes.
+            inputs: the inputs of the student.
             training: whether the student is being trained.
             **kwargs: further arguments of the student.
         """
@@ -130,7 +130,7 @@ class Distiller(Model):
         return total
 
     def _distance(self, x: Any, y_pred: Any, training: bool) -> Any:
-        """The weighted sum of the distillation losses."""
+        """Return the weighted sum of the distillation losses."""
         teacher = self.teacher if self._teacher_features is None else self._teacher_features
         taught = teacher(x, training=False)
         taught = taught if self._teacher_features is not None else {_LAST: taught}
@@ -157,7 +157,7 @@ def _check_models(teacher: Any, student: Any) -> None:
     for what in ("inputs", "outputs"):
         ends = [getattr(model, what, None) for model in (teacher, student)]
         if None in ends:
-            continue  # of a model without a graph only a call tells
+            continue  # a model without a graph has no shapes before a call
         ours, theirs = ([(tuple(end.shape), end.dtype) for end in flat or ()] for flat in ends)
         if len(ours) != len(theirs) or not all(map(_agree, ours, theirs)):
             raise ValueError(
@@ -174,7 +174,7 @@ def _agree(one: Any, other: Any) -> bool:
 
 
 def _features(model: Model, names: Sequence[str | None]) -> Model | None:
-    """Return a model that gives, by name, the outputs of some layers and the model's own; None for no layers."""
+    """Return a model of the outputs of some layers and the model's own, by name; None for no layers."""
     layers = {name: model.get_layer(name).output for name in names if name is not None}
     if not layers:
         return None

@@ -1,4 +1,4 @@
-"""How far a student's outputs are from a teacher's."""
+"""Distances between the outputs of a student and a teacher."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class DistillationLoss(Configurable):
     """Base class of distances between a teacher and a student. A subclass writes `compute_loss`.
 
     Attributes:
-        teacher_layer_name: the teacher's layer whose outputs are compared; its last one for None.
-        student_layer_name: the same of the student.
+        teacher_layer_name: the teacher's layer whose outputs are compared; None for the model's outputs.
+        student_layer_name: the student's layer, likewise.
     """
 
     _module_in_configs = "keras.distillation"
@@ -28,32 +28,32 @@ class DistillationLoss(Configurable):
 
         Args:
             teacher_outputs: an array, or a structure of them.
-            student_outputs: the same of the student.
-            **kwargs: for subclasses.
+            student_outputs: the student's outputs, in the same structure.
+            **kwargs: further arguments of subclasses.
         """
         raise NotImplementedError(f"{type(self).__name__} does not implement `compute_loss`.")
 
     def validate_outputs(self, teacher_outputs: Any, student_outputs: Any) -> None:
-        """Raise `ValueError` where the outputs have different structures.
+        """Raise `ValueError` if the outputs have different structures.
 
         Args:
             teacher_outputs: an array, or a structure of them.
             student_outputs: an array, or a structure of them.
 
         Raises:
-            ValueError: their structures differ.
+            ValueError: if their structures differ.
         """
         tree.assert_same_structure(teacher_outputs, student_outputs)
 
     def validate_model_compatibility(self, teacher: Any, student: Any) -> None:
-        """Raise `ValueError` where the models lack a layer that is compared.
+        """Raise `ValueError` if the models lack a layer that is compared.
 
         Args:
-            teacher: the model that is imitated.
-            student: the model that is trained.
+            teacher: the teacher.
+            student: the student.
 
         Raises:
-            ValueError: a model lacks a layer that is compared, or has no symbolic inputs.
+            ValueError: if a model lacks a layer that is compared, or has no symbolic inputs.
         """
         for role, model, name in (
             ("teacher", teacher, self.teacher_layer_name),
@@ -74,7 +74,7 @@ class DistillationLoss(Configurable):
 
 
 class _ByOutput(DistillationLoss):
-    """A sum of losses, one an output."""
+    """A sum of losses, one for each output."""
 
     def _set_loss(self, loss: Any) -> None:
         self.loss = tree.map_structure(as_loss, loss) if tree.is_nested(loss) else as_loss(loss)
@@ -82,7 +82,7 @@ class _ByOutput(DistillationLoss):
             raise ValueError(f"{type(self).__name__}: at least one `loss` must not be None; received {loss!r}.")
 
     def validate_outputs(self, teacher_outputs: Any, student_outputs: Any) -> None:
-        """Raise `ValueError` where the outputs, or the losses, have different structures."""
+        """Raise `ValueError` if the outputs, or the losses, have different structures."""
         super().validate_outputs(teacher_outputs, student_outputs)
         try:
             tree.map_structure(lambda *_: None, self.loss, teacher_outputs)
@@ -93,7 +93,7 @@ class _ByOutput(DistillationLoss):
         return ops.mean(loss(teacher, student))
 
     def compute_loss(self, teacher_outputs: Any, student_outputs: Any, **kwargs: Any) -> Array:
-        """Return the sum of the outputs' distances; the teacher's outputs take the place of labels."""
+        """Return the sum of the outputs' distances. The teacher's outputs are used as labels."""
 
         def one(loss: Any, teacher: Any, student: Any) -> Any:
             return None if loss is None else self._one(loss, teacher, student)
@@ -104,18 +104,18 @@ class _ByOutput(DistillationLoss):
 
 @LAYERS.register()
 class FeatureDistillation(_ByOutput):
-    """The distance of the outputs of a layer of the teacher and one of the student.
+    """The distance between the outputs of a layer of the teacher and a layer of the student.
 
     Source: Romero et al., "FitNets: Hints for Thin Deep Nets", 2015.
 
     Args:
-        loss: a name, a `Loss` or a function; or a structure of them as that of the outputs, with None for those that
-            are not compared.
-        teacher_layer_name: the teacher's layer; the model's own outputs for None.
+        loss: a name, a `Loss` or a function; or a structure of them, like that of the outputs, with None for outputs
+            that are not compared.
+        teacher_layer_name: the teacher's layer; None for the model's own outputs.
         student_layer_name: the student's layer.
 
     Raises:
-        ValueError: an unknown loss, or none at all.
+        ValueError: if a loss is unknown, or there is none.
     """
 
     def __init__(
@@ -128,17 +128,17 @@ class FeatureDistillation(_ByOutput):
 
 @LAYERS.register()
 class LogitsDistillation(_ByOutput):
-    """The distance of two models' logits, divided by a temperature.
+    """The distance between the logits of two models, divided by a temperature.
 
-    Where the loss is `KLDivergence` it compares their softmax, and is multiplied by the temperature's square, so that
-    slopes keep their size: Hinton et al., "Distilling the Knowledge in a Neural Network", 2015.
+    The loss `KLDivergence` compares their softmax, and is multiplied by the square of the temperature, which keeps the
+    size of gradients: Hinton et al., "Distilling the Knowledge in a Neural Network", 2015.
 
     Args:
-        temperature: above 0; high ones make the probabilities of classes more alike.
-        loss: as for `FeatureDistillation`.
+        temperature: above 0; high values make the probabilities of the classes more similar.
+        loss: see `FeatureDistillation`.
 
     Raises:
-        ValueError: an unknown loss or none at all, or another temperature.
+        ValueError: if the loss is unknown or missing, or the temperature is out of range.
     """
 
     def __init__(self, temperature: float = 3.0, loss: Any = "kl_divergence") -> None:

@@ -1,4 +1,4 @@
-"""Arguments of layers under the names that Keras 1 and 2 had for them."""
+"""Arguments of layers by the names of Keras 1 and 2."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ _TABLE = RENAMED | {
     **dict.fromkeys(("GlobalAveragePooling3D", "GlobalMaxPooling3D"), RENAMED["GlobalMaxPooling2D"]),
     **dict.fromkeys(("UpSampling3D", "ZeroPadding3D", "Cropping3D"), RENAMED["ZeroPadding2D"]),
 }
-"""By class, its arguments' names today by those of Keras 1."""
+"""Today's names of arguments by those of Keras 1, for each class."""
 _ORIGIN = Origin("1", None)
-_WITHOUT_MEANING = {"consume_less"}  # how something was computed; Keras 3 takes `implementation` too
+_WITHOUT_MEANING = {"consume_less"}  # an implementation detail; Keras 3 accepts `implementation` too
 _SIZES = ("nb_row", "nb_col"), ("kernel_dim1", "kernel_dim2", "kernel_dim3")
 
 
 def translate(cls: type, arguments: dict[str, Any]) -> dict[str, Any]:
-    """Return keyword arguments of a layer under today's names, with a DeprecationWarning that says them.
+    """Return keyword arguments of a layer with today's names, with a DeprecationWarning that lists them.
 
     Args:
-        cls: the layer's class, one of ours or one derived from it.
-        arguments: the keyword arguments, some of which have legacy names. What the class takes by such a name stays.
+        cls: the layer's class, built-in or derived from a built-in one.
+        arguments: the keyword arguments, some of which have legacy names. A name that the class itself takes is kept.
     """
     known = {parameter.name for parameter in init_parameters(cls)}
     names = next((_TABLE[base.__name__] for base in cls.__mro__ if base.__name__ in _TABLE), {})
@@ -55,7 +55,7 @@ def translate(cls: type, arguments: dict[str, Any]) -> dict[str, Any]:
             found[names[key]] = value_today(names[key], value, Context(cls.__name__, _ORIGIN, key), channels_first)
             said.append(f"{key}: {names[key]}")
         else:
-            found[key] = value  # the class says that it does not know it
+            found[key] = value  # the class raises for an unknown name
     if said:
         text = f"{cls.__name__}: arguments under names of Keras 1 or 2, with today's: {'; '.join(said)}."
         warnings.warn(text, DeprecationWarning, stacklevel=3)

@@ -1,4 +1,4 @@
-"""Shapes, dtypes and places of arrays in Keras 2's backend, `K.reshape` and the like, over `polykeras.ops`."""
+"""Shapes, dtypes and indexing of arrays in Keras 2's backend, `K.reshape` and the like, over `polykeras.ops`."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ __all__ = [
 
 
 def arange(start: ArrayLike, stop: ArrayLike | None = None, step: ArrayLike = 1, dtype: str = "int32") -> Array:
-    """Return the numbers from `start`, or 0, up to `stop`; none if only a negative one is given.
+    """Return the numbers from `start` (or 0) up to `stop`; empty if only a negative end is given.
 
     Args:
-        start: the first number; the end, where `stop` is None.
-        stop: the end, not included.
-        step: the distance of neighbours.
-        dtype: of the result.
+        start: the first number; the end if `stop` is None.
+        stop: the end, exclusive.
+        step: the distance between neighbours.
+        dtype: the dtype of the result.
     """
     if stop is None:
         start, stop = 0, max(start, 0)
@@ -55,7 +55,7 @@ def batch_flatten(x: ArrayLike) -> Array:
 
 
 def cast_to_floatx(x: ArrayLike) -> Array:
-    """Return an array in the default float dtype; a NumPy array of what is none of a framework."""
+    """Return an array in the default float dtype. An object of no framework becomes a NumPy array."""
     return ops.cast(x, floatx()) if ops.is_tensor(x) or isinstance(x, Variable) else np.asarray(x, dtype=floatx())
 
 
@@ -72,20 +72,20 @@ def concatenate(tensors: Sequence[Any], axis: int = -1) -> Array:
 def constant(
     value: ArrayLike, dtype: DTypeLike = None, shape: Sequence[int] | None = None, name: str | None = None
 ) -> Array:
-    """Return an array of a value, of a number one of any shape, in the default float dtype if none is named.
+    """Return an array of a value. A number may be broadcast to any shape; the default dtype is the default float dtype.
 
     Args:
         value: a number, or nested lists of them.
-        dtype: of the result.
-        shape: to which the value is broadcast; None leaves its own.
-        name: of no use; kept for Keras 2 code.
+        dtype: the dtype of the result.
+        shape: the shape to which the value is broadcast; None keeps its own.
+        name: accepted as in Keras 2, without effect.
     """
     array = ops.convert_to_tensor(value, dtype or floatx())
     return array if shape is None else ops.broadcast_to(array, shape)
 
 
 def count_params(x: ArrayLike) -> int:
-    """Return how many numbers an array has."""
+    """Return the number of elements of an array."""
     return math.prod(x.shape)
 
 
@@ -99,7 +99,7 @@ def expand_dims(x: ArrayLike, axis: int = -1) -> Array:
 
     Args:
         x: an array, a variable or a symbolic tensor.
-        axis: the place of the new axis in the result.
+        axis: the position of the new axis in the result.
     """
     return ops.expand_dims(x, axis)
 
@@ -120,17 +120,17 @@ def gather(reference: ArrayLike, indices: ArrayLike) -> Array:
 
 
 def int_shape(x: ArrayLike) -> tuple[int | None, ...]:
-    """Return an array's shape, None for unknown sizes."""
+    """Return an array's shape, with None for unknown sizes."""
     return tuple(x.shape)
 
 
 def is_sparse(tensor: Any) -> bool:
-    """Return whether this is TensorFlow's `SparseTensor`; the backends have no sparse arrays."""
+    """Return whether an object is TensorFlow's `SparseTensor`; the backends have no sparse arrays."""
     return type(tensor).__name__ == "SparseTensor"
 
 
 def ndim(x: ArrayLike) -> int:
-    """Return how many axes an array has, a sparse one too."""
+    """Return the number of axes of an array, which may be sparse."""
     return len(x.shape if is_sparse(x) else ops.shape(x))
 
 
@@ -149,20 +149,20 @@ def permute_dimensions(x: ArrayLike, pattern: Sequence[int]) -> Array:
 
     Args:
         x: an array, a variable or a symbolic tensor.
-        pattern: for each axis of the result, which one of `x` it is.
+        pattern: the axis of `x` for each axis of the result.
     """
     return ops.transpose(x, pattern)
 
 
 def repeat(x: ArrayLike, n: int) -> Array:
-    """Return each vector of `(batch, size)` `n` times: `(batch, n, size)`.
+    """Return each vector of `(batch, size)` repeated `n` times: `(batch, n, size)`.
 
     Args:
         x: shape `(batch, size)`.
-        n: how often.
+        n: the number of repetitions.
 
     Raises:
-        ValueError: `x` has not 2 axes.
+        ValueError: if `x` does not have 2 axes.
     """
     if ndim(x) != 2:
         raise ValueError(f"repeat: expected an array with 2 axes; received one of shape {tuple(x.shape)}.")
@@ -170,18 +170,18 @@ def repeat(x: ArrayLike, n: int) -> Array:
 
 
 def repeat_elements(x: ArrayLike, rep: int, axis: int) -> Array:
-    """Return each slice along an axis `rep` times.
+    """Return an array with each slice along an axis repeated `rep` times.
 
     Args:
         x: an array, a variable or a symbolic tensor.
-        rep: how often.
+        rep: the number of repetitions.
         axis: the axis.
     """
     return ops.repeat(x, rep, axis=axis)
 
 
 def reverse(x: ArrayLike, axes: int | Sequence[int]) -> Array:
-    """Return an array turned round along axes.
+    """Return an array with the order reversed along axes.
 
     Args:
         x: an array, a variable or a symbolic tensor.
@@ -201,14 +201,14 @@ def squeeze(x: ArrayLike, axis: int) -> Array:
 
 
 def stop_gradient(variables: Any) -> Any:
-    """Return an array, or a list of them, through which no gradient flows."""
+    """Return an array, or a list of arrays, through which no gradient flows."""
     if isinstance(variables, (list, tuple)):
         return [ops.stop_gradient(variable) for variable in variables]
     return ops.stop_gradient(variables)
 
 
 def tile(x: ArrayLike, n: int | Sequence[int]) -> Array:
-    """Return an array `n` times along each axis.
+    """Return an array repeated `n` times along each axis.
 
     Args:
         x: an array, a variable or a symbolic tensor.
@@ -218,15 +218,15 @@ def tile(x: ArrayLike, n: int | Sequence[int]) -> Array:
 
 
 def to_dense(tensor: Any) -> Array:
-    """Return an array as it is: there are no sparse ones."""
+    """Return an array unchanged, since there are no sparse arrays."""
     return tensor
 
 
 def identity(x: ArrayLike, name: str | None = None) -> Array:
-    """Return an array as it is.
+    """Return an array unchanged.
 
     Args:
         x: anything.
-        name: of no use; kept for Keras 2 code.
+        name: accepted as in Keras 2, without effect.
     """
     return x

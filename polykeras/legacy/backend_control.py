@@ -1,4 +1,4 @@
-"""Loops over rows and choices of Keras 2's backend, `K.foldl` and `K.switch`, over `polykeras.ops`."""
+"""Loops over rows, and choices, of Keras 2's backend, `K.foldl` and `K.switch`, over `polykeras.ops`."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from polykeras.legacy.backend_arrays import ndim
 def foldl(
     fn: Callable[[Any, Any], Any], elems: ArrayLike, initializer: ArrayLike | None = None, name: str | None = None
 ) -> Array:
-    """Return what a function of two arguments makes of the rows of an array, from the first to the last.
+    """Return the rows of an array, combined by a function of two arguments, from the first to the last.
 
     Args:
-        fn: takes what it returned last, and a row.
+        fn: takes its previous result and a row.
         elems: rows along the first axis.
-        initializer: what it takes first; by default a row.
-        name: of no use; kept for Keras 2 code.
+        initializer: the first value; by default a row.
+        name: accepted as in Keras 2, without effect.
     """
     first, rest = (elems[0], elems[1:]) if initializer is None else (initializer, elems)
     return ops.scan(lambda so_far, x: (fn(so_far, x), None), first, rest)[0]
@@ -30,40 +30,40 @@ def foldl(
 def foldr(
     fn: Callable[[Any, Any], Any], elems: ArrayLike, initializer: ArrayLike | None = None, name: str | None = None
 ) -> Array:
-    """Return what a function of two arguments makes of the rows of an array, from the last to the first.
+    """Return the rows of an array, combined by a function of two arguments, from the last to the first.
 
     Args:
-        fn: takes what it returned last, and a row.
+        fn: takes its previous result and a row.
         elems: rows along the first axis.
-        initializer: what it takes first; by default a row.
-        name: of no use; kept for Keras 2 code.
+        initializer: the first value; by default a row.
+        name: accepted as in Keras 2, without effect.
     """
     return foldl(fn, ops.flip(elems, 0), initializer)
 
 
 def map_fn(fn: Callable[[Any], Any], elems: ArrayLike, name: str | None = None, dtype: str | None = None) -> Array:
-    """Return what a function makes of each row, in a dtype if one is named.
+    """Return the results of a function for each row, in a dtype if one is given.
 
     Args:
         fn: takes a row.
         elems: rows along the first axis.
-        name: of no use; kept for Keras 2 code.
-        dtype: of the result.
+        name: accepted as in Keras 2, without effect.
+        dtype: the dtype of the result.
     """
     found = ops.map(fn, elems)
     return found if dtype is None else ops.cast(found, dtype)
 
 
 def switch(condition: ArrayLike, then_expression: Any, else_expression: Any) -> Array:
-    """Return the one or the other, by a condition.
+    """Return one of two arrays, chosen by a condition.
 
     Args:
-        condition: booleans: one, or one for each row or number of the expressions.
+        condition: bools: a single one, or one for each row or element of the expressions.
         then_expression: an array, or a function without arguments that returns one.
-        else_expression: in the same way.
+        else_expression: like `then_expression`.
 
     Raises:
-        ValueError: the condition has more axes than the expressions.
+        ValueError: if the condition has more axes than the expressions.
     """
     if is_keras_tensor(condition) or ndim(condition) == 0:
         then, other = (lambda x=x: x if not callable(x) else x() for x in (then_expression, else_expression))
@@ -73,7 +73,7 @@ def switch(condition: ArrayLike, then_expression: Any, else_expression: Any) -> 
     missing = ndim(then) - ndim(condition)
     if missing < 0:
         raise ValueError(
-            f"switch: the condition has {ndim(condition)} axes, the expressions {ndim(then)}; expected no more."
+            f"switch: the condition has {ndim(condition)} axes; expected at most {ndim(then)}, like the expressions."
         )
     condition = ops.reshape(condition, (*ops.shape(condition), *(1,) * missing))
     return ops.where(ops.cast(condition, "bool"), then, other)

@@ -21,15 +21,15 @@ def binary_focal_crossentropy(
     gamma: float = 2.0,
     from_logits: bool = False,
 ) -> Array:
-    """Return the focal crossentropy of each number (https://arxiv.org/abs/1708.02002).
+    """Return the focal crossentropy of each element (https://arxiv.org/abs/1708.02002).
 
     Args:
-        target: labels 0 and 1, of the shape of the predictions.
+        target: labels 0 and 1, with the shape of the predictions.
         output: predictions.
-        apply_class_balancing: whether `alpha` weighs the label 1, and `1 - alpha` the label 0.
-        alpha: weighs the classes.
-        gamma: the larger, the less easy examples count.
-        from_logits: whether the predictions are logits, not probabilities.
+        apply_class_balancing: whether to weight the label 1 by `alpha` and the label 0 by `1 - alpha`.
+        alpha: the weight of the label 1.
+        gamma: the exponent that reduces the weight of easy examples.
+        from_logits: whether the predictions are logits instead of probabilities.
 
     Returns:
         One number for each prediction.
@@ -51,15 +51,15 @@ def categorical_focal_crossentropy(
     """Return the focal crossentropy over classes (https://arxiv.org/abs/1708.02002).
 
     Args:
-        target: one-hot labels, of the shape of the predictions.
+        target: one-hot labels, with the shape of the predictions.
         output: predictions.
-        alpha: weighs the classes.
-        gamma: the larger, the less easy examples count.
-        from_logits: whether the predictions are logits, not probabilities.
+        alpha: a factor.
+        gamma: the exponent that reduces the weight of easy examples.
+        from_logits: whether the predictions are logits instead of probabilities.
         axis: the axis of the classes.
 
     Returns:
-        The shape without `axis`.
+        Losses with the shape of the predictions without `axis`.
     """
     likely = ops.softmax(output, axis) if from_logits else output / ops.sum(output, axis, keepdims=True)
     likely = ops.clip(likely, epsilon(), 1 - epsilon())
@@ -69,17 +69,17 @@ def categorical_focal_crossentropy(
 def sparse_categorical_crossentropy(
     target: ArrayLike, output: ArrayLike, from_logits: bool = False, axis: int = -1, ignore_class: int | None = None
 ) -> Array:
-    """Return the crossentropy with class numbers; 0 where these are `ignore_class`.
+    """Return the crossentropy of class numbers; 0 where they are `ignore_class`.
 
     Args:
-        target: integers, of the shape of the predictions without `axis`.
+        target: integers, with the shape of the predictions without `axis`.
         output: predictions.
-        from_logits: whether the predictions are logits, not probabilities.
+        from_logits: whether the predictions are logits instead of probabilities.
         axis: the axis of the classes.
         ignore_class: a label that does not count.
 
     Returns:
-        The shape of the labels.
+        Losses with the shape of the labels.
     """
     if ignore_class is None:
         return ops.sparse_categorical_crossentropy(target, output, from_logits, axis)
@@ -95,7 +95,7 @@ def ctc_batch_cost(y_true: ArrayLike, y_pred: ArrayLike, input_length: ArrayLike
         y_true: class numbers `(batch, labels)`.
         y_pred: probabilities `(batch, time, classes)`.
         input_length: `(batch, 1)`, the length of each prediction.
-        label_length: `(batch, 1)`, that of each label.
+        label_length: `(batch, 1)`, the length of each label.
 
     Returns:
         `(batch, 1)`.
@@ -108,14 +108,14 @@ def ctc_batch_cost(y_true: ArrayLike, y_pred: ArrayLike, input_length: ArrayLike
 def ctc_decode(
     y_pred: ArrayLike, input_length: ArrayLike, greedy: bool = True, beam_width: int = 100, top_paths: int = 1
 ) -> tuple[list[Any], Any]:
-    """Return the likeliest labels of probabilities `(batch, time, classes)`, filled up with -1, and their scores.
+    """Return the most probable labels for `(batch, time, classes)`, padded with -1, and their scores.
 
     Args:
         y_pred: probabilities; the last class is the blank.
-        input_length: how many times of each sample count, `(batch,)`.
-        greedy: take the likeliest class at each time; else search by beams.
-        beam_width: how many prefixes a search keeps.
-        top_paths: how many labels of a sample a search returns.
+        input_length: the number of valid times of each sample, `(batch,)`.
+        greedy: whether to take the most probable class at each time; otherwise, a beam search is run.
+        beam_width: the number of prefixes that the beam search keeps.
+        top_paths: the number of labels for each sample that the beam search returns.
     """
     decoded, scores = ops.ctc_decode(
         ops.log(y_pred + epsilon()),

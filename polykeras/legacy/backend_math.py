@@ -75,7 +75,7 @@ __all__ = [
 
 
 def argmax(x: ArrayLike, axis: int = -1) -> Array:
-    """Return where along an axis the largest number is.
+    """Return the index of the largest number along an axis.
 
     Args:
         x: an array, a variable or a symbolic tensor.
@@ -88,7 +88,7 @@ def argmax(x: ArrayLike, axis: int = -1) -> Array:
 
 
 def argmin(x: ArrayLike, axis: int = -1) -> Array:
-    """Return where along an axis the smallest number is.
+    """Return the index of the smallest number along an axis.
 
     Args:
         x: an array, a variable or a symbolic tensor.
@@ -101,19 +101,19 @@ def argmin(x: ArrayLike, axis: int = -1) -> Array:
 
 
 def batch_dot(x: ArrayLike, y: ArrayLike, axes: int | Sequence[int] | None = None) -> Array:
-    """Return the products of the samples of two arrays.
+    """Return the products of the samples of two arrays (a batched dot product).
 
     Args:
         x: `(batch, ...)`.
         y: `(batch, ...)`.
-        axes: the axes of `x` and of `y` that are summed over; by default the last of `x` and the last but one of `y`,
-            or its only one.
+        axes: the axes of `x` and of `y` to sum over; by default the last one of `x`, and the last but one (or the only
+            one) of `y`.
 
     Returns:
-        `(batch, other axes of x, other axes of y)`, `(batch, 1)` where there are none.
+        `(batch, other axes of x, other axes of y)`, or `(batch, 1)` if there are no others.
 
     Raises:
-        ValueError: `axes` name the axis of the batch.
+        ValueError: if `axes` contains the batch axis.
     """
     ranks = ndim(x), ndim(y)
     if axes is None:
@@ -121,7 +121,7 @@ def batch_dot(x: ArrayLike, y: ArrayLike, axes: int | Sequence[int] | None = Non
     pair = (axes, axes) if isinstance(axes, int) else tuple(axes)
     a, b = (axis % rank for axis, rank in zip(pair, ranks, strict=True))
     if not a or not b:
-        raise ValueError(f"batch_dot: `axes` must not name the axis of the batch, 0; received {axes!r}.")
+        raise ValueError(f"batch_dot: `axes` must not contain the batch axis, 0; received {axes!r}.")
     letters = iter("cdefghijklmnopqrstuvwxyz")
     left = ["a", *("b" if axis == a else next(letters) for axis in range(1, ranks[0]))]
     right = ["a", *("b" if axis == b else next(letters) for axis in range(1, ranks[1]))]
@@ -131,7 +131,7 @@ def batch_dot(x: ArrayLike, y: ArrayLike, axes: int | Sequence[int] | None = Non
 
 
 def clip(x: ArrayLike, min_value: ArrayLike, max_value: ArrayLike) -> Array:
-    """Return numbers within bounds, each of which may be None; an upper one below the lower one is moved to it.
+    """Return numbers clipped to bounds, each of which may be None. An upper bound below the lower one is raised to it.
 
     Args:
         x: an array, a variable or a symbolic tensor.
@@ -145,7 +145,7 @@ def clip(x: ArrayLike, min_value: ArrayLike, max_value: ArrayLike) -> Array:
 
 
 def cumprod(x: ArrayLike, axis: int = 0) -> Array:
-    """Return the products of the first numbers along an axis.
+    """Return the cumulative products along an axis.
 
     Args:
         x: an array, a variable or a symbolic tensor.
@@ -155,7 +155,7 @@ def cumprod(x: ArrayLike, axis: int = 0) -> Array:
 
 
 def cumsum(x: ArrayLike, axis: int = 0) -> Array:
-    """Return the sums of the first numbers along an axis.
+    """Return the cumulative sums along an axis.
 
     Args:
         x: an array, a variable or a symbolic tensor.
@@ -186,5 +186,5 @@ def pow(x: ArrayLike, a: ArrayLike) -> Array:
 
 
 def sqrt(x: ArrayLike) -> Array:
-    """Return the square root; 0 of a negative number."""
+    """Return the square root; 0 for a negative number."""
     return ops.sqrt(ops.maximum(x, 0))

@@ -1,4 +1,4 @@
-"""Functions of networks of Keras 2's backend, `K.conv2d` and the like, over `polykeras.ops`."""
+"""Functions of neural networks in Keras 2's backend, `K.conv2d` and the like, over `polykeras.ops`."""
 
 from __future__ import annotations
 
@@ -24,34 +24,34 @@ def batch_normalization(
     axis: int = -1,
     epsilon: float = 1e-3,
 ) -> Array:
-    """Return an array scaled by given means and variances, then by `gamma`, and moved by `beta`.
+    """Return an array normalized by given means and variances, scaled by `gamma` and shifted by `beta`.
 
     Args:
         x: numbers of any shape.
-        mean: one for each place along `axis`, or in a shape that broadcasts.
-        var: as `mean`.
-        beta: as `mean`, or None.
-        gamma: as `mean`, or None.
+        mean: one for each index along `axis`, or in a shape that broadcasts.
+        var: like `mean`.
+        beta: like `mean`, or None.
+        gamma: like `mean`, or None.
         axis: the axis of the features.
-        epsilon: is added to the variance.
+        epsilon: added to the variance.
     """
     rank = len(ops.shape(mean))
-    if rank > 1:  # in a shape that broadcasts
+    if rank > 1:  # reshaped to broadcast
         scale = ops.rsqrt(ops.add(var, epsilon)) if gamma is None else ops.rsqrt(ops.add(var, epsilon)) * gamma
         return ops.subtract(x, mean) * scale + (0 if beta is None else beta)
     return ops.batch_normalization(x, mean, var, axis, beta, gamma, epsilon)
 
 
 def bias_add(x: ArrayLike, bias: ArrayLike, data_format: str | None = None) -> Array:
-    """Return an array with a number added to each channel; a bias of several axes is one for each place.
+    """Return an array with a bias added to each channel. A bias with several axes has a value for each position.
 
     Args:
         x: an array, a variable or a symbolic tensor.
-        bias: one number for each channel, or one for each place and channel, channels last.
-        data_format: where the channels of `x` are; as configured by default.
+        bias: one number for each channel, or one for each position and channel, channels last.
+        data_format: the position of the channels; by default the configured one.
 
     Raises:
-        ValueError: the bias has another number of axes.
+        ValueError: if the bias has another number of axes.
     """
     rank, axes = len(ops.shape(x)), ops.shape(bias)
     if len(axes) not in (1, rank - 1):
@@ -64,13 +64,13 @@ def bias_add(x: ArrayLike, bias: ArrayLike, data_format: str | None = None) -> A
 
 
 def dropout(x: ArrayLike, level: float, noise_shape: Any = None, seed: int | SeedGenerator | None = None) -> Array:
-    """Return an array with this share of its numbers set to 0, the others made larger.
+    """Return an array with a fraction of its elements set to 0 and the others scaled up.
 
     Args:
         x: an array, a variable or a symbolic tensor.
-        level: the share, in [0, 1].
-        noise_shape: that of the mask, where it is to be broadcast.
-        seed: an int, or a `SeedGenerator`; None draws from the process-wide stream.
+        level: the fraction, in [0, 1].
+        noise_shape: the shape of the mask, if it should be broadcast.
+        seed: an int or a `SeedGenerator`; None draws from the process-wide stream.
     """
     return random.dropout(x, level, noise_shape, seed)
 
@@ -80,23 +80,23 @@ def elu(x: ArrayLike, alpha: float = 1.0) -> Array:
 
     Args:
         x: an array, a variable or a symbolic tensor.
-        alpha: see above.
+        alpha: the factor below 0.
     """
     return ops.elu(x, alpha)
 
 
 def hard_sigmoid(x: ArrayLike) -> Array:
-    """Return `0.2 * x + 0.5` between 0 and 1, as Keras 2 has it."""
+    """Return `0.2 * x + 0.5`, clipped to [0, 1], as in Keras 2."""
     return ops.clip(0.2 * ops.convert_to_tensor(x) + 0.5, 0.0, 1.0)
 
 
 def in_top_k(predictions: ArrayLike, targets: ArrayLike, k: int) -> Array:
-    """Return whether each class number is among the `k` likeliest.
+    """Return whether each class number is among the `k` most probable ones.
 
     Args:
         predictions: scores, `(batch, classes)`.
         targets: class numbers, `(batch,)`.
-        k: how many of the best count.
+        k: the number of best classes.
 
     Returns:
         bool, `(batch,)`.
@@ -110,8 +110,8 @@ def relu(x: ArrayLike, alpha: float = 0.0, max_value: float | None = None, thres
     Args:
         x: an array, a variable or a symbolic tensor.
         alpha: the slope below `threshold`.
-        max_value: no larger number is returned; None: no bound.
-        threshold: where the slope changes.
+        max_value: the largest result; None for no bound.
+        threshold: the point at which the slope changes.
     """
     x = ops.convert_to_tensor(x)
     above = ops.where(ops.greater_equal(x, threshold), x, alpha * (x - threshold))
@@ -124,10 +124,10 @@ def random_bernoulli(
     """Return ones with probability `p`, else zeros.
 
     Args:
-        shape: of the result.
-        p: in [0, 1].
-        dtype: of the result; the default float dtype where None.
-        seed: an int, or a `SeedGenerator`; None draws from the process-wide stream.
+        shape: the shape of the result.
+        p: the probability, in [0, 1].
+        dtype: the dtype of the result; by default the default float dtype.
+        seed: an int or a `SeedGenerator`; None draws from the process-wide stream.
     """
     return ops.cast(ops.less(random.uniform(shape, seed=seed), p), dtype or floatx())
 
@@ -142,11 +142,11 @@ def random_normal(
     """Return normally distributed numbers.
 
     Args:
-        shape: of the result.
+        shape: the shape of the result.
         mean: their mean.
         stddev: their standard deviation.
-        dtype: a float dtype; the default one where None.
-        seed: an int, or a `SeedGenerator`; None draws from the process-wide stream.
+        dtype: a float dtype; by default the default one.
+        seed: an int or a `SeedGenerator`; None draws from the process-wide stream.
     """
     return random.normal(shape, mean, stddev, dtype, seed)
 
@@ -158,14 +158,14 @@ def random_uniform(
     dtype: DTypeLike = None,
     seed: int | SeedGenerator | None = None,
 ) -> Array:
-    """Return numbers drawn evenly from a range.
+    """Return uniformly distributed numbers.
 
     Args:
-        shape: of the result.
-        minval: the least.
-        maxval: the end, not included.
-        dtype: a float dtype; the default one where None.
-        seed: an int, or a `SeedGenerator`; None draws from the process-wide stream.
+        shape: the shape of the result.
+        minval: the least number.
+        maxval: the end of the range, exclusive.
+        dtype: a float dtype; by default the default one.
+        seed: an int or a `SeedGenerator`; None draws from the process-wide stream.
     """
     return random.uniform(shape, minval, maxval, dtype, seed)
 
@@ -177,14 +177,14 @@ def truncated_normal(
     dtype: DTypeLike = None,
     seed: int | SeedGenerator | None = None,
 ) -> Array:
-    """Return normally distributed numbers, none further from the mean than two standard deviations.
+    """Return normally distributed numbers within two standard deviations of the mean.
 
     Args:
-        shape: of the result.
-        mean: their mean, before the cut.
-        stddev: their standard deviation, before the cut.
-        dtype: a float dtype; the default one where None.
-        seed: an int, or a `SeedGenerator`; None draws from the process-wide stream.
+        shape: the shape of the result.
+        mean: the mean before the truncation.
+        stddev: the standard deviation before the truncation.
+        dtype: a float dtype; by default the default one.
+        seed: an int or a `SeedGenerator`; None draws from the process-wide stream.
     """
     return random.truncated_normal(shape, mean, stddev, dtype, seed)
 
@@ -202,20 +202,20 @@ def rnn(
     zero_output_for_mask: bool = False,
     return_all_outputs: bool = True,
 ) -> tuple[Any, Any, list[Any]]:
-    """Run a function over the steps of sequences.
+    """Run a function over the time steps of sequences.
 
     Args:
-        step_function: makes `(output, states)` of an input `(batch, ...)` and the list of states and constants.
+        step_function: returns `(output, states)` for an input `(batch, ...)` and a list of states and constants.
         inputs: `(batch, time, ...)`.
         initial_states: the states before the first step.
-        go_backwards: whether the last step comes first.
-        mask: booleans `(batch, time)`; where they are false the output is the one before, and states stay.
-        constants: passed on to each step.
-        unroll: whether a compiled program repeats the steps one after the other.
+        go_backwards: whether to start with the last step.
+        mask: bools `(batch, time)`. Where they are false, the output is the previous one, and the states are kept.
+        constants: passed to each step.
+        unroll: whether a compiled program contains the steps one after another.
         input_length: not needed.
-        time_major: whether time is the first axis, of inputs, mask and outputs.
+        time_major: whether time is the first axis of inputs, mask and outputs.
         zero_output_for_mask: whether masked outputs are zeros.
-        return_all_outputs: False: the last one alone.
+        return_all_outputs: whether to return all outputs, or only the last one.
 
     Returns:
         The last output, all outputs, and the last states.

@@ -1,4 +1,4 @@
-"""Functions of graphs and settings of Keras 2's backend: `K.function`, `K.learning_phase` and the like."""
+"""Graphs and settings of Keras 2's backend: `K.function`, `K.learning_phase` and the like."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ def placeholder(
     sparse: bool = False,
     name: str | None = None,
 ) -> KerasTensor:
-    """Return a symbolic tensor of a shape, or of a number of axes of unknown size.
+    """Return a symbolic tensor of a given shape, or with a number of axes of unknown size.
 
     Args:
-        shape: None for unknown sizes.
-        ndim: how many axes there are, where the shape is not known.
-        dtype: the default float dtype where None.
+        shape: the sizes, with None for unknown ones.
+        ndim: the number of axes, if the shape is unknown.
+        dtype: by default the default float dtype.
         sparse: not used.
-        name: of the input.
+        name: the name of the input.
     """
     return Input(batch_shape=(None,) * (ndim or 0) if shape is None else tuple(shape), dtype=dtype, name=name)
 
@@ -49,16 +49,16 @@ def placeholder(
 def function(
     inputs: Sequence[Any], outputs: Sequence[Any], updates: Any = None, name: str | None = None
 ) -> Callable[[Sequence[Any]], list[np.ndarray]]:
-    """Return a function from the values of some symbolic tensors of a graph to those of others.
+    """Return a function from the values of some symbolic tensors of a graph to the values of others.
 
     Args:
-        inputs: symbolic tensors; `K.learning_phase()` among them stands for whether layers are in training.
+        inputs: symbolic tensors; `K.learning_phase()` among them says whether layers are in training.
         outputs: symbolic tensors.
         updates: not supported: a layer assigns to its variables when it is called.
-        name: of no use.
+        name: accepted as in Keras 2, without effect.
 
     Raises:
-        ValueError: there are `updates`.
+        ValueError: if there are `updates`.
     """
     if updates:
         raise ValueError("K.function: `updates` are not supported; assign to variables in a layer's `call`.")
@@ -75,7 +75,7 @@ def function(
 
 
 def gradients(loss: ArrayLike, variables: Any) -> Any:
-    """Raise: there is no graph of gradients.
+    """Raise an error, because there is no graph of gradients.
 
     Raises:
         RuntimeError: always.
@@ -87,16 +87,16 @@ def gradients(loss: ArrayLike, variables: Any) -> Any:
 
 
 def learning_phase() -> int:
-    """Return 1 while a layer is called in training, else 0; what `set_learning_phase` said, if it was called."""
+    """Return 1 if a layer is being called in training, else 0; or the value of `set_learning_phase`, if it was set."""
     context = current_context()
     return _phase if _phase is not None else int(context is not None and bool(context.training))
 
 
 def set_learning_phase(value: int) -> None:
-    """Say what `learning_phase` returns from now on: 0 or 1.
+    """Set the result of `learning_phase`: 0 or 1.
 
     Raises:
-        ValueError: another value.
+        ValueError: if the value is unknown.
     """
     global _phase
     if value not in (0, 1):
@@ -110,7 +110,7 @@ def in_train_phase(x: Any, alt: Any, training: bool | None = None) -> Any:
     Args:
         x: an array, or a function that returns one.
         alt: an array, or a function that returns one.
-        training: whether it is training; by default what `learning_phase` says.
+        training: whether it is training; by default as `learning_phase` says.
     """
     chosen = x if (learning_phase() if training is None else training) else alt
     return chosen() if callable(chosen) else chosen
@@ -122,21 +122,21 @@ def in_test_phase(x: Any, alt: Any, training: bool | None = None) -> Any:
     Args:
         x: an array, or a function that returns one.
         alt: an array, or a function that returns one.
-        training: whether it is training; by default what `learning_phase` says.
+        training: whether it is training; by default as `learning_phase` says.
     """
     return in_train_phase(alt, x, training)
 
 
 def image_dim_ordering() -> str:
-    """Return where channels are, in Keras 1's words: "tf" for last, "th" for first."""
+    """Return the position of channels in Keras 1's words: "tf" for last, "th" for first."""
     return _ORDERS[image_data_format()]
 
 
 def set_image_dim_ordering(dim_ordering: str) -> None:
-    """Say where channels are, in Keras 1's words: "tf" for last, "th" for first.
+    """Set the position of channels in Keras 1's words: "tf" for last, "th" for first.
 
     Raises:
-        ValueError: another word.
+        ValueError: if the word is unknown.
     """
     for form, order in _ORDERS.items():
         if order == dim_ordering:
@@ -146,12 +146,12 @@ def set_image_dim_ordering(dim_ordering: str) -> None:
 
 @contextmanager
 def name_scope(name: str) -> Iterator[str]:
-    """A context that had a name in TensorFlow's graphs; here it does nothing."""
+    """Do nothing; in TensorFlow's graphs, this context had a name."""
     yield name
 
 
 def ctc_label_dense_to_sparse(labels: ArrayLike, label_lengths: ArrayLike) -> Any:
-    """Raise: there are no sparse arrays.
+    """Raise an error, because there are no sparse arrays.
 
     Raises:
         NotImplementedError: always.

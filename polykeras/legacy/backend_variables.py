@@ -18,12 +18,12 @@ from polykeras.variables import Variable
 def variable(
     value: ArrayLike, dtype: DTypeLike = None, name: str | None = None, constraint: ConstraintLike = None
 ) -> Variable:
-    """Return a variable that holds a value, in the default float dtype if none is named.
+    """Return a variable with a value; its default dtype is the default float dtype.
 
     Args:
         value: numbers, nested lists or an array.
-        dtype: of the variable; the default float dtype where None.
-        name: of the variable.
+        dtype: the dtype of the variable; by default the default float dtype.
+        name: the name of the variable.
         constraint: a function of the new value after each update.
     """
     made = Variable(ops.convert_to_numpy(value), dtype=dtype or floatx(), name=name)
@@ -36,9 +36,9 @@ def zeros(shape: Sequence[int], dtype: DTypeLike = None, name: str | None = None
     """Return a variable of zeros.
 
     Args:
-        shape: its sizes.
-        dtype: of the variable; the default float dtype where None.
-        name: of the variable.
+        shape: the sizes of the axes.
+        dtype: the dtype of the variable; by default the default float dtype.
+        name: the name of the variable.
     """
     return variable(np.zeros(shape), dtype, name)
 
@@ -47,9 +47,9 @@ def ones(shape: Sequence[int], dtype: DTypeLike = None, name: str | None = None)
     """Return a variable of ones.
 
     Args:
-        shape: its sizes.
-        dtype: of the variable; the default float dtype where None.
-        name: of the variable.
+        shape: the sizes of the axes.
+        dtype: the dtype of the variable; by default the default float dtype.
+        name: the name of the variable.
     """
     return variable(np.ones(shape), dtype, name)
 
@@ -58,9 +58,9 @@ def eye(size: int, dtype: DTypeLike = None, name: str | None = None) -> Variable
     """Return a variable that holds an identity matrix.
 
     Args:
-        size: how many rows, and columns.
-        dtype: of the variable; the default float dtype where None.
-        name: of the variable.
+        size: the number of rows and columns.
+        dtype: the dtype of the variable; by default the default float dtype.
+        name: the name of the variable.
     """
     return variable(np.eye(size), dtype, name)
 
@@ -76,12 +76,12 @@ def random_normal_variable(
     """Return a variable of normally distributed numbers.
 
     Args:
-        shape: its sizes.
-        mean: of the numbers.
-        scale: their standard deviation.
-        dtype: of the variable; the default float dtype where None.
-        name: of the variable.
-        seed: an int, or a `SeedGenerator`; None draws from the process-wide stream.
+        shape: the sizes of the axes.
+        mean: the mean of the numbers.
+        scale: the standard deviation of the numbers.
+        dtype: the dtype of the variable; by default the default float dtype.
+        name: the name of the variable.
+        seed: an int or a `SeedGenerator`; None draws from the process-wide stream.
     """
     return variable(random.normal(shape, mean, scale, dtype, seed), dtype, name)
 
@@ -94,15 +94,15 @@ def random_uniform_variable(
     name: str | None = None,
     seed: int | SeedGenerator | None = None,
 ) -> Variable:
-    """Return a variable of numbers drawn evenly from a range.
+    """Return a variable of uniformly distributed numbers.
 
     Args:
-        shape: its sizes.
-        low: the least.
-        high: the end, not included.
-        dtype: of the variable; the default float dtype where None.
-        name: of the variable.
-        seed: an int, or a `SeedGenerator`; None draws from the process-wide stream.
+        shape: the sizes of the axes.
+        low: the least number.
+        high: the end of the range, exclusive.
+        dtype: the dtype of the variable; by default the default float dtype.
+        name: the name of the variable.
+        seed: an int or a `SeedGenerator`; None draws from the process-wide stream.
     """
     return variable(random.uniform(shape, low, high, dtype, seed), dtype, name)
 
@@ -121,27 +121,27 @@ def batch_get_value(tensors: Iterable[Any]) -> list[np.ndarray]:
 
 
 def set_value(x: Variable, value: ArrayLike) -> None:
-    """Give a variable a value.
+    """Assign a value to a variable.
 
     Args:
         x: the variable.
-        value: an array of its shape.
+        value: an array of the same shape.
     """
     x.assign(np.asarray(value))
 
 
 def batch_set_value(tuples: Iterable[tuple[Variable, Any]]) -> None:
-    """Give variables values."""
+    """Assign values to variables."""
     for x, value in tuples:
         set_value(x, value)
 
 
 def update(x: Variable, new_x: ArrayLike) -> Array:
-    """Give a variable a value, and return the value.
+    """Assign a value to a variable, and return the value.
 
     Args:
         x: the variable.
-        new_x: an array of its shape.
+        new_x: an array of the same shape.
     """
     return x.assign(new_x)
 
@@ -151,7 +151,7 @@ def update_add(x: Variable, increment: ArrayLike) -> Array:
 
     Args:
         x: the variable.
-        increment: a number, or an array of its shape.
+        increment: a number, or an array of the same shape.
     """
     return x.assign_add(increment)
 
@@ -161,7 +161,7 @@ def update_sub(x: Variable, decrement: ArrayLike) -> Array:
 
     Args:
         x: the variable.
-        decrement: a number, or an array of its shape.
+        decrement: a number, or an array of the same shape.
     """
     return x.assign_sub(decrement)
 
@@ -171,7 +171,7 @@ def moving_average_update(x: Variable, value: ArrayLike, momentum: float) -> Arr
 
     Args:
         x: the variable.
-        value: an array of its shape.
-        momentum: in [0, 1].
+        value: an array of the same shape.
+        momentum: the weight of the old value, in [0, 1].
     """
     return x.assign(x * momentum + ops.cast(value, x.dtype) * (1 - momentum))

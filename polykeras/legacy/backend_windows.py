@@ -21,15 +21,15 @@ def conv1d(
     data_format: str | None = None,
     dilation_rate: int = 1,
 ) -> Array:
-    """Return a convolution over one axis; padding may be "causal" too.
+    """Return a convolution over one axis. The padding may also be "causal".
 
     Args:
         x: `(batch, time, channels)`, or channels first by `data_format`.
         kernel: `(*window, channels, filters)`.
-        strides: the distances of neighbouring windows.
+        strides: the distance between neighbouring windows.
         padding: `"valid"`, `"same"` or `"causal"`.
-        data_format: where the channels are; as configured by default.
-        dilation_rate: the distances of the elements of a window.
+        data_format: the position of the channels; by default the configured one.
+        dilation_rate: the distance between the elements of a window.
     """
     form = data_format or image_data_format()
     if padding == "causal":
@@ -46,20 +46,20 @@ def conv2d(
     data_format: str | None = None,
     dilation_rate: int | Sequence[int] = 1,
 ) -> Array:
-    """Return a convolution over two axes, or three.
+    """Return a convolution over two or three axes.
 
     Args:
         x: `(batch, *space, channels)`, or channels first by `data_format`.
         kernel: `(*window, channels, filters)`.
-        strides: the distances of neighbouring windows.
+        strides: the distance between neighbouring windows.
         padding: `"valid"` or `"same"`.
-        data_format: where the channels are; as configured by default.
-        dilation_rate: the distances of the elements of a window.
+        data_format: the position of the channels; by default the configured one.
+        dilation_rate: the distance between the elements of a window.
     """
     return ops.conv(x, kernel, strides, padding, data_format or image_data_format(), dilation_rate)
 
 
-conv3d = conv2d  # the same, strides and dilations given for three axes
+conv3d = conv2d  # the same, with strides and dilations for three axes
 
 
 def conv2d_transpose(
@@ -76,14 +76,14 @@ def conv2d_transpose(
     Args:
         x: `(batch, *space, channels)`, or channels first by `data_format`.
         kernel: `(*window, filters, channels)`.
-        output_shape: the whole shape, with the batch and the channels.
-        strides: the distances of neighbouring windows.
+        output_shape: the full shape, including the batch and the channels.
+        strides: the distance between neighbouring windows.
         padding: `"valid"` or `"same"`.
-        data_format: where the channels are; as configured by default.
-        dilation_rate: the distances of the elements of a window.
+        data_format: the position of the channels; by default the configured one.
+        dilation_rate: the distance between the elements of a window.
 
     Raises:
-        ValueError: no convolution with these strides makes the input's shape of it.
+        ValueError: if no convolution with these strides maps it to the shape of the input.
     """
     form = data_format or image_data_format()
     first = 1 if form == "channels_last" else 2
@@ -106,15 +106,15 @@ def depthwise_conv2d(
     data_format: str | None = None,
     dilation_rate: int | Sequence[int] = (1, 1),
 ) -> Array:
-    """Return a convolution of each channel by itself.
+    """Return a convolution of each channel with its own kernels.
 
     Args:
         x: `(batch, height, width, channels)`, or channels first by `data_format`.
         depthwise_kernel: `(height, width, channels, multiplier)`.
-        strides: the distances of neighbouring windows.
+        strides: the distance between neighbouring windows.
         padding: `"valid"` or `"same"`.
-        data_format: where the channels are; as configured by default.
-        dilation_rate: the distances of the elements of a window.
+        data_format: the position of the channels; by default the configured one.
+        dilation_rate: the distance between the elements of a window.
     """
     form = data_format or image_data_format()
     return ops.depthwise_conv(x, depthwise_kernel, strides, padding, form, dilation_rate)
@@ -129,16 +129,16 @@ def separable_conv2d(
     data_format: str | None = None,
     dilation_rate: int | Sequence[int] = (1, 1),
 ) -> Array:
-    """Return a convolution of each channel by itself, then one over the channels.
+    """Return a depthwise convolution, followed by a convolution over the channels.
 
     Args:
         x: `(batch, height, width, channels)`, or channels first by `data_format`.
         depthwise_kernel: `(height, width, channels, multiplier)`.
         pointwise_kernel: `(1, 1, channels * multiplier, filters)`.
-        strides: the distances of neighbouring windows.
+        strides: the distance between neighbouring windows.
         padding: `"valid"` or `"same"`.
-        data_format: where the channels are; as configured by default.
-        dilation_rate: the distances of the elements of a window.
+        data_format: the position of the channels; by default the configured one.
+        dilation_rate: the distance between the elements of a window.
     """
     form = data_format or image_data_format()
     return ops.separable_conv(x, depthwise_kernel, pointwise_kernel, strides, padding, form, dilation_rate)
@@ -152,18 +152,18 @@ def pool2d(
     data_format: str | None = None,
     pool_mode: str = "max",
 ) -> Array:
-    """Return the largest number, or the mean ("avg"), of each window over two axes, or three.
+    """Return the maximum or the mean of each window over two or three axes.
 
     Args:
         x: `(batch, *space, channels)`, or channels first by `data_format`.
-        pool_size: the sizes of the window.
-        strides: the distances of neighbouring windows.
+        pool_size: the size of the window.
+        strides: the distance between neighbouring windows.
         padding: `"valid"` or `"same"`.
-        data_format: where the channels are; as configured by default.
+        data_format: the position of the channels; by default the configured one.
         pool_mode: `"max"` or `"avg"`.
 
     Raises:
-        ValueError: another mode.
+        ValueError: if the mode is unknown.
     """
     if pool_mode not in ("max", "avg"):
         raise ValueError(f"`pool_mode` must be 'max' or 'avg'; received {pool_mode!r}.")
@@ -177,13 +177,13 @@ pool3d = pool2d
 def resize_images(
     x: ArrayLike, height_factor: int, width_factor: int, data_format: str | None, interpolation: str = "nearest"
 ) -> Array:
-    """Return images made larger by whole factors.
+    """Return images enlarged by integer factors.
 
     Args:
         x: `(batch, height, width, channels)`, or channels first by `data_format`.
-        height_factor: a whole number.
-        width_factor: a whole number.
-        data_format: where the channels are; as configured by default.
+        height_factor: an int.
+        width_factor: an int.
+        data_format: the position of the channels; by default the configured one.
         interpolation: `"nearest"` or `"bilinear"`.
     """
     return UpSampling2D((height_factor, width_factor), data_format, interpolation)(x)
@@ -192,14 +192,14 @@ def resize_images(
 def resize_volumes(
     x: ArrayLike, depth_factor: int, height_factor: int, width_factor: int, data_format: str | None
 ) -> Array:
-    """Return volumes made larger by whole factors.
+    """Return volumes enlarged by integer factors.
 
     Args:
         x: `(batch, *space, channels)`, or channels first by `data_format`.
-        depth_factor: a whole number.
-        height_factor: a whole number.
-        width_factor: a whole number.
-        data_format: where the channels are; as configured by default.
+        depth_factor: an int.
+        height_factor: an int.
+        width_factor: an int.
+        data_format: the position of the channels; by default the configured one.
     """
     first = 1 if (data_format or image_data_format()) == "channels_last" else 2
     for axis, factor in enumerate((depth_factor, height_factor, width_factor), first):
@@ -208,34 +208,34 @@ def resize_volumes(
 
 
 def temporal_padding(x: ArrayLike, padding: Any = (1, 1), data_format: str | None = "channels_last") -> Array:
-    """Return sequences with zeros before and after.
+    """Return sequences padded with zeros.
 
     Args:
         x: `(batch, time, channels)`.
-        padding: how many before and after.
-        data_format: where the channels are; as configured by default.
+        padding: the numbers of zeros before and after.
+        data_format: the position of the channels; by default the configured one.
     """
     return _padded(x, (padding,), data_format)
 
 
 def spatial_2d_padding(x: ArrayLike, padding: Any = ((1, 1), (1, 1)), data_format: str | None = None) -> Array:
-    """Return images with zeros around.
+    """Return images padded with zeros.
 
     Args:
         x: `(batch, height, width, channels)`, or channels first by `data_format`.
-        padding: how many before and after, for each axis.
-        data_format: where the channels are; as configured by default.
+        padding: the numbers of zeros before and after, for each axis.
+        data_format: the position of the channels; by default the configured one.
     """
     return _padded(x, padding, data_format)
 
 
 def spatial_3d_padding(x: ArrayLike, padding: Any = ((1, 1), (1, 1), (1, 1)), data_format: str | None = None) -> Array:
-    """Return volumes with zeros around.
+    """Return volumes padded with zeros.
 
     Args:
         x: `(batch, *space, channels)`, or channels first by `data_format`.
-        padding: how many before and after, for each axis.
-        data_format: where the channels are; as configured by default.
+        padding: the numbers of zeros before and after, for each axis.
+        data_format: the position of the channels; by default the configured one.
     """
     return _padded(x, padding, data_format)
 

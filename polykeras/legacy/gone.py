@@ -1,4 +1,4 @@
-"""What Keras 2 had and nothing here is like: each says what to do instead."""
+"""Functions of Keras 2 without a counterpart. Each raises an error that says what to do instead."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import Any
 
 
 def _gone(name: str, instead: str) -> NotImplementedError:
-    return NotImplementedError(f"`{name}` of Keras 2 is not there any more: {instead}")
+    return NotImplementedError(f"`{name}` of Keras 2 no longer exists: {instead}")
 
 
 def HDF5Matrix(datapath: Any, dataset: str, start: int = 0, end: int | None = None, normalizer: Any = None) -> Any:
-    """Raise: arrays are read with h5py."""
+    """Raise an error: arrays are read with h5py."""
     raise _gone(
         "HDF5Matrix",
         f"read the array, `h5py.File({datapath!r})[{dataset!r}][start:end]`, or batches of it in a `PyDataset`.",
@@ -18,15 +18,15 @@ def HDF5Matrix(datapath: Any, dataset: str, start: int = 0, end: int | None = No
 
 
 def multi_gpu_model(model: Any, gpus: Any = None, cpu_merge: bool = True, cpu_relocation: bool = False) -> Any:
-    """Raise: a model runs on one device."""
+    """Raise an error: a model runs on one device."""
     raise _gone("multi_gpu_model", "train the model itself, which runs on one GPU.")
 
 
 def get_session(op_input_list: Any = ()) -> Any:
-    """Raise: there are no sessions."""
-    raise _gone("get_session", "values are there at once; read them with `keras.ops.convert_to_numpy(x)`.")
+    """Raise an error: there are no sessions."""
+    raise _gone("get_session", "values are available at once; read them with `keras.ops.convert_to_numpy(x)`.")
 
 
 def set_session(session: Any) -> None:
-    """Raise: there are no sessions."""
+    """Raise an error: there are no sessions."""
     raise _gone("set_session", "leave it out; options of a GPU are set with the framework, such as `tf.config`.")

@@ -1,4 +1,4 @@
-"""Other names that Keras 1 or 2 had for layers of today."""
+"""Names of Keras 1 and 2 for layers of today."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ def _instead(legacy: str, today: str) -> None:
 
 
 def _sized(options: dict[str, Any], *sizes: Any) -> dict[str, Any]:
-    """Return options with the `kernel_size`: as Keras 2 has it, the first of some sizes, or Keras 1's one an axis."""
+    """Return options with a `kernel_size`: the first of `sizes` (Keras 2), or one size for each axis (Keras 1)."""
     given = [size for size in sizes if size is not None]
     return options | ({"kernel_size": given[0] if len(given) == 1 else tuple(given)} if given else {})
 
 
 def AtrousConvolution1D(filters: int, filter_length: int | Sequence[int] | None = None, **kwargs: Any) -> Layer:
-    """Return a `Conv1D`, whose `dilation_rate` was the `atrous_rate`.
+    """Return a `Conv1D` whose `dilation_rate` is the `atrous_rate`.
 
     Args:
-        filters: how many there are.
+        filters: the number of filters.
         filter_length: the `kernel_size`.
-        **kwargs: of the layer, in the words of any Keras.
+        **kwargs: arguments of the layer, with the names of any version of Keras.
     """
     _instead("AtrousConvolution1D", "Conv1D")
     return layers.Conv1D(filters, **_sized(kwargs, filter_length))
@@ -38,13 +38,13 @@ def AtrousConvolution1D(filters: int, filter_length: int | Sequence[int] | None 
 def AtrousConvolution2D(
     filters: int, nb_row: int | Sequence[int] | None = None, nb_col: int | None = None, **kwargs: Any
 ) -> Layer:
-    """Return a `Conv2D`, whose `dilation_rate` was the `atrous_rate`.
+    """Return a `Conv2D` whose `dilation_rate` is the `atrous_rate`.
 
     Args:
-        filters: how many there are.
+        filters: the number of filters.
         nb_row: the height of the window; or the `kernel_size`, without `nb_col`.
-        nb_col: its width.
-        **kwargs: of the layer, in the words of any Keras.
+        nb_col: the width of the window.
+        **kwargs: arguments of the layer, with the names of any version of Keras.
     """
     _instead("AtrousConvolution2D", "Conv2D")
     return layers.Conv2D(filters, **_sized(kwargs, nb_row, nb_col))
@@ -57,14 +57,14 @@ def Deconvolution2D(
     output_shape: Any = None,
     **kwargs: Any,
 ) -> Layer:
-    """Return a `Conv2DTranspose`; the output's shape follows from its other arguments.
+    """Return a `Conv2DTranspose`. The output shape follows from the other arguments.
 
     Args:
-        filters: how many there are.
+        filters: the number of filters.
         nb_row: the height of the window; or the `kernel_size`, without `nb_col`.
-        nb_col: its width.
+        nb_col: the width of the window.
         output_shape: not used.
-        **kwargs: of the layer, in the words of any Keras.
+        **kwargs: arguments of the layer, with the names of any version of Keras.
     """
     _instead("Deconvolution2D", "Conv2DTranspose")
     return layers.Conv2DTranspose(filters, **_sized(kwargs, nb_row, nb_col))
@@ -77,14 +77,14 @@ def Deconvolution3D(
     kernel_dim3: int | None = None,
     **kwargs: Any,
 ) -> Layer:
-    """Return a `Conv3DTranspose`; the output's shape follows from its other arguments.
+    """Return a `Conv3DTranspose`. The output shape follows from the other arguments.
 
     Args:
-        filters: how many there are.
+        filters: the number of filters.
         kernel_dim1: the first size of the window; or the `kernel_size`, without the others.
-        kernel_dim2: the second.
-        kernel_dim3: the third.
-        **kwargs: of the layer, in the words of any Keras.
+        kernel_dim2: the second size of the window.
+        kernel_dim3: the third size of the window.
+        **kwargs: arguments of the layer, with the names of any version of Keras.
     """
     _instead("Deconvolution3D", "Conv3DTranspose")
     kwargs.pop("output_shape", None)
@@ -92,31 +92,31 @@ def Deconvolution3D(
 
 
 def ConvLSTM2DCell(filters: int, kernel_size: int | Sequence[int], **kwargs: Any) -> Layer:
-    """Return what a `ConvLSTM2D` does at one time.
+    """Return the cell of a `ConvLSTM2D`, which computes one time step.
 
     Args:
-        filters: how many there are.
+        filters: the number of filters.
         kernel_size: height and width of the window, or one number for both.
-        **kwargs: as for `ConvLSTM2D`.
+        **kwargs: see `ConvLSTM2D`.
     """
     _instead("ConvLSTM2DCell", "ConvLSTM2D")
     return ConvLSTMCell(2, filters, kernel_size, **kwargs)
 
 
 def ConvRecurrent2D(filters: int, kernel_size: int | Sequence[int], **kwargs: Any) -> Layer:
-    """Return a `ConvLSTM2D`, the one layer of which it was the base class.
+    """Return a `ConvLSTM2D`, the only layer with this base class.
 
     Args:
-        filters: how many there are.
+        filters: the number of filters.
         kernel_size: height and width of the window, or one number for both.
-        **kwargs: as for `ConvLSTM2D`.
+        **kwargs: see `ConvLSTM2D`.
     """
     _instead("ConvRecurrent2D", "ConvLSTM2D")
     return layers.ConvLSTM2D(filters, kernel_size, **kwargs)
 
 
 class experimental:  # a module in Keras 2
-    """`layers.experimental`, whose layers are among the others today."""
+    """`layers.experimental`, whose layers are now among the others."""
 
     preprocessing = layers
 
@@ -134,20 +134,20 @@ def merge(
     arguments: Any = None,
     name: str | None = None,
 ) -> Any:
-    """Return what a layer of today makes of several inputs: Keras 1's function.
+    """Return the combination of several inputs by a layer of today: a function of Keras 1.
 
     Args:
         inputs: tensors.
         mode: `"sum"`, `"mul"`, `"concat"`, `"ave"`, `"max"`, `"dot"`, `"cos"`, or a function of the list of inputs.
-        dot_axes: for `"dot"` and `"cos"`: the axis of the products, or one of each input.
-        concat_axis: for `"concat"`.
-        output_shape: for a function; found by itself where None.
-        output_mask: for a function.
+        dot_axes: for `"dot"` and `"cos"`: the axis of the products, or one for each input.
+        concat_axis: for `"concat"`: the axis to join.
+        output_shape: for a function: the shape of the output; inferred if None.
+        output_mask: for a function: the mask of the output.
         arguments: for a function: further arguments.
-        name: of the layer.
+        name: the name of the layer.
 
     Raises:
-        ValueError: another mode.
+        ValueError: if the mode is unknown.
     """
     if callable(mode):
         _instead("merge", "Lambda")

@@ -1,4 +1,4 @@
-"""Layers that Keras 1 or 2 had and Keras 3 has not."""
+"""Layers of Keras 1 and 2 that Keras 3 lacks."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ __all__ = ["Highway", "LocallyConnected1D", "LocallyConnected2D", "MaxoutDense",
 
 @LAYERS.register()
 class ThresholdedReLU(Layer):
-    """`x` above a threshold, else 0 (https://arxiv.org/abs/1402.3337).
+    """`x` above a threshold, otherwise 0 (https://arxiv.org/abs/1402.3337).
 
     Args:
         theta: the threshold, 0 or more.
-        **kwargs: as for `Layer`.
+        **kwargs: see `Layer`.
 
     Raises:
-        ValueError: `theta` is negative or None.
+        ValueError: if `theta` is negative or None.
     """
 
     sample_by_sample = True
@@ -43,19 +43,19 @@ class ThresholdedReLU(Layer):
 
 @LAYERS.register()
 class Highway(Layer):
-    """A dense layer beside its own input, and a gate that mixes both (https://arxiv.org/abs/1505.00387).
+    """A dense layer and its own input, mixed by a gate (https://arxiv.org/abs/1505.00387).
 
     `gate * activation(x @ kernel + bias) + (1 - gate) * x`, where `gate = sigmoid(x @ carry_kernel + carry_bias)`.
 
     Args:
         activation: a name or a function; none by default.
         use_bias: whether there are biases.
-        kernel_initializer: of both kernels, `(width, width)`.
-        kernel_regularizer: penalty on them.
-        bias_regularizer: penalty on the biases, `(width,)`; that of the gate begins with ones.
+        kernel_initializer: the initializer of both kernels, `(width, width)`.
+        kernel_regularizer: the penalty on the kernels.
+        bias_regularizer: the penalty on the biases, `(width,)`. The bias of the gate is initialized with ones.
         kernel_constraint: applied to the kernels after each update.
         bias_constraint: applied to the biases after each update.
-        **kwargs: as for `Layer`.
+        **kwargs: see `Layer`.
     """
 
     sample_by_sample = True
@@ -98,18 +98,18 @@ class Highway(Layer):
 
 @LAYERS.register()
 class MaxoutDense(Layer):
-    """The largest of several dense layers' outputs, unit by unit (https://arxiv.org/abs/1302.4389).
+    """The maximum of the outputs of several dense layers, unit by unit (https://arxiv.org/abs/1302.4389).
 
     Args:
         output_dim: the width of the output.
-        nb_feature: how many dense layers there are.
+        nb_feature: the number of dense layers.
         use_bias: whether they have biases.
-        kernel_initializer: of the kernels, `(nb_feature, input width, output_dim)`.
-        kernel_regularizer: penalty on them.
-        bias_regularizer: penalty on the biases, `(nb_feature, output_dim)`.
+        kernel_initializer: the initializer of the kernels, `(nb_feature, input width, output_dim)`.
+        kernel_regularizer: the penalty on the kernels.
+        bias_regularizer: the penalty on the biases, `(nb_feature, output_dim)`.
         kernel_constraint: applied to the kernels after each update.
         bias_constraint: applied to the biases after each update.
-        **kwargs: as for `Layer`.
+        **kwargs: see `Layer`.
     """
 
     sample_by_sample = True

@@ -1,4 +1,4 @@
-"""Convolutions with another kernel at each place, which Keras 2 had and Keras 3 has not."""
+"""Convolutions with a different kernel at each position, which Keras 2 had and Keras 3 lacks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from polykeras.layers.convolution.base import BaseConv
 
 
 class _LocallyConnected(BaseConv):
-    """A convolution with another kernel at each place."""
+    """A convolution with a different kernel at each position."""
 
     paddings = ("valid",)
     _not_in_config = (*BaseConv._not_in_config, "dilation_rate")
@@ -50,7 +50,7 @@ class _LocallyConnected(BaseConv):
         return tuple((size - width) // stride + 1 for size, width, stride in windows)
 
     def build(self, input_shape: InputShape) -> None:
-        """Make the kernels, one for each place, and as many biases."""
+        """Create the kernels and biases, one for each position."""
         channels = self._channels(input_shape)
         places = int_tuple(self._places(known_sizes(self, input_shape, self._space)), self.rank, "places", self)
         count, width = 1, channels
@@ -79,25 +79,25 @@ class _LocallyConnected(BaseConv):
 
 @LAYERS.register()
 class LocallyConnected1D(_LocallyConnected):
-    """A convolution over one axis with another kernel at each place.
+    """A convolution over one axis with a different kernel at each position.
 
     Args:
         filters: the number of output channels.
-        kernel_size: of the window.
-        strides: how far it moves.
-        padding: "valid" alone.
-        data_format: "channels_last" or "channels_first"; the configured one by default.
-        activation: a name or a function; none by default.
+        kernel_size: the size of the window.
+        strides: the distance between neighbouring windows.
+        padding: only "valid".
+        data_format: "channels_last" or "channels_first"; by default the configured one.
+        activation: a name or a function; by default none.
         use_bias: whether there is a bias, `(places, filters)`.
-        kernel_initializer: of the kernels, `(places, kernel size * channels, filters)`.
-        bias_initializer: of the bias.
-        kernel_regularizer: penalty on the kernels.
-        bias_regularizer: penalty on the bias.
-        activity_regularizer: penalty on the output.
+        kernel_initializer: the initializer of the kernels, `(places, kernel size * channels, filters)`.
+        bias_initializer: the initializer of the bias.
+        kernel_regularizer: the penalty on the kernels.
+        bias_regularizer: the penalty on the bias.
+        activity_regularizer: the penalty on the output.
         kernel_constraint: applied to the kernels after each update.
         bias_constraint: applied to the bias after each update.
-        implementation: of no consequence.
-        **kwargs: as for `Layer`.
+        implementation: accepted as in Keras 2, without effect.
+        **kwargs: see `Layer`.
     """
 
     sample_by_sample = True
@@ -105,7 +105,10 @@ class LocallyConnected1D(_LocallyConnected):
 
 @LAYERS.register()
 class LocallyConnected2D(_LocallyConnected):
-    """A convolution over two axes with another kernel at each place; arguments as of `LocallyConnected1D`."""
+    """A convolution over two axes with a different kernel at each position.
+
+    Arguments are as for `LocallyConnected1D`.
+    """
 
     rank = 2
     sample_by_sample = True

@@ -1,4 +1,4 @@
-"""Arguments of methods and callbacks that Keras 1 and 2 had, with what they are today."""
+"""Arguments of methods and callbacks of Keras 1 and 2, and their present counterparts."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from polykeras.common.arguments import positive_int
 
 Arguments = dict[str, Any]
 Change = str | None | Callable[[Any, Arguments, str], str]
-"""Today's name; None of what is left out; or a function of the object, the arguments and the legacy name: it takes that
-away, does what it means and returns what is to be said of it."""
+"""Today's name; None if the argument is dropped; or a function of the object, the arguments and the legacy name. It
+removes the legacy argument, does what it means, and returns a remark about it."""
 
 
 def _period(callback: Any, arguments: Arguments, name: str) -> str:
@@ -23,7 +23,7 @@ def _period(callback: Any, arguments: Arguments, name: str) -> str:
 
 
 def _samples_of(data: str, steps: str) -> Change:
-    """Return the change of a number of samples to one of steps, by the size of the first batch of a generator."""
+    """Return a change from a number of samples to a number of steps, by the size of a generator's first batch."""
 
     def change(model: Any, arguments: Arguments, name: str) -> str:
         samples = positive_int(arguments.pop(name), name)
@@ -32,13 +32,13 @@ def _samples_of(data: str, steps: str) -> Change:
             return "not needed for arrays"
         rows, arguments[data] = _first_rows(batches)
         arguments[steps] = -(-samples // rows)
-        return f"{steps}={arguments[steps]}, as batches hold {rows}"
+        return f"{steps}={arguments[steps]}, since batches hold {rows}"
 
     return change
 
 
 def _first_rows(batches: Any) -> tuple[int, Any]:
-    """Return the number of samples in a first batch, and all batches."""
+    """Return the number of samples in the first batch, and all batches."""
     if hasattr(batches, "__getitem__"):
         return _rows(batches[0]), batches
     rest = iter(batches)
@@ -51,14 +51,14 @@ def _rows(batch: Any) -> int:
 
 
 def _must_be(*allowed: Any) -> Change:
-    """Return the change of an argument that has no meaning any more at some values, and is unknown at others."""
+    """Return a change for an argument that has no effect at some values, and is not supported at others."""
 
     def change(owner: Any, arguments: Arguments, name: str) -> str:
         value = arguments.pop(name)
         if not any(value is one or (isinstance(value, str) and value == one) for one in allowed):
             raise TypeError(
-                f"{type(owner).__name__}: `{name}` is an argument of Keras 2, of which only "
-                f"{' or '.join(map(repr, allowed))} can be given; received {value!r}."
+                f"{type(owner).__name__}: `{name}` is an argument of Keras 2 that accepts only "
+                f"{' or '.join(map(repr, allowed))} here; received {value!r}."
             )
         return "no longer needed"
 
@@ -68,7 +68,7 @@ def _must_be(*allowed: Any) -> Change:
 _FETCHING: dict[str, Change] = dict.fromkeys(
     ("workers", "use_multiprocessing", "max_queue_size", "nb_worker", "pickle_safe", "max_q_size")
 )
-"""How batches are fetched, which `fit` decides, or a `PyDataset`."""
+"""Arguments about how batches are fetched, which is now up to `fit` or a `PyDataset`."""
 _GENERATORS: dict[str, Change] = {
     "nb_worker": "workers",
     "pickle_safe": "use_multiprocessing",
@@ -78,7 +78,7 @@ ARGUMENTS: dict[str, dict[str, Change]] = {
     "compile": {
         "experimental_steps_per_execution": "steps_per_execution",
         "experimental_run_tf_function": None,
-        "sample_weight_mode": None,  # weights by time are known by their shape
+        "sample_weight_mode": None,  # weights for each time are recognized by their shape
         "target_tensors": _must_be(None),
         "distribute": _must_be(None),
     },
@@ -101,33 +101,33 @@ ARGUMENTS: dict[str, dict[str, Change]] = {
     "ReduceLROnPlateau": {"epsilon": "min_delta"},
     "TensorBoard": dict.fromkeys(("batch_size", "write_grads", "embeddings_layer_names", "embeddings_data")),
 }
-"""By method, or by class of callbacks: what became of its arguments."""
+"""Changes of arguments, by method, or by class of callbacks."""
 
 
 def translate(
     method: Callable[..., Any], owner: Any, args: tuple[Any, ...], kwargs: Arguments
 ) -> tuple[tuple[Any, ...], Arguments]:
-    """Return the arguments of a call as they are today, with a DeprecationWarning that says what became of which.
+    """Return the arguments of a call with today's names, with a DeprecationWarning that lists the changes.
 
     Args:
-        method: a function or an `__init__` of ours.
+        method: a function or an `__init__` of polykeras.
         owner: its first argument, the object.
-        args: the further ones.
-        kwargs: those given by name. Names that no Keras knew stay: the method refuses them.
+        args: the other positional arguments.
+        kwargs: the keyword arguments. Unknown names are kept; the method refuses them.
     """
     title = method.__qualname__.removesuffix(".__init__").rpartition(".")[2]
     changes = ARGUMENTS[title]
     legacy = [name for name in kwargs if name in changes]
     if not legacy:
         return args, kwargs
-    # By name all of them: what a change asks for may have been given by its place.
+    # All arguments by name, since a change may need one that was passed by position.
     names = list(inspect.signature(method).parameters)[1:]
     if len(args) > len(names) or not kwargs.keys().isdisjoint(names[: len(args)]):
-        return args, kwargs  # which the method refuses
+        return args, kwargs  # the method refuses these
     found = dict(zip(names, args, strict=False)) | kwargs
     said = [f"{name}: {_carry_out(changes[name], owner, found, name, title)}" for name in legacy]
     if type(owner).__name__ == title and hasattr(owner, "_given"):
-        vars(owner)["_given"] = (), found  # as which the arguments of a callback are known, where a run goes on
+        vars(owner)["_given"] = (), found  # the arguments of a callback for a resumed run
     text = f"{title}: arguments under names of Keras 1 or 2, with today's: {'; '.join(said)}."
     warnings.warn(text, DeprecationWarning, stacklevel=3)
     return (), found

@@ -1,4 +1,4 @@
-"""Modules of Keras 2 that Keras 3 has no more, with the modules in which their names are now."""
+"""Modules of Keras 2 that Keras 3 lacks, with the modules that now hold their names."""
 
 from __future__ import annotations
 
@@ -37,4 +37,4 @@ LEGACY_PATHS: dict[str, tuple[str, ...]] = {
     **{f"utils.{name}": ("utils",) for name in _UTILS.split()},
     "wrappers.scikit_learn": ("wrappers",),
 }
-"""By the path below `keras`: the modules of polykeras in which its names are, the first that has one counts."""
+"""The modules of polykeras that hold the names of a path below `keras`; the first one that has a name counts."""

@@ -1,4 +1,4 @@
-"""`RandomHeight` and `RandomWidth`, which `tf.keras` still has and `keras` has not."""
+"""`RandomHeight` and `RandomWidth`, which `tf.keras` still has and `keras` lacks."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ __all__ = ["RandomHeight", "RandomWidth"]
 class _RandomSize(Layer):
     """Resizes images along one axis by a factor that is drawn for the whole batch.
 
-    The size is drawn on the host, when the layer is called. What is compiled has one size for good, and warns of it:
-    map the layer over the data, or compile the model with `run_eagerly=True`.
+    The size is drawn on the host when the layer is called. Compiled code keeps one size, and a warning says so: map the
+    layer over the data, or compile the model with `run_eagerly=True`.
     """
 
     _axis = -3
@@ -45,7 +45,7 @@ class _RandomSize(Layer):
         self._generator = host_generator(seed)
 
     def call(self, inputs: Array, training: bool = True) -> Array:
-        """Return the images in their new size; unchanged where not training.
+        """Return the resized images; unchanged outside of training.
 
         Args:
             inputs: `(height, width, channels)` or `(batch, height, width, channels)`.
@@ -55,7 +55,7 @@ class _RandomSize(Layer):
             return inputs
         if registry.current().is_traced(inputs):
             warnings.warn(
-                f"{self.name!r} draws one size for all calls of what is compiled. Map the layer over the data before "
+                f"{self.name!r} draws one size for all calls of compiled code. Map the layer over the data before "
                 "training, or compile the model with run_eagerly=True.",
                 RuntimeWarning,
                 stacklevel=2,
@@ -67,7 +67,7 @@ class _RandomSize(Layer):
         return ops.cast(resized, self.compute_dtype)
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
-        """Return the shape of the images, in which the resized axis is unknown."""
+        """Return the shape of the images, with the resized axis unknown."""
         shape = list(input_shape)
         shape[self._axis] = None
         return tuple(shape)
@@ -75,31 +75,31 @@ class _RandomSize(Layer):
 
 @LAYERS.register()
 class RandomHeight(_RandomSize):
-    """Makes images higher or lower by a random factor while training.
+    """Changes the height of images by a random factor during training.
 
     Args:
-        factor: `(lower, upper)`, of which 0.2 means 20% more and -0.2 less; one number `f` means `(-f, f)`.
-        interpolation: as for `Resizing`.
+        factor: `(lower, upper)`, where 0.2 means 20% more and -0.2 means 20% less; one number `f` means `(-f, f)`.
+        interpolation: see `Resizing`.
         seed: an int for the same sizes in each run.
-        **kwargs: as for `Layer`.
+        **kwargs: see `Layer`.
 
     Raises:
-        ValueError: a factor that is no number, or no pair from -1 in ascending order.
+        ValueError: if a factor is neither a number nor an ascending pair of numbers of at least -1.
     """
 
 
 @LAYERS.register()
 class RandomWidth(_RandomSize):
-    """Makes images wider or narrower by a random factor while training.
+    """Changes the width of images by a random factor during training.
 
     Args:
-        factor: `(lower, upper)`, of which 0.2 means 20% more and -0.2 less; one number `f` means `(-f, f)`.
-        interpolation: as for `Resizing`.
+        factor: `(lower, upper)`, where 0.2 means 20% more and -0.2 means 20% less; one number `f` means `(-f, f)`.
+        interpolation: see `Resizing`.
         seed: an int for the same sizes in each run.
-        **kwargs: as for `Layer`.
+        **kwargs: see `Layer`.
 
     Raises:
-        ValueError: a factor that is no number, or no pair from -1 in ascending order.
+        ValueError: if a factor is neither a number nor an ascending pair of numbers of at least -1.
     """
 
     _axis = -2

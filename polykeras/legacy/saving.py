@@ -1,4 +1,4 @@
-"""The functions for configs of Keras 2: a class's name and its arguments, without the module of the class."""
+"""Keras 2's functions for configs: the name of a class and its arguments, without the module of the class."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ __all__ = ["deserialize_keras_object", "serialize_keras_object"]
 
 
 def serialize_keras_object(instance: Any) -> Any:
-    """Return the config of an object with `get_config`, or the name of a class or a function; None stays None.
+    """Return the config of an object with `get_config`, or the name of a class or function. None is returned unchanged.
 
     Returns:
-        `{"class_name": ..., "config": ...}`, what the config holds written in the same way.
+        `{"class_name": ..., "config": ...}`, with the contents of the config in the same form.
 
     Raises:
-        ValueError: it has neither a config nor a name.
+        ValueError: if it has neither a config nor a name.
     """
     if instance is None:
         return None
@@ -43,14 +43,14 @@ def deserialize_keras_object(
     """Return the object of a config, or of a name.
 
     Args:
-        identifier: what `serialize_keras_object` gave. Of the name of a class an object without arguments is made.
-            Anything else than a config or a name is returned as it is.
-        module_objects: the classes and functions that may be meant, by name.
-        custom_objects: further ones, which come first.
-        printable_module_name: what the object is called in messages.
+        identifier: a result of `serialize_keras_object`. The name of a class gives an object without arguments.
+            Anything that is neither a config nor a name is returned unchanged.
+        module_objects: the classes and functions by name.
+        custom_objects: further classes and functions, which take precedence.
+        printable_module_name: the name of the object in messages.
 
     Raises:
-        ValueError: the name is not known.
+        ValueError: if the name is not known.
     """
     if not isinstance(identifier, (str, Mapping)):
         return identifier
@@ -61,7 +61,7 @@ def deserialize_keras_object(
     known = {**(module_objects or {}), **(custom_objects or {})}
     found = known[name] if name in known else get_registered_object(name)
     if found is None and by_config:
-        return deserialize_today(identifier, custom_objects)  # it is one of ours, or the error says what to do
+        return deserialize_today(identifier, custom_objects)  # a built-in object, or an error that says what to do
     if found is None:
         raise ValueError(f"There is no {printable_module_name} {name!r}. Pass it in `custom_objects`.")
     if not by_config:

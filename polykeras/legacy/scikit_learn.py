@@ -1,4 +1,4 @@
-"""Keras 2's estimators of scikit-learn, which make a model by a function `build_fn`."""
+"""Keras 2's scikit-learn estimators, which build a model with a function `build_fn`."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class BaseWrapper(BaseEstimator):
         **sk_params: arguments of `build_fn`, and of the model's `fit`, `predict` and `evaluate`, such as `epochs`.
 
     Attributes:
-        model: the model, once `fit` was called.
+        model: the model, after `fit`.
 
     Raises:
-        ValueError: an argument that neither takes.
+        ValueError: if neither of them takes an argument.
     """
 
     def __init__(self, build_fn: Callable[..., Any] | None = None, **sk_params: Any) -> None:
@@ -45,10 +45,10 @@ class BaseWrapper(BaseEstimator):
         return self.build_fn or self.__call__  # type: ignore[attr-defined]
 
     def check_params(self, params: dict[str, Any]) -> None:
-        """Raise `ValueError` for arguments that nothing takes.
+        """Raise `ValueError` for unknown arguments.
 
         Raises:
-            ValueError: one that neither `build_fn` nor the model's methods take.
+            ValueError: if neither `build_fn` nor a method of the model takes an argument.
         """
         functions = (Model.fit, Model.predict, Model.evaluate, self._build_function())
         known = {"nb_epoch"}.union(*(inspect.signature(function).parameters for function in functions))
@@ -68,17 +68,17 @@ class BaseWrapper(BaseEstimator):
         return self
 
     def filter_sk_params(self, fn: Callable[..., Any], override: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return those arguments that a function takes, and others that are given.
+        """Return the arguments that a function accepts, and the given ones.
 
         Args:
             fn: any function.
-            override: what is given, whether the function takes it or not.
+            override: arguments to add, whether the function accepts them or not.
         """
         known = inspect.signature(fn).parameters
         return {name: value for name, value in self.sk_params.items() if name in known} | (override or {})
 
     def fit(self, x: ArrayLike, y: ArrayLike, **kwargs: Any) -> Any:
-        """Make a model, train it, and return its history.
+        """Build a model, train it, and return its history.
 
         Args:
             x: samples.
@@ -98,14 +98,14 @@ class BaseWrapper(BaseEstimator):
 
 
 class KerasClassifier(ClassifierMixin, BaseWrapper):
-    """A model as a classifier. Labels of any kind are numbered for the model; arguments as for `BaseWrapper`.
+    """A model as a classifier. Labels of any kind are numbered for the model. Arguments are as for `BaseWrapper`.
 
     Attributes:
         classes_: the classes, sorted.
     """
 
     def fit(self, x: ArrayLike, y: ArrayLike, **kwargs: Any) -> Any:
-        """Make a model and train it; returns its history.
+        """Build a model, train it, and return its history.
 
         Args:
             x: samples.
@@ -120,7 +120,7 @@ class KerasClassifier(ClassifierMixin, BaseWrapper):
         return super().fit(x, y, **kwargs)
 
     def predict(self, x: ArrayLike, **kwargs: Any) -> np.ndarray:
-        """Return classes, `(samples,)`; of a single output the second where it exceeds 0.5.
+        """Return classes, `(samples,)`. For a single output, the second class is that above 0.5.
 
         Args:
             x: samples.
@@ -131,7 +131,7 @@ class KerasClassifier(ClassifierMixin, BaseWrapper):
         return self.classes_[numbers]
 
     def predict_proba(self, x: ArrayLike, **kwargs: Any) -> np.ndarray:
-        """Return the probabilities of the classes, `(samples, classes)`; of a single output those of two.
+        """Return the probabilities of the classes, `(samples, classes)`; two columns for a single output.
 
         Args:
             x: samples.
@@ -142,10 +142,10 @@ class KerasClassifier(ClassifierMixin, BaseWrapper):
 
 
 class KerasRegressor(RegressorMixin, BaseWrapper):
-    """A model as a regressor; arguments as for `BaseWrapper`. Its score is scikit-learn's R2."""
+    """A model as a regressor. Its score is scikit-learn's R2. Arguments are as for `BaseWrapper`."""
 
     def predict(self, x: ArrayLike, **kwargs: Any) -> np.ndarray:
-        """Return predictions, without axes of a single place.
+        """Return predictions without axes of size 1.
 
         Args:
             x: samples.

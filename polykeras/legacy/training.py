@@ -1,4 +1,4 @@
-"""Methods of models that Keras 2 had and Keras 3 has not: `fit_generator`, `predict_classes`, ..."""
+"""Methods of models that Keras 2 had and Keras 3 lacks: `fit_generator`, `predict_classes`, ..."""
 
 from __future__ import annotations
 
@@ -42,20 +42,20 @@ def fit_generator(
 
     Args:
         model: the model.
-        generator: gives batches: a generator, a `Sequence` or a `PyDataset`.
-        steps_per_epoch: as for `fit`.
-        epochs: as for `fit`.
-        verbose: as for `fit`.
-        callbacks: as for `fit`.
-        validation_data: as for `fit`.
-        validation_steps: as for `fit`.
-        validation_freq: as for `fit`.
-        class_weight: as for `fit`.
+        generator: the batches: a generator, a `Sequence` or a `PyDataset`.
+        steps_per_epoch: see `Model.fit`.
+        epochs: see `Model.fit`.
+        verbose: see `Model.fit`.
+        callbacks: see `Model.fit`.
+        validation_data: see `Model.fit`.
+        validation_steps: see `Model.fit`.
+        validation_freq: see `Model.fit`.
+        class_weight: see `Model.fit`.
         max_queue_size: not used.
         workers: not used.
         use_multiprocessing: not used.
-        shuffle: as for `fit`.
-        initial_epoch: as for `fit`.
+        shuffle: see `Model.fit`.
+        initial_epoch: see `Model.fit`.
     """
     _instead("fit_generator", "fit", 4)
     return model.fit(
@@ -88,13 +88,13 @@ def evaluate_generator(
 
     Args:
         model: the model.
-        generator: gives batches: a generator, a `Sequence` or a `PyDataset`.
-        steps: as for `evaluate`.
-        callbacks: as for `evaluate`.
+        generator: the batches: a generator, a `Sequence` or a `PyDataset`.
+        steps: see `Model.evaluate`.
+        callbacks: see `Model.evaluate`.
         max_queue_size: not used.
         workers: not used.
         use_multiprocessing: not used.
-        verbose: as for `evaluate`.
+        verbose: see `Model.evaluate`.
     """
     _instead("evaluate_generator", "evaluate", 4)
     return model.evaluate(generator, steps=steps, callbacks=callbacks, verbose=verbose)
@@ -115,29 +115,29 @@ def predict_generator(
 
     Args:
         model: the model.
-        generator: gives batches: a generator, a `Sequence` or a `PyDataset`.
-        steps: as for `predict`.
-        callbacks: as for `predict`.
+        generator: the batches: a generator, a `Sequence` or a `PyDataset`.
+        steps: see `Model.predict`.
+        callbacks: see `Model.predict`.
         max_queue_size: not used.
         workers: not used.
         use_multiprocessing: not used.
-        verbose: as for `predict`.
+        verbose: see `Model.predict`.
     """
     _instead("predict_generator", "predict", 4)
     return model.predict(generator, steps=steps, callbacks=callbacks, verbose=verbose)
 
 
 def predict_classes(model: Model, x: ArrayLike, batch_size: int = 32, verbose: Any = 0) -> np.ndarray:
-    """Return class numbers: the likeliest of several, or 1 where a single output exceeds 0.5.
+    """Return class numbers: the most probable of several classes, or 1 if a single output exceeds 0.5.
 
     Args:
         model: a model of one output.
-        x: as for `predict`.
-        batch_size: as for `predict`.
-        verbose: as for `predict`.
+        x: see `Model.predict`.
+        batch_size: see `Model.predict`.
+        verbose: see `Model.predict`.
 
     Returns:
-        `(samples,)` of outputs `(samples, classes)`; `(samples, 1)` of `(samples, 1)`.
+        `(samples,)` for outputs `(samples, classes)`, and `(samples, 1)` for outputs `(samples, 1)`.
     """
     _instead("predict_classes", "predict(x).argmax(-1)")
     found = model.predict(x, batch_size=batch_size, verbose=verbose)
@@ -145,20 +145,20 @@ def predict_classes(model: Model, x: ArrayLike, batch_size: int = 32, verbose: A
 
 
 def predict_proba(model: Model, x: ArrayLike, batch_size: int = 32, verbose: Any = 0) -> np.ndarray:
-    """Return what `predict` does.
+    """Return predictions; the same as `predict`.
 
     Args:
         model: the model.
-        x: as for `predict`.
-        batch_size: as for `predict`.
-        verbose: as for `predict`.
+        x: see `Model.predict`.
+        batch_size: see `Model.predict`.
+        verbose: see `Model.predict`.
     """
     _instead("predict_proba", "predict")
     return model.predict(x, batch_size=batch_size, verbose=verbose)
 
 
 def reset_states(model: Any) -> None:
-    """Set the states of a model's stateful recurrent layers to those they begin with."""
+    """Reset the states of a model's stateful recurrent layers to their initial values."""
     _instead("reset_states", "layer.reset_state()")
     for layer in model._flatten_layers(include_self=False):
         if getattr(layer, "stateful", False):

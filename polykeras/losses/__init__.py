@@ -66,7 +66,7 @@ logcosh = log_cosh
 
 
 class Reduction:
-    """tf.keras's names of the reductions of losses."""
+    """tf.keras's names for the reductions of losses."""
 
     AUTO = "auto"
     NONE = "none"
@@ -75,25 +75,25 @@ class Reduction:
 
     @classmethod
     def all(cls) -> tuple[str, ...]:
-        """Return the four."""
+        """Return the four reductions."""
         return (cls.AUTO, cls.NONE, cls.SUM, cls.SUM_OVER_BATCH_SIZE)
 
     @classmethod
     def validate(cls, key: Any) -> None:
-        """Raise ValueError unless `key` is one of the four.
+        """Raise ValueError unless `key` is one of the four reductions.
 
         Raises:
-            ValueError: it is another word.
+            ValueError: if it is anything else.
         """
         if key not in cls.all():
             raise ValueError(f"Unknown reduction {key!r}. Known: {', '.join(map(repr, cls.all()))}.")
 
 
 def get(identifier: str | Loss | type[Loss] | Callable[..., Array] | Mapping[str, Any] | None) -> Any:
-    """Return a loss from a name, a config, a class, a function or a loss; None stays None.
+    """Return a loss from a name, a config, a class, a function or a loss. None is returned unchanged.
 
     Raises:
-        ValueError: an unknown name (the nearest one is suggested).
+        ValueError: if the name is unknown (the message suggests the nearest one).
     """
     return LOSSES.get(identifier)
 
@@ -107,16 +107,16 @@ def deserialize(name: str | Mapping[str, Any], custom_objects: Mapping[str, Any]
     """Return the loss of a config or a name.
 
     Args:
-        name: what `serialize` gave, or a name.
-        custom_objects: further names it may use.
+        name: a result of `serialize`, or a name.
+        custom_objects: further classes and functions that it may name.
     """
     return LOSSES.deserialize(name, custom_objects)
 
 
 def as_loss(identifier: str | Loss | type[Loss] | Callable[..., Array] | Mapping[str, Any] | None) -> Loss | None:
-    """Return a `Loss` object from what users may write for one; None stays None.
+    """Return a `Loss` object for an identifier. None is returned unchanged.
 
-    A built-in function becomes the class of it, which knows its labels' range; another one is wrapped.
+    A built-in function becomes its class, which knows the range of its labels. Any other function is wrapped.
     """
     found = get(identifier)
     if found is None or isinstance(found, Loss):

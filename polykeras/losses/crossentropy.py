@@ -1,4 +1,4 @@
-"""Cross-entropies: of two classes, of one-hot labels, of class numbers."""
+"""Cross-entropies of two classes, of one-hot labels, and of class numbers."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def binary_crossentropy(
 
     Args:
         y_true: labels in [0, 1].
-        y_pred: probabilities, or with `from_logits` numbers whose sigmoid they are.
+        y_pred: probabilities; with `from_logits`, their logits.
         from_logits: see `y_pred`.
-        label_smoothing: in [0, 1]: moves labels toward one half.
+        label_smoothing: a number in [0, 1] that moves labels toward one half.
         axis: the axis of the mean.
     """
     y_true, y_pred = floats(y_true, y_pred, "binary_crossentropy")
@@ -48,14 +48,14 @@ def categorical_crossentropy(
 
     Args:
         y_true: one-hot labels or distributions, in the shape of the predictions.
-        y_pred: probabilities, or with `from_logits` numbers whose softmax they are. Of what `activations.softmax` made
-            in the same step or function the logits are known, and taken.
+        y_pred: probabilities; with `from_logits`, their logits. If `activations.softmax` made the probabilities in the
+            same step or function, its logits are used.
         from_logits: see `y_pred`.
-        label_smoothing: in [0, 1]: moves labels toward the uniform distribution.
+        label_smoothing: a number in [0, 1] that moves labels toward the uniform distribution.
         axis: the axis of the classes.
 
     Raises:
-        ValueError: labels of another shape.
+        ValueError: if the labels have another shape.
     """
     name = "categorical_crossentropy (one-hot labels; class numbers go with sparse_categorical_crossentropy)"
     y_true, y_pred = floats(y_true, y_pred, name)
@@ -72,14 +72,14 @@ def sparse_categorical_crossentropy(
 
     Args:
         y_true: class numbers, in the shape of the predictions without the axis of the classes (or with size 1 there).
-        y_pred: probabilities, or with `from_logits` numbers whose softmax they are. Of what `activations.softmax` made
-            in the same step or function the logits are known, and taken.
+        y_pred: probabilities; with `from_logits`, their logits. If `activations.softmax` made the probabilities in the
+            same step or function, its logits are used.
         from_logits: see `y_pred`.
-        ignore_class: a class number whose samples count 0.
+        ignore_class: a class number whose samples have the loss 0.
         axis: the axis of the classes.
 
     Raises:
-        ValueError: labels of another shape.
+        ValueError: if the labels have another shape.
     """
     y_pred = ops.convert_to_tensor(y_pred)
     y_true = class_numbers(y_true, y_pred, axis, "sparse_categorical_crossentropy")
@@ -96,14 +96,14 @@ def sparse_categorical_crossentropy(
 def categorical_generalized_cross_entropy(y_true: ArrayLike, y_pred: ArrayLike, q: float) -> Array:
     """Return `(1 - p**q) / q` with the probability `p` of the true class.
 
-    Between the cross-entropy (`q` to 0) and the absolute error (`q` to 1), so that wrong labels disturb less.
+    It lies between the cross-entropy (`q` near 0) and the absolute error (`q` near 1): wrong labels have less effect.
 
     Source: Zhang and Sabuncu, "Generalized Cross Entropy Loss", 2018, https://arxiv.org/abs/1805.07836.
 
     Args:
         y_true: class numbers, in the shape of the predictions without the last axis (or with size 1 there).
         y_pred: probabilities, the classes along the last axis.
-        q: in (0, 1).
+        q: a number in (0, 1).
     """
     y_pred = ops.convert_to_tensor(y_pred)
     y_true = class_numbers(y_true, y_pred, -1, "categorical_generalized_cross_entropy")
@@ -113,14 +113,14 @@ def categorical_generalized_cross_entropy(y_true: ArrayLike, y_pred: ArrayLike, 
 
 
 def _logits_if_known(y_pred: ArrayLike, from_logits: bool, axis: int) -> tuple[Any, bool]:
-    """Return predictions and whether they are logits: those of which a softmax made them, where they are known."""
+    """Return logits and True if a softmax made the predictions from known logits; else the arguments."""
     known = logits.of(y_pred, axis)
     if known is None:
         return y_pred, from_logits
     if from_logits:
         warnings.warn(
-            "A cross-entropy with from_logits=True was given the output of a softmax: expected logits, received "
-            "probabilities, of which another softmax is taken. Leave `from_logits` out, or the softmax.",
+            "A cross-entropy with from_logits=True received the output of a softmax: expected logits, received "
+            "probabilities, to which another softmax is applied. Leave out `from_logits`, or the softmax.",
             UserWarning,
             stacklevel=2,
         )
@@ -133,11 +133,11 @@ class BinaryCrossentropy(BinaryLabelsLoss, fn=binary_crossentropy):
     """The cross-entropy of two classes.
 
     Args:
-        from_logits: whether predictions are logits, not probabilities.
-        label_smoothing: in [0, 1]: moves labels toward one half.
+        from_logits: whether predictions are logits instead of probabilities.
+        label_smoothing: a number in [0, 1] that moves labels toward one half.
         axis: the axis of the mean.
         reduction: see `Loss`.
-        name: for logs.
+        name: the name in logs.
         dtype: see `Loss`.
     """
 
@@ -161,11 +161,11 @@ class CategoricalCrossentropy(FunctionLoss, fn=categorical_crossentropy):
     """The cross-entropy of one-hot labels.
 
     Args:
-        from_logits: whether predictions are logits, not probabilities.
-        label_smoothing: in [0, 1]: moves labels toward the uniform distribution.
+        from_logits: whether predictions are logits instead of probabilities.
+        label_smoothing: a number in [0, 1] that moves labels toward the uniform distribution.
         axis: the axis of the classes.
         reduction: see `Loss`.
-        name: for logs.
+        name: the name in logs.
         dtype: see `Loss`.
     """
 
@@ -186,14 +186,14 @@ class CategoricalCrossentropy(FunctionLoss, fn=categorical_crossentropy):
 
 @LOSSES.register()
 class SparseCategoricalCrossentropy(FunctionLoss, fn=sparse_categorical_crossentropy):
-    """The cross-entropy of labels that are class numbers.
+    """The cross-entropy of class numbers.
 
     Args:
-        from_logits: whether predictions are logits, not probabilities.
+        from_logits: whether predictions are logits instead of probabilities.
         ignore_class: a class number whose samples do not count.
         reduction: see `Loss`.
         axis: the axis of the classes.
-        name: for logs.
+        name: the name in logs.
         dtype: see `Loss`.
     """
 
@@ -212,13 +212,13 @@ class SparseCategoricalCrossentropy(FunctionLoss, fn=sparse_categorical_crossent
         self.axis = axis
 
     def compute_mask(self, y_true: ArrayLike, y_pred: ArrayLike) -> Array | None:
-        """Return which samples are not of the class to ignore."""
+        """Return which samples do not belong to the ignored class."""
         if self.ignore_class is None:
             return None
         return ops.not_equal(class_numbers(y_true, y_pred, self.axis, self.name), self.ignore_class)
 
     def check_labels(self, labels: np.ndarray, output_shape: tuple[int | None, ...], output: str) -> None:
-        """Refuse labels that are no class numbers."""
+        """Refuse labels that are not class numbers."""
         classes = output_shape[self.axis]
         counted = labels if self.ignore_class is None else labels[labels != self.ignore_class]
         if classes is not None:
@@ -232,16 +232,16 @@ class SparseCategoricalCrossentropy(FunctionLoss, fn=sparse_categorical_crossent
 
 @LOSSES.register()
 class CategoricalGeneralizedCrossEntropy(FunctionLoss, fn=categorical_generalized_cross_entropy):
-    """The cross-entropy of labels of which some are wrong (Zhang and Sabuncu, 2018).
+    """A cross-entropy for partly wrong labels (Zhang and Sabuncu, 2018).
 
     Args:
-        q: in (0, 1): near 0 as the cross-entropy, near 1 as the absolute error.
+        q: a number in (0, 1): near 0 like the cross-entropy, near 1 like the absolute error.
         reduction: see `Loss`.
-        name: for logs.
+        name: the name in logs.
         dtype: see `Loss`.
 
     Raises:
-        ValueError: `q` lies outside.
+        ValueError: if `q` is out of range.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Losses of embeddings: samples of one class near each other, others far."""
+"""Losses of embeddings, which bring samples of one class together and move others apart."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from polykeras.backend.spec import Array
 from polykeras.common.types import ArrayLike, DTypeLike
 from polykeras.losses.loss import LOSSES, FunctionLoss, mixes_samples
 
-_NEVER = -1e4  # the logarithm of a pair that does not count: finite, so that gradients are, in float16 too
+_NEVER = -1e4  # the logarithm of a pair that does not count: finite, even in float16, so that gradients are finite
 
 
 @LOSSES.register()
@@ -23,19 +23,20 @@ def circle(
 ) -> Array:
     """Return the circle loss of each sample: `log(1 + sum(exp(far pairs)) * sum(exp(near pairs)))`.
 
-    With the cosine distance `d` of a pair, one of the same class counts `gamma * max(margin + d, 0) * (d - margin)`,
-    one of two classes `gamma * max(1 + margin - d, 0) * (1 - margin - d)`. A sample without pairs of one kind has 0.
+    With the cosine distance `d` of a pair, a pair of one class counts `gamma * max(margin + d, 0) * (d - margin)`, and
+    a pair of two classes `gamma * max(1 + margin - d, 0) * (1 - margin - d)`. A sample that lacks pairs of one kind has
+    the loss 0.
 
     Source: Sun et al., "Circle Loss", 2020, https://arxiv.org/abs/2002.10857.
 
     Args:
         y_true: class numbers, `(batch,)` or `(batch, 1)`.
         y_pred: embeddings of length 1, `(batch, features)`.
-        ref_labels: class numbers of those to compare with, `(others,)`; the batch's own where None.
-        ref_embeddings: embeddings of those, `(others, features)`.
-        remove_diagonal: leave out the pairs of a sample and itself.
-        gamma: how sharply pairs are told apart.
-        margin: how far a pair may be from its best.
+        ref_labels: the class numbers of the embeddings to compare with, `(others,)`; None uses the batch itself.
+        ref_embeddings: the embeddings to compare with, `(others, features)`.
+        remove_diagonal: whether to leave out the pairs of a sample with itself.
+        gamma: how sharply pairs are distinguished.
+        margin: how far a pair may be from its optimum.
     """
     y_pred = ops.convert_to_tensor(y_pred)
     y_pred = ops.cast(y_pred, dtypes.float_type(ops.dtype(y_pred)))
@@ -59,14 +60,14 @@ def _logsumexp_where(condition: Array, x: Array) -> Array:
 
 @LOSSES.register()
 class Circle(FunctionLoss, fn=circle):
-    """The circle loss of embeddings of length 1; samples whose loss is 0 do not count (Sun et al., 2020).
+    """The circle loss of embeddings of length 1. Samples with the loss 0 do not count (Sun et al., 2020).
 
     Args:
-        gamma: how sharply pairs are told apart.
-        margin: how far a pair may be from its best.
-        remove_diagonal: leave out the pairs of a sample and itself.
+        gamma: how sharply pairs are distinguished.
+        margin: how far a pair may be from its optimum.
+        remove_diagonal: whether to leave out the pairs of a sample with itself.
         reduction: see `Loss`.
-        name: for logs.
+        name: the name in logs.
         dtype: see `Loss`.
     """
 
@@ -85,7 +86,7 @@ class Circle(FunctionLoss, fn=circle):
         self.remove_diagonal = remove_diagonal
 
     def call(self, y_true: ArrayLike, y_pred: ArrayLike) -> Array:
-        """Return the losses of the samples, compared with each other."""
+        """Return the losses of the samples, which are compared with each other."""
         return circle(y_true, y_pred, remove_diagonal=self.remove_diagonal, gamma=self.gamma, margin=self.margin)
 
     def compute_mask(self, y_true: ArrayLike, y_pred: ArrayLike) -> Array | None:

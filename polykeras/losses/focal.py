@@ -1,4 +1,4 @@
-"""Focal cross-entropies, in which easy samples weigh less."""
+"""Focal cross-entropies, in which easy samples have less weight."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ def binary_focal_crossentropy(
     label_smoothing: float = 0.0,
     axis: int = -1,
 ) -> Array:
-    """Return the binary cross-entropy times `(1 - p_true)**gamma`, the mean over `axis`.
+    """Return the mean over `axis` of the binary cross-entropy times `(1 - p_true)**gamma`.
 
     Source: Lin et al., "Focal Loss for Dense Object Detection", 2017, https://arxiv.org/abs/1708.02002.
 
     Args:
         y_true: labels in [0, 1].
         y_pred: probabilities, or logits.
-        apply_class_balancing: weigh the classes 1 and 0 by `alpha` and `1 - alpha`.
-        alpha: see above.
-        gamma: how much easy samples count less.
+        apply_class_balancing: whether to weight the classes 1 and 0 by `alpha` and `1 - alpha`.
+        alpha: the weight of class 1.
+        gamma: the exponent that reduces the weight of easy samples.
         from_logits: whether `y_pred` holds logits.
-        label_smoothing: in [0, 1]: moves labels toward one half.
+        label_smoothing: a number in [0, 1] that moves labels toward one half.
         axis: the axis of the mean.
     """
     y_true, y_pred = floats(y_true, y_pred, "binary_focal_crossentropy")
@@ -64,9 +64,9 @@ def categorical_focal_crossentropy(
         y_true: one-hot labels, in the shape of the predictions.
         y_pred: probabilities, or logits.
         alpha: a factor.
-        gamma: how much easy samples count less.
+        gamma: the exponent that reduces the weight of easy samples.
         from_logits: whether `y_pred` holds logits.
-        label_smoothing: in [0, 1]: moves labels toward the uniform distribution.
+        label_smoothing: a number in [0, 1] that moves labels toward the uniform distribution.
         axis: the axis of the classes.
     """
     y_true, y_pred = floats(y_true, y_pred, "categorical_focal_crossentropy")
@@ -79,17 +79,17 @@ def categorical_focal_crossentropy(
 
 @LOSSES.register()
 class BinaryFocalCrossentropy(BinaryLabelsLoss, fn=binary_focal_crossentropy):
-    """The cross-entropy of two classes, easy samples weighing less (Lin et al., 2017).
+    """The cross-entropy of two classes, with less weight for easy samples (Lin et al., 2017).
 
     Args:
-        apply_class_balancing: weigh the classes 1 and 0 by `alpha` and `1 - alpha`.
-        alpha: see above.
-        gamma: how much easy samples count less.
+        apply_class_balancing: whether to weight the classes 1 and 0 by `alpha` and `1 - alpha`.
+        alpha: the weight of class 1.
+        gamma: the exponent that reduces the weight of easy samples.
         from_logits: whether predictions are logits.
-        label_smoothing: in [0, 1]: moves labels toward one half.
+        label_smoothing: a number in [0, 1] that moves labels toward one half.
         axis: the axis of the mean.
         reduction: see `Loss`.
-        name: for logs.
+        name: the name in logs.
         dtype: see `Loss`.
     """
 
@@ -116,16 +116,16 @@ class BinaryFocalCrossentropy(BinaryLabelsLoss, fn=binary_focal_crossentropy):
 
 @LOSSES.register()
 class CategoricalFocalCrossentropy(FunctionLoss, fn=categorical_focal_crossentropy):
-    """The cross-entropy of one-hot labels, easy samples weighing less (Lin et al., 2017).
+    """The cross-entropy of one-hot labels, with less weight for easy samples (Lin et al., 2017).
 
     Args:
         alpha: a factor.
-        gamma: how much easy samples count less.
+        gamma: the exponent that reduces the weight of easy samples.
         from_logits: whether predictions are logits.
-        label_smoothing: in [0, 1]: moves labels toward the uniform distribution.
+        label_smoothing: a number in [0, 1] that moves labels toward the uniform distribution.
         axis: the axis of the classes.
         reduction: see `Loss`.
-        name: for logs.
+        name: the name in logs.
         dtype: see `Loss`.
     """
 

@@ -10,7 +10,7 @@ from polykeras.losses.loss import LOSSES, FunctionLoss
 
 
 def _signs(y_true: ArrayLike, y_pred: ArrayLike, name: str) -> tuple[Array, Array]:
-    """Return labels as -1 and 1 where they are 0 and 1, and predictions."""
+    """Return labels, with 0 and 1 turned into -1 and 1, and predictions."""
     y_true, y_pred = floats(y_true, y_pred, name)
     is_binary = ops.all(ops.logical_or(ops.equal(y_true, 0.0), ops.equal(y_true, 1.0)))
     return ops.where(is_binary, 2.0 * y_true - 1.0, y_true), y_pred
@@ -21,7 +21,7 @@ def hinge(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
     """Return `mean(max(1 - y_true * y_pred, 0))` over the last axis, for labels -1 and 1 (or 0 and 1).
 
     Args:
-        y_true: labels, `(..., n)`; those of a batch in which all are 0 or 1 are taken as -1 and 1.
+        y_true: labels, `(..., n)`; if all labels of a batch are 0 or 1, they are taken as -1 and 1.
         y_pred: scores, of the shape of the labels.
 
     Returns:
@@ -36,7 +36,7 @@ def squared_hinge(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
     """Return `mean(max(1 - y_true * y_pred, 0)**2)` over the last axis, for labels -1 and 1 (or 0 and 1).
 
     Args:
-        y_true: labels, `(..., n)`; those of a batch in which all are 0 or 1 are taken as -1 and 1.
+        y_true: labels, `(..., n)`; if all labels of a batch are 0 or 1, they are taken as -1 and 1.
         y_pred: scores, of the shape of the labels.
 
     Returns:

@@ -1,4 +1,4 @@
-"""What losses do with labels: floats or class numbers, smoothing, and ranges outside of which they are mistakes."""
+"""Labels of losses: conversion to floats or class numbers, smoothing, and checks of their range."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ def floats(y_true: ArrayLike, y_pred: ArrayLike, name: str) -> tuple[Array, Arra
     """Return labels and predictions as floats of one dtype and shape.
 
     Raises:
-        ValueError: their shapes differ.
+        ValueError: if their shapes differ.
     """
     return _as_floats(*aligned(y_true, y_pred, name))
 
 
 def broadcast_floats(y_true: ArrayLike, y_pred: ArrayLike, name: str) -> tuple[Array, Array]:
-    """Return labels and predictions as floats of one dtype, which are broadcast to one shape, as in Keras.
+    """Return labels and predictions as floats of one dtype, broadcast to one shape, as in Keras.
 
-    That is seldom meant, so it warns.
+    This is seldom intended, so it warns.
 
     Raises:
-        ValueError: their shapes do not broadcast.
+        ValueError: if their shapes do not broadcast.
     """
     labels, predictions = match_ranks(ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred))
     here, there = tuple(ops.shape(labels)), tuple(ops.shape(predictions))
@@ -36,10 +36,10 @@ def broadcast_floats(y_true: ArrayLike, y_pred: ArrayLike, name: str) -> tuple[A
     try:
         shape = np.broadcast_shapes(here, there)
     except ValueError:
-        return floats(y_true, y_pred, name)  # which says what is wrong
+        return floats(y_true, y_pred, name)  # it raises the error
     warnings.warn(
         f"{name}: labels of shape {here} and predictions of shape {there} are broadcast to {shape}: "
-        "numbers meet several others. If that is not meant, give both one shape.",
+        "each number is compared with several others. If this is not intended, give both the same shape.",
         stacklevel=2,
     )
     labels, predictions = _as_floats(labels, predictions)
@@ -55,13 +55,13 @@ def class_numbers(y_true: ArrayLike, y_pred: ArrayLike, axis: int, name: str) ->
     """Return labels as int32, in the shape of the predictions without the axis of the classes.
 
     Args:
-        y_true: class numbers, in that shape or with size 1 at that axis.
+        y_true: class numbers, in that shape or with size 1 along `axis`.
         y_pred: predictions.
         axis: the axis of the classes.
-        name: of the loss or metric, for the message.
+        name: the name of the loss or metric, for the message.
 
     Raises:
-        ValueError: labels of another shape.
+        ValueError: if the labels have another shape.
     """
     y_true = ops.convert_to_tensor(y_true)
     full, shape = ops.shape(y_pred), ops.shape(y_true)
@@ -78,19 +78,19 @@ def class_numbers(y_true: ArrayLike, y_pred: ArrayLike, axis: int, name: str) ->
 
 
 def smooth_binary(y_true: ArrayLike, label_smoothing: float) -> Array:
-    """Return labels in [0, 1], moved toward one half by the share `label_smoothing`."""
+    """Return labels in [0, 1], moved toward one half by the fraction `label_smoothing`."""
     return y_true * (1.0 - label_smoothing) + 0.5 * label_smoothing if label_smoothing else y_true
 
 
 def smooth_classes(y_true: ArrayLike, label_smoothing: float, axis: int) -> Array:
-    """Return one-hot labels, moved toward the uniform distribution over `axis` by the share `label_smoothing`."""
+    """Return one-hot labels, moved toward the uniform distribution over `axis` by the fraction `label_smoothing`."""
     if not label_smoothing:
         return y_true
     return y_true * (1.0 - label_smoothing) + label_smoothing / ops.shape(y_true)[axis]
 
 
 def refuse_outside(labels: np.ndarray, low: float, high: float, loss: str, output: str, hint: str) -> None:
-    """Raise ValueError where a host label lies outside `[low, high]`."""
+    """Raise ValueError if a host label lies outside `[low, high]`."""
     if not labels.size:
         return
     least, most = labels.min(), labels.max()

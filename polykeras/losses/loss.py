@@ -1,4 +1,4 @@
-"""The base class of losses: per-sample values, masks, weights, and one number in the end."""
+"""The base class of losses: per-sample values, masks, weights, and their reduction to one number."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ LOSSES: Registry[Any] = Registry("loss", "keras.losses")
 
 
 class Loss(Configurable):
-    """A number that says how wrong predictions are.
+    """A number that measures how wrong predictions are.
 
     Subclasses write `call(y_true, y_pred)`, which returns the losses of the samples.
 
     Args:
-        name: for logs.
-        reduction: how the samples' losses become one number: `"sum_over_batch_size"` (their mean), `"sum"`,
-            `"mean_with_sample_weight"` (the weighted sum over the sum of the weights), or `"none"` (not at all).
-        dtype: in which to compute; the default float dtype where None.
+        name: the name in logs.
+        reduction: how the losses of the samples become one number: `"sum_over_batch_size"` (their mean), `"sum"`,
+            `"mean_with_sample_weight"` (the weighted sum over the sum of the weights), or `"none"` (no reduction).
+        dtype: the dtype of the computation; by default the default float dtype.
 
     Raises:
-        ValueError: an unknown reduction.
+        ValueError: if the reduction is unknown.
     """
 
-    # Whether labels are cast to the loss's dtype. The built-in losses see to that themselves, so that class numbers
-    # stay whole numbers.
+    # Whether labels are cast to the loss's dtype. The built-in losses convert labels themselves, so that class numbers
+    # stay integers.
     casts_labels: ClassVar[bool] = True
 
     # A trait: no sample changes the loss of another one. Of the losses of polykeras; a user's must state it.
@@ -45,7 +45,7 @@ class Loss(Configurable):
     def __init__(
         self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: DTypeLike = None
     ) -> None:
-        reduction = "sum_over_batch_size" if reduction == "auto" else reduction  # Keras 2's word
+        reduction = "sum_over_batch_size" if reduction == "auto" else reduction  # Keras 2's name
         if reduction not in REDUCTIONS:
             known = ", ".join(repr(r) for r in REDUCTIONS)
             raise ValueError(f"Unknown reduction {reduction!r} of loss {type(self).__name__}. Known: {known}.")
@@ -64,11 +64,11 @@ class Loss(Configurable):
 
         Args:
             y_true: labels, a tree of arrays.
-            y_pred: predictions, of the same structure. A mask that a layer attached to them counts.
+            y_pred: predictions, of the same structure. A mask that a layer attached to them is applied.
             sample_weight: weights that broadcast to the samples' losses.
 
         Returns:
-            A scalar, or an array a sample where the reduction is `"none"`; weights `(batch, 1)` then make it a column.
+            A scalar. If the reduction is `"none"`, one value for each sample, as a column for weights `(batch, 1)`.
         """
         mask = get_mask(y_pred) if not nested.is_nested(y_pred) else None
         dtype = self.dtype
@@ -87,11 +87,11 @@ class Loss(Configurable):
         return reduce_weighted(values, sample_weight, mask, self.reduction)
 
     def call(self, y_true: ArrayLike, y_pred: ArrayLike) -> Array:
-        """Return the losses of the samples; their shape is that of the labels without the last axis."""
+        """Return the losses of the samples, with the shape of the labels without the last axis."""
         raise NotImplementedError(f"{type(self).__name__} does not implement `call`.")
 
     def compute_mask(self, y_true: ArrayLike, y_pred: ArrayLike) -> Array | None:
-        """Return, as bool in the shape of `call`'s result, which samples count; None for all.
+        """Return which samples count, as bools in the shape of `call`'s result, or None for all.
 
         Args:
             y_true: labels.
@@ -104,30 +104,30 @@ class Loss(Configurable):
 
         Args:
             labels: a NumPy array.
-            output_shape: of the model's output.
-            output: its name, for the message.
+            output_shape: the shape of the model's output.
+            output: the name of the output, for the message.
 
         Raises:
-            ValueError: a label is out of range.
+            ValueError: if a label is out of range.
         """
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of `__init__`."""
         made = super().get_config()
-        if any(parameter.name == "dtype" for parameter in init_parameters(type(self))):  # not of each user's class
+        if any(parameter.name == "dtype" for parameter in init_parameters(type(self))):  # not every user's class has it
             made["dtype"] = self._dtype if isinstance(self._dtype, str) else None
         return made
 
 
 class FunctionLoss(Loss):
-    """Base class of the built-in losses: a function of the registry, whose further arguments are the loss's attributes.
+    """Base class of the built-in losses: a registered function, whose further arguments are attributes of the loss.
 
-    A loss without further arguments is one line, `class Poisson(FunctionLoss, fn=poisson)`: its constructor is this
-    one, with the function's name as the default of `name`.
+    A loss without further arguments is one line, `class Poisson(FunctionLoss, fn=poisson)`. It gets a constructor with
+    the function's name as the default of `name`.
 
     Args:
         reduction: see `Loss`.
-        name: for logs; by default the function's name.
+        name: the name in logs; by default the function's name.
         dtype: see `Loss`.
 
     Attributes:
@@ -152,7 +152,7 @@ class FunctionLoss(Loss):
             cls.__doc__ = f"{cls.__doc__}\n\n    Args:\n{_SHARED_ARGUMENTS}"
 
     def call(self, y_true: ArrayLike, y_pred: ArrayLike) -> Array:
-        """Return what the function gives."""
+        """Return the result of the function."""
         function = type(self).fn
         return function(y_true, y_pred, **{name: getattr(self, name) for name in further_arguments(function)})
 
@@ -163,7 +163,7 @@ _SHARED_ARGUMENTS = "".join(
 
 
 def _constructor(default: str) -> Callable[..., None]:
-    """Return the constructor of a loss that is a function and nothing more."""
+    """Return the constructor of a loss without further arguments."""
 
     def __init__(
         self: FunctionLoss, reduction: str | None = "sum_over_batch_size", name: str = default, dtype: DTypeLike = None
@@ -192,9 +192,9 @@ class LossFunctionWrapper(Loss):
     """A loss from a function of labels and predictions.
 
     Args:
-        fn: returns the losses of the samples.
+        fn: a function that returns the losses of the samples.
         reduction: see `Loss`.
-        name: by default the function's.
+        name: the name in logs; by default the function's name.
         dtype: see `Loss`.
         **kwargs: passed on to the function.
     """
@@ -212,7 +212,7 @@ class LossFunctionWrapper(Loss):
         self._fn_kwargs = kwargs
 
     def call(self, y_true: ArrayLike, y_pred: ArrayLike) -> Array:
-        """Return what the function gives, labels and predictions brought to one rank."""
+        """Return the result of the function for labels and predictions of equal rank."""
         if not nested.is_nested(y_true) and not nested.is_nested(y_pred):
             y_true, y_pred = match_ranks(y_true, y_pred)
         return self.fn(y_true, y_pred, **self._fn_kwargs)
@@ -237,12 +237,12 @@ def aligned(y_true: ArrayLike, y_pred: ArrayLike, name: str) -> tuple[Array, Arr
     """Return labels and predictions as arrays of one shape.
 
     Args:
-        y_true: labels; may lack, or have more, a last axis of size 1.
+        y_true: labels, which may have one last axis of size 1 more or less.
         y_pred: predictions.
-        name: of the loss or metric, for the message.
+        name: the name of the loss or metric, for the message.
 
     Raises:
-        ValueError: their shapes differ.
+        ValueError: if their shapes differ.
     """
     y_true, y_pred = match_ranks(ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred))
     if ops.shape(y_true) != ops.shape(y_pred):
@@ -254,7 +254,7 @@ def aligned(y_true: ArrayLike, y_pred: ArrayLike, name: str) -> tuple[Array, Arr
 
 
 def match_ranks(x1: Array, x2: Array) -> tuple[Array, Array]:
-    """Return two arrays of one rank: where one has a last axis of size 1 more, the other gets it too or it goes."""
+    """Return two arrays of equal rank. If one has an extra last axis of size 1, it is dropped or added to the other."""
     s1, s2 = ops.shape(x1), ops.shape(x2)
     if len(s1) == len(s2) + 1 and s1[-1] == 1:
         return (x1, ops.expand_dims(x2, -1)) if len(s2) == 1 else (ops.squeeze(x1, -1), x2)
@@ -264,7 +264,7 @@ def match_ranks(x1: Array, x2: Array) -> tuple[Array, Array]:
 
 
 def cast_predictions(y_pred: ArrayLike, dtype: str) -> Array:
-    """Return predictions in a dtype; what is known of their logits goes with them."""
+    """Return predictions in a dtype, and keep the link to their logits if it is known."""
     result = ops.cast(y_pred, dtype)
     logits.follow(y_pred, result, lambda x: ops.cast(x, dtype))
     return result

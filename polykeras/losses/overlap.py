@@ -1,4 +1,4 @@
-"""Losses of segmentation: how little of a region's labels and predictions overlaps."""
+"""Losses of segmentation, which measure the overlap of labels and predictions."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def dice(y_true: ArrayLike, y_pred: ArrayLike, axis: Axis = None) -> Array:
 
     Args:
         y_true: labels in [0, 1].
-        y_pred: predictions in [0, 1], of that shape.
-        axis: the axes of the sums; all where None.
+        y_pred: predictions in [0, 1], of the same shape.
+        axis: the axes of the sums; None sums over all.
     """
     y_true, y_pred = floats(y_true, y_pred, "dice")
     sums = ops.sum(y_true, axis=axis) + ops.sum(y_pred, axis=axis)
@@ -37,10 +37,10 @@ def tversky(y_true: ArrayLike, y_pred: ArrayLike, alpha: float = 0.5, beta: floa
 
     Args:
         y_true: labels in [0, 1].
-        y_pred: predictions in [0, 1], of that shape.
-        alpha: the weight of what was missed.
-        beta: the weight of what was found falsely.
-        axis: the axes of the sums; all where None.
+        y_pred: predictions in [0, 1], of the same shape.
+        alpha: the weight of missed elements.
+        beta: the weight of false detections.
+        axis: the axes of the sums; None sums over all.
     """
     y_true, y_pred = floats(y_true, y_pred, "tversky")
     both = ops.sum(y_true * y_pred, axis=axis)
@@ -55,8 +55,8 @@ class Dice(FunctionLoss, fn=dice):
 
     Args:
         reduction: see `Loss`.
-        name: for logs.
-        axis: the axes of the sums; all where None.
+        name: the name in logs.
+        axis: the axes of the sums; None sums over all.
         dtype: see `Loss`.
     """
 
@@ -76,11 +76,11 @@ class Tversky(FunctionLoss, fn=tversky):
     """1 minus the Tversky index of labels and predictions (Salehi et al., 2017).
 
     Args:
-        alpha: the weight of what was missed.
-        beta: the weight of what was found falsely.
+        alpha: the weight of missed elements.
+        beta: the weight of false detections.
         reduction: see `Loss`.
-        name: for logs.
-        axis: the axes of the sums; all where None.
+        name: the name in logs.
+        axis: the axes of the sums; None sums over all.
         dtype: see `Loss`.
     """
 

@@ -1,4 +1,4 @@
-"""How the losses of samples are weighted, masked, and become one number."""
+"""Weights, masks and the reduction of the losses of samples to one number."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ REDUCTIONS = ("sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "
 def reduce_weighted(
     values: ArrayLike, sample_weight: ArrayLike | None, mask: Array | None, reduction: str | None
 ) -> Array:
-    """Return losses, weighted, masked and reduced.
+    """Return weighted, masked and reduced losses.
 
     Args:
-        values: floats, the first axis counts samples.
-        sample_weight: broadcasts to `values` from the left, or None.
-        mask: bool, in the same way, or None. Masked values do not count in a mean.
+        values: floats; the first axis counts samples.
+        sample_weight: weights that broadcast to `values` from the left, or None.
+        mask: bools that broadcast in the same way, or None. Masked values do not count in a mean.
         reduction: see `Loss`.
 
     Returns:
-        A scalar, or the weighted losses where `reduction` is none; those of `(batch,)` are a column `(batch, 1)` where
-        the weights or the mask are one, as in Keras.
+        A scalar, or the weighted losses if there is no reduction. Losses `(batch,)` become a column `(batch, 1)` if the
+        weights or the mask are one, as in Keras.
     """
     if len(ops.shape(values)) == 1 and (_is_column(sample_weight) or _is_column(mask)):
         values = ops.expand_dims(values, -1)
@@ -42,7 +42,7 @@ def reduce_weighted(
         return total
     if reduction == "mean_with_sample_weight" and weight is not None:
         return ops.divide_no_nan(total, ops.sum(ops.broadcast_to(weight, ops.shape(values))))
-    if valid is not None:  # their number is a whole one
+    if valid is not None:  # the number of valid values is an integer
         return total / ops.maximum(ops.sum(ops.broadcast_to(valid, ops.shape(values))), 1.0)
     size = ops.size(values)
     return total / (size if size != 0 else 1)
@@ -54,10 +54,10 @@ def _is_column(x: Array) -> bool:
 
 
 def left_aligned(weight: Array, values: ArrayLike) -> Array:
-    """Return a weight with trailing axes, so that `(batch,)` meets `(batch, time)` on the batch axis.
+    """Return a weight with trailing axes, so that the first axes of `(batch,)` and `(batch, time)` match.
 
     Raises:
-        ValueError: it has more axes than the values.
+        ValueError: if it has more axes than the values.
     """
     have, want = len(ops.shape(weight)), len(ops.shape(values))
     if have == want + 1 and ops.shape(weight)[-1] == 1:

@@ -1,4 +1,4 @@
-"""Losses of predictions that are numbers."""
+"""Losses of numeric predictions."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def mean_absolute_error(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
 
 @LOSSES.register("mape", "MAPE")
 def mean_absolute_percentage_error(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
-    """Return `100 * mean(abs((y_true - y_pred) / y_true))` over the last axis, labels near 0 guarded by epsilon.
+    """Return `100 * mean(abs((y_true - y_pred) / y_true))` over the last axis; epsilon bounds labels near 0.
 
     Args:
         y_true: labels, `(..., n)`.
@@ -58,7 +58,7 @@ def mean_absolute_percentage_error(y_true: ArrayLike, y_pred: ArrayLike) -> Arra
 
 @LOSSES.register("msle", "MSLE")
 def mean_squared_logarithmic_error(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
-    """Return `mean((log(1 + y_true) - log(1 + y_pred))**2)` over the last axis, both guarded by epsilon from below.
+    """Return `mean((log(1 + y_true) - log(1 + y_pred))**2)` over the last axis; both are at least epsilon.
 
     Args:
         y_true: labels, `(..., n)`.
@@ -79,7 +79,7 @@ def huber(y_true: ArrayLike, y_pred: ArrayLike, delta: float = 1.0) -> Array:
     Args:
         y_true: labels, `(..., n)`.
         y_pred: predictions, of the shape of the labels.
-        delta: the size of an error up to which it is squared.
+        delta: the absolute error up to which the error is squared.
 
     Returns:
         Floats, `(...)`: the shape without the last axis.
@@ -123,7 +123,7 @@ def poisson(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
 
 @LOSSES.register("kullback_leibler_divergence", "kld", "KLD")
 def kl_divergence(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
-    """Return `sum(y_true * log(y_true / y_pred))` over the last axis, probabilities kept within [epsilon, 1].
+    """Return `sum(y_true * log(y_true / y_pred))` over the last axis, with probabilities clipped to [epsilon, 1].
 
     Args:
         y_true: probabilities, `(..., classes)`.
@@ -165,7 +165,7 @@ class MeanAbsoluteError(FunctionLoss, fn=mean_absolute_error):
 
 @LOSSES.register()
 class MeanAbsolutePercentageError(FunctionLoss, fn=mean_absolute_percentage_error):
-    """The mean of the absolute errors in percent of the labels."""
+    """The mean of the absolute errors as a percentage of the labels."""
 
 
 @LOSSES.register()
@@ -178,9 +178,9 @@ class Huber(FunctionLoss, fn=huber):
     """Half the squared error, linear beyond `delta` (Huber, 1964).
 
     Args:
-        delta: where the quadratic part ends.
+        delta: the absolute error at which the quadratic part ends.
         reduction: see `Loss`.
-        name: for logs.
+        name: the name in logs.
         dtype: see `Loss`.
     """
 
@@ -215,9 +215,9 @@ class CosineSimilarity(FunctionLoss, fn=cosine_similarity):
     """Minus the cosine of the angle between labels and predictions.
 
     Args:
-        axis: of the vectors.
+        axis: the axis of the vectors.
         reduction: see `Loss`.
-        name: for logs.
+        name: the name in logs.
         dtype: see `Loss`.
     """
 

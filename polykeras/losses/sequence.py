@@ -1,4 +1,4 @@
-"""The loss of sequences of labels that are read from longer outputs."""
+"""The loss of label sequences that are read from longer outputs."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from polykeras.losses.loss import LOSSES, FunctionLoss
 
 @LOSSES.register()
 def ctc(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
-    """Return minus the logarithm of the probability of the labels, over all alignments with the outputs.
+    """Return minus the logarithm of the probability of the labels, summed over all alignments with the outputs.
 
     Source: Graves et al., "Connectionist Temporal Classification", 2006; see `ops.ctc_loss`.
 
     Args:
-        y_true: class numbers, `(batch, labels)`; 0 stands for no label and fills up short sequences.
+        y_true: class numbers, `(batch, labels)`; 0 stands for no label and pads short sequences.
         y_pred: logits, `(batch, time, classes)`.
 
     Raises:
-        ValueError: arrays of other ranks.
+        ValueError: if an array has another rank.
     """
     y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
     shape, labels = ops.shape(y_pred), ops.shape(y_true)
@@ -34,4 +34,4 @@ def ctc(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
 
 @LOSSES.register()
 class CTC(FunctionLoss, fn=ctc):
-    """Connectionist temporal classification: labels in order, wherever they are read (Graves et al., 2006)."""
+    """Connectionist temporal classification: labels in order, at any time (Graves et al., 2006)."""

@@ -103,10 +103,10 @@ logcosh = log_cosh
 
 
 def get(identifier: str | Metric | type[Metric] | Callable[..., Array] | Mapping[str, Any] | None) -> Any:
-    """Return a metric from a name, a config, a class, a function or a metric; None stays None.
+    """Return a metric from a name, a config, a class, a function or a metric. None is returned unchanged.
 
     Raises:
-        ValueError: an unknown name (the nearest one is suggested).
+        ValueError: if the name is unknown (the message suggests the nearest one).
     """
     return METRICS.get(identifier)
 
@@ -120,8 +120,8 @@ def deserialize(config: str | Mapping[str, Any], custom_objects: Mapping[str, An
     """Return the metric of a config or a name.
 
     Args:
-        config: what `serialize` gave, or a name.
-        custom_objects: further names it may use.
+        config: a result of `serialize`, or a name.
+        custom_objects: further classes and functions that it may name.
     """
     return METRICS.deserialize(config, custom_objects)
 

@@ -1,4 +1,4 @@
-"""How often predictions are right."""
+"""Metrics that count right predictions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
         y_pred: predicted labels, of the same shape.
 
     Returns:
-        The default float dtype, in that shape.
+        Floats of the default dtype, in the same shape.
     """
     y_true, y_pred = aligned(y_true, y_pred, "accuracy")
     return ops.cast(ops.equal(y_true, y_pred), config.floatx())
@@ -28,12 +28,12 @@ def accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
 
 @FUNCTIONS.register()
 def binary_accuracy(y_true: ArrayLike, y_pred: ArrayLike, threshold: float = 0.5) -> Array:
-    """Return 1 where a prediction is on its label's side of the threshold and 0 elsewhere, elementwise.
+    """Return 1 where a prediction is on the same side of the threshold as its label and 0 elsewhere, elementwise.
 
     Args:
         y_true: labels 0 and 1.
         y_pred: predictions, in the shape of the labels.
-        threshold: predictions above it stand for 1.
+        threshold: predictions above it count as 1.
     """
     y_true, y_pred = aligned(y_true, y_pred, "binary_accuracy")
     predicted = ops.cast(ops.greater(y_pred, threshold), ops.dtype(y_true))
@@ -72,7 +72,7 @@ def top_k_categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike, k: int = 5)
     Args:
         y_true: one-hot labels `(..., classes)`.
         y_pred: scores, in the shape of the labels.
-        k: see above.
+        k: the number of classes, see above.
     """
     y_true, y_pred = aligned(y_true, y_pred, "top_k_categorical_accuracy")
     return sparse_top_k_categorical_accuracy(ops.argmax(y_true, axis=-1), y_pred, k)
@@ -86,9 +86,9 @@ def sparse_top_k_categorical_accuracy(
 
     Args:
         y_true: class numbers `(...)`, or `(..., 1)`.
-        y_pred: scores `(..., classes)`; with `from_sorted_ids` class numbers `(..., n)`, the best one first.
-        k: see above.
-        from_sorted_ids: see `y_pred`.
+        y_pred: scores `(..., classes)`; with `from_sorted_ids`, class numbers `(..., n)`, the best one first.
+        k: the number of classes, see above.
+        from_sorted_ids: whether `y_pred` holds class numbers.
     """
     y_pred = ops.convert_to_tensor(y_pred)
     y_true = class_numbers(y_true, y_pred, -1, "sparse_top_k_categorical_accuracy")
@@ -111,8 +111,8 @@ class Accuracy(_ShareOfRight):
     """How often predictions equal labels.
 
     Args:
-        name: for logs.
-        dtype: of the state.
+        name: the name in logs.
+        dtype: the dtype of the state.
     """
 
     def __init__(self, name: str = "accuracy", dtype: DTypeLike = None) -> None:
@@ -121,12 +121,12 @@ class Accuracy(_ShareOfRight):
 
 @METRICS.register()
 class BinaryAccuracy(_ShareOfRight):
-    """How often predictions are on the side of the threshold that labels 0 and 1 name.
+    """How often predictions and labels, which are 0 and 1, are on the same side of a threshold.
 
     Args:
-        name: for logs.
-        dtype: of the state.
-        threshold: predictions above it stand for 1.
+        name: the name in logs.
+        dtype: the dtype of the state.
+        threshold: predictions above it count as 1.
     """
 
     def __init__(self, name: str = "binary_accuracy", dtype: DTypeLike = None, threshold: float = 0.5) -> None:
@@ -139,8 +139,8 @@ class CategoricalAccuracy(_ShareOfRight):
     """How often the largest prediction is that of the true class, for one-hot labels.
 
     Args:
-        name: for logs.
-        dtype: of the state.
+        name: the name in logs.
+        dtype: the dtype of the state.
     """
 
     def __init__(self, name: str = "categorical_accuracy", dtype: DTypeLike = None) -> None:
@@ -152,8 +152,8 @@ class SparseCategoricalAccuracy(_ShareOfRight):
     """How often the largest prediction is that of the true class, for class numbers.
 
     Args:
-        name: for logs.
-        dtype: of the state.
+        name: the name in logs.
+        dtype: the dtype of the state.
     """
 
     def __init__(self, name: str = "sparse_categorical_accuracy", dtype: DTypeLike = None) -> None:
@@ -165,9 +165,9 @@ class TopKCategoricalAccuracy(_ShareOfRight):
     """How often the true class is among the `k` best predictions, for one-hot labels.
 
     Args:
-        k: how many count.
-        name: for logs.
-        dtype: of the state.
+        k: the number of predictions that count.
+        name: the name in logs.
+        dtype: the dtype of the state.
     """
 
     def __init__(self, k: int = 5, name: str = "top_k_categorical_accuracy", dtype: DTypeLike = None) -> None:
@@ -180,10 +180,10 @@ class SparseTopKCategoricalAccuracy(_ShareOfRight):
     """How often the true class is among the `k` best predictions, for class numbers.
 
     Args:
-        k: how many count.
-        name: for logs.
-        dtype: of the state.
-        from_sorted_ids: whether predictions are class numbers, the best one first, not scores.
+        k: the number of predictions that count.
+        name: the name in logs.
+        dtype: the dtype of the state.
+        from_sorted_ids: whether predictions are class numbers, the best one first, instead of scores.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Losses of predictions that are classes or probabilities, as metrics."""
+"""Losses of class or probability predictions, as metrics."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class BinaryCrossentropy(MeanMetricWrapper):
     """The cross-entropy of two classes.
 
     Args:
-        name: for logs.
-        dtype: of the state.
-        from_logits: whether predictions are logits, not probabilities.
-        label_smoothing: in [0, 1]: moves labels toward one half.
+        name: the name in logs.
+        dtype: the dtype of the state.
+        from_logits: whether predictions are logits instead of probabilities.
+        label_smoothing: a number in [0, 1] that moves labels toward one half.
     """
 
     def __init__(
@@ -45,10 +45,10 @@ class CategoricalCrossentropy(MeanMetricWrapper):
     """The cross-entropy of one-hot labels.
 
     Args:
-        name: for logs.
-        dtype: of the state.
-        from_logits: whether predictions are logits, not probabilities.
-        label_smoothing: in [0, 1]: moves labels toward the uniform distribution.
+        name: the name in logs.
+        dtype: the dtype of the state.
+        from_logits: whether predictions are logits instead of probabilities.
+        label_smoothing: a number in [0, 1] that moves labels toward the uniform distribution.
         axis: the axis of the classes.
     """
 
@@ -70,12 +70,12 @@ class CategoricalCrossentropy(MeanMetricWrapper):
 
 @METRICS.register()
 class SparseCategoricalCrossentropy(MeanMetricWrapper):
-    """The cross-entropy of labels that are class numbers.
+    """The cross-entropy of class numbers.
 
     Args:
-        name: for logs.
-        dtype: of the state.
-        from_logits: whether predictions are logits, not probabilities.
+        name: the name in logs.
+        dtype: the dtype of the state.
+        from_logits: whether predictions are logits instead of probabilities.
         ignore_class: a class number whose samples do not count, as in the loss.
         axis: the axis of the classes.
     """
@@ -101,7 +101,7 @@ class SparseCategoricalCrossentropy(MeanMetricWrapper):
         self.axis = axis
 
     def update_state(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> None:
-        """Take a batch into account; arguments as for `MeanMetricWrapper`."""
+        """Add a batch; arguments are as for `MeanMetricWrapper`."""
         if self.ignore_class is not None:
             classes = class_numbers(y_true, ops.convert_to_tensor(y_pred), self.axis, self.name)
             counts = ops.cast(ops.not_equal(classes, self.ignore_class), self.dtype)
@@ -116,8 +116,8 @@ class KLDivergence(MeanMetricWrapper):
     """The Kullback-Leibler divergence of two distributions (Kullback and Leibler, 1951).
 
     Args:
-        name: for logs.
-        dtype: of the state.
+        name: the name in logs.
+        dtype: the dtype of the state.
     """
 
     def __init__(self, name: str = "kl_divergence", dtype: DTypeLike = None) -> None:
@@ -129,8 +129,8 @@ class Poisson(MeanMetricWrapper):
     """The negative log-likelihood of counts under a Poisson distribution, up to a constant.
 
     Args:
-        name: for logs.
-        dtype: of the state.
+        name: the name in logs.
+        dtype: the dtype of the state.
     """
 
     def __init__(self, name: str = "poisson", dtype: DTypeLike = None) -> None:
@@ -142,8 +142,8 @@ class Hinge(MeanMetricWrapper):
     """`max(1 - y_true * y_pred, 0)`, for labels -1 and 1.
 
     Args:
-        name: for logs.
-        dtype: of the state.
+        name: the name in logs.
+        dtype: the dtype of the state.
     """
 
     def __init__(self, name: str = "hinge", dtype: DTypeLike = None) -> None:
@@ -155,8 +155,8 @@ class SquaredHinge(MeanMetricWrapper):
     """`max(1 - y_true * y_pred, 0)**2`, for labels -1 and 1.
 
     Args:
-        name: for logs.
-        dtype: of the state.
+        name: the name in logs.
+        dtype: the dtype of the state.
     """
 
     def __init__(self, name: str = "squared_hinge", dtype: DTypeLike = None) -> None:
@@ -168,8 +168,8 @@ class CategoricalHinge(MeanMetricWrapper):
     """The margin between the right class and the best wrong one (Crammer and Singer, 2001).
 
     Args:
-        name: for logs.
-        dtype: of the state.
+        name: the name in logs.
+        dtype: the dtype of the state.
     """
 
     def __init__(self, name: str = "categorical_hinge", dtype: DTypeLike = None) -> None:

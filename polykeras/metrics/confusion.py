@@ -1,4 +1,4 @@
-"""Counts of right and wrong decisions above thresholds, and the shares made of them."""
+"""Counts of right and wrong decisions at thresholds, and ratios of them."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class ConfusionMetric(Metric):
     """Base class of metrics that count true and false positives and negatives.
 
     Args:
-        thresholds: a score above one of them is a positive decision; there is a count for each.
+        thresholds: a score above a threshold is a positive decision; there is a count for each threshold.
         top_k: if given, only the `k` largest scores along the last axis can be positive.
-        class_id: if given, only that place of the last axis counts.
-        name: for logs.
-        dtype: of the state.
+        class_id: if given, only that index of the last axis counts.
+        name: the name in logs.
+        dtype: the dtype of the state.
     """
 
     def __init__(
@@ -44,15 +44,15 @@ class ConfusionMetric(Metric):
         self.class_id = class_id
 
     def update_state(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> None:
-        """Take a batch into account.
+        """Add a batch.
 
         Args:
-            y_true: labels 0 and 1 (whatever is not 0 counts as 1).
-            y_pred: scores, in the shape of the labels. A mask that a layer attached to them counts.
-            sample_weight: broadcasts to the labels from the left.
+            y_true: labels 0 and 1 (all other values count as 1).
+            y_pred: scores, in the shape of the labels. A mask that a layer attached to them is applied.
+            sample_weight: weights that broadcast to the labels from the left.
 
         Raises:
-            ValueError: `class_id` is set, and there is no axis of classes.
+            ValueError: if `class_id` is set, and there is no axis of classes.
         """
         weight = sample_weights(y_pred, sample_weight, self.dtype)
         y_true, y_pred = aligned(y_true, y_pred, type(self).__name__)
@@ -83,32 +83,32 @@ class ConfusionMetric(Metric):
             scores: floats of any shape.
             truth: bools of the same shape.
             weight: floats of the same shape.
-            labels: the size of the last axis, where each label is counted by itself.
+            labels: the size of the last axis, if each label is counted separately.
         """
         self._add(*(ops.reshape(part, (-1, labels)) for part in (scores, truth, weight)))
 
     def _add(self, scores: Array, truth: Array, weight: Array) -> None:
-        """Add to the state what `_count` was given, in the shape `(samples, labels)`."""
+        """Add the arguments of `_count`, in the shape `(samples, labels)`, to the state."""
         raise NotImplementedError
 
 
 def _only_top_k(scores: Array, k: int) -> Array:
-    """Return scores with all but the `k` largest ones along the last axis made -inf."""
+    """Return scores in which all but the `k` largest along the last axis are -inf."""
     _, places = ops.top_k(scores, k)
     chosen = ops.any(ops.one_hot(places, ops.shape(scores)[-1], dtype="bool"), axis=-2)
     return ops.where(chosen, scores, -math.inf)
 
 
 def share(part: Any, rest: Any) -> Array:
-    """Return `part / (part + rest)`, 0 where both are 0."""
+    """Return `part / (part + rest)`, or 0 where both are 0."""
     return ops.divide_no_nan(part, part + rest)
 
 
 class _AtThresholds(ConfusionMetric):
-    """A value for each of the user's thresholds, a scalar for one of them.
+    """A value for each of the user's thresholds; a scalar for a single threshold.
 
     Attributes:
-        counts: which of the counts below the metric keeps.
+        counts: the counts, of those below, that the metric keeps.
     """
 
     counts: ClassVar[tuple[str, ...]]
@@ -139,7 +139,7 @@ class _AtThresholds(ConfusionMetric):
         values = {
             "true_positives": true_positives,
             "false_positives": false_positives,
-            # Sums of fractions in another order may differ in the last digit.
+            # Sums of fractions in another order may differ in the last digit, so differences are clipped at 0.
             "false_negatives": ops.maximum(positives - true_positives, 0.0),
             "true_negatives": ops.maximum(negatives - false_positives, 0.0),
         }
@@ -151,7 +151,7 @@ class _AtThresholds(ConfusionMetric):
         raise NotImplementedError
 
     def result(self) -> Array:
-        """Return a vector, one value a threshold; a scalar where there is one threshold."""
+        """Return a vector with one value for each threshold, or a scalar for a single threshold."""
         values = self._values()
         return values if len(self.thresholds) > 1 else values[0]
 
@@ -171,14 +171,14 @@ def _thresholds(thresholds: float | Sequence[float] | None, default: float, owne
 
 @METRICS.register()
 class Precision(_AtThresholds):
-    """The share of true ones among positive decisions.
+    """The fraction of positive decisions that are true.
 
     Args:
         thresholds: scores above one of them are positive; 0.5 by default.
         top_k: if given, only the `k` largest scores along the last axis are positive.
-        class_id: if given, only that place of the last axis counts.
-        name: for logs.
-        dtype: of the state.
+        class_id: if given, only that index of the last axis counts.
+        name: the name in logs.
+        dtype: the dtype of the state.
     """
 
     direction = "up"
@@ -190,14 +190,14 @@ class Precision(_AtThresholds):
 
 @METRICS.register()
 class Recall(_AtThresholds):
-    """The share of positive decisions among true ones.
+    """The fraction of true labels with a positive decision.
 
     Args:
         thresholds: scores above one of them are positive; 0.5 by default.
         top_k: if given, only the `k` largest scores along the last axis are positive.
-        class_id: if given, only that place of the last axis counts.
-        name: for logs.
-        dtype: of the state.
+        class_id: if given, only that index of the last axis counts.
+        name: the name in logs.
+        dtype: the dtype of the state.
     """
 
     direction = "up"
@@ -223,8 +223,8 @@ class TruePositives(_Count):
 
     Args:
         thresholds: one or several numbers in [0, 1]; 0.5 by default.
-        name: for logs.
-        dtype: of the state.
+        name: the name in logs.
+        dtype: the dtype of the state.
     """
 
     direction = "up"
@@ -237,8 +237,8 @@ class FalsePositives(_Count):
 
     Args:
         thresholds: one or several numbers in [0, 1]; 0.5 by default.
-        name: for logs.
-        dtype: of the state.
+        name: the name in logs.
+        dtype: the dtype of the state.
     """
 
     direction = "down"
@@ -251,8 +251,8 @@ class TrueNegatives(_Count):
 
     Args:
         thresholds: one or several numbers in [0, 1]; 0.5 by default.
-        name: for logs.
-        dtype: of the state.
+        name: the name in logs.
+        dtype: the dtype of the state.
     """
 
     direction = "up"
@@ -265,8 +265,8 @@ class FalseNegatives(_Count):
 
     Args:
         thresholds: one or several numbers in [0, 1]; 0.5 by default.
-        name: for logs.
-        dtype: of the state.
+        name: the name in logs.
+        dtype: the dtype of the state.
     """
 
     direction = "down"

@@ -1,4 +1,4 @@
-"""Metrics over all thresholds: areas under curves, and one rate where another one has a given value."""
+"""Metrics over all thresholds: areas under curves, and one rate at a given value of another."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ SUMMATIONS = ("interpolation", "minoring", "majoring")
 
 
 class CurveMetric(ConfusionMetric):
-    """Base class of metrics over ascending thresholds, among which each score is counted once.
+    """Base class of metrics over ascending thresholds, which count each score once, between two thresholds.
 
-    Sums over what is above each threshold, the state of other metrics, are made when they are asked for: samples are
-    not compared with all thresholds. They are arrays, computed anew each time; the state is `between`.
+    Other metrics keep sums over the scores above each threshold. Here these sums are computed on demand, so samples are
+    not compared with all thresholds. They are arrays, computed each time; the state is `between`.
 
     Attributes:
-        between: sums of weights with label 0 and 1 (the last axis), by how many thresholds the score is above (the
-            first), and by label where labels are counted by themselves.
+        between: sums of weights. The first axis is the number of thresholds that the score exceeds, the last one the
+            label, 0 or 1. If labels are counted separately, there is an axis of labels between.
     """
 
     between: Variable
@@ -42,7 +42,7 @@ class CurveMetric(ConfusionMetric):
 
     def _add(self, scores: Array, truth: Array, weight: Array) -> None:
         sums = sums_between(scores, truth, weight, np.array(self.thresholds))
-        # The batch's sums first: one by one, small numbers would be lost beside a large state.
+        # The batch is summed first: added one by one, small numbers would be lost in a large state.
         sums = ops.cast(ops.reshape(sums, self.between.shape), self.dtype)
         self.between.assign(self.between + sums)
 
@@ -53,41 +53,41 @@ class CurveMetric(ConfusionMetric):
 
     @property
     def false_positives(self) -> Array:
-        """The same with label 0."""
+        """The same for label 0."""
         return from_each(self.between[..., 0])[1:]
 
     @property
     def false_negatives(self) -> Array:
-        """The same with label 1 and a score that is not above."""
+        """The same for label 1 and scores that are not above the threshold."""
         return ops.cumsum(self.between[..., 1], 0)[:-1]
 
     @property
     def true_negatives(self) -> Array:
-        """The same with label 0."""
+        """The same for label 0 and scores that are not above the threshold."""
         return ops.cumsum(self.between[..., 0], 0)[:-1]
 
 
 @METRICS.register()
 class AUC(CurveMetric):
-    """The area under a curve that thresholds between 0 and 1 trace.
+    """The area under a curve, traced by thresholds between 0 and 1.
 
     Args:
-        num_thresholds: how many, evenly spaced; the more, the nearer to the true area.
+        num_thresholds: the number of thresholds, evenly spaced; more thresholds are more exact.
         curve: `"ROC"` (true over false positive rate), `"PR"` (precision over recall), or `"PRGAIN"` (their gains:
             P. Flach and M. Kull, "Precision-Recall-Gain Curves", 2015).
         summation_method: the height of the curve between two points: `"interpolation"` (their mean; for `"PR"` the
             formula of J. Davis and M. Goadrich, "The Relationship Between Precision-Recall and ROC Curves", 2006),
             `"minoring"` (the lower one) or `"majoring"` (the higher one).
-        name: for logs.
-        dtype: of the state.
-        thresholds: numbers in [0, 1], in place of `num_thresholds`.
-        multi_label: whether each place of the last axis has a curve of its own; the result is the mean of the areas.
-        num_labels: the size of that axis, where it is known in advance.
-        label_weights: weights of the labels: in the mean of the areas with `multi_label`, of the samples without.
-        from_logits: whether predictions are logits, not probabilities.
+        name: the name in logs.
+        dtype: the dtype of the state.
+        thresholds: numbers in [0, 1] that replace `num_thresholds`.
+        multi_label: whether each index of the last axis has its own curve; the result is the mean of the areas.
+        num_labels: the size of that axis, if it is known in advance.
+        label_weights: weights of the labels: with `multi_label` in the mean of the areas, otherwise of the samples.
+        from_logits: whether predictions are logits instead of probabilities.
 
     Raises:
-        ValueError: an unknown curve or summation method, or thresholds out of range.
+        ValueError: if the curve or the summation method is unknown, or a threshold is out of range.
     """
 
     direction = "up"
@@ -137,7 +137,7 @@ class AUC(CurveMetric):
             labels = self.between.shape[1]
             if shape[1] != labels:
                 raise ValueError(
-                    f"AUC: expected predictions (batch, {labels}), as num_labels says or the first batch was; received "
+                    f"AUC: expected predictions (batch, {labels}), as num_labels or the first batch says; received "
                     f"shape {shape}."
                 )
         elif self.label_weights is not None:
@@ -160,7 +160,7 @@ class AUC(CurveMetric):
         return ops.divide_no_nan(ops.sum(areas * weights), ops.sum(weights))
 
     def _areas(self) -> Array:
-        """The areas between neighbouring thresholds."""
+        """Return the areas between neighbouring thresholds."""
         if self.curve == "PR" and self.summation_method == "interpolation":
             return self._interpolated_precision()
         x, y = {"ROC": self._roc, "PR": self._precision_recall, "PRGAIN": self._gains}[self.curve]()
@@ -186,7 +186,7 @@ class AUC(CurveMetric):
         return ops.maximum(ops.where(none, 0.0, recall), 0.0), ops.where(none, 1.0, precision)
 
     def _interpolated_precision(self) -> Any:
-        """Areas under precision over recall, where true and all positives grow linearly between two thresholds.
+        """Return areas under precision over recall, with true and all positives linear between two thresholds.
 
         With `tp = intercept + slope * p`, the integral of `tp / p` over `tp` is
         `slope * (tp_a - tp_b + intercept * log(p_a / p_b))`.

@@ -1,4 +1,4 @@
-"""Harmonic means of precision and recall."""
+"""F-scores: harmonic means of precision and recall."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ class FBetaScore(Metric):
     """`(1 + beta**2) * precision * recall / (beta**2 * precision + recall)` (van Rijsbergen, 1979).
 
     Args:
-        average: None for a score a class; `"micro"` for one over the counts of all classes together; `"macro"` for
-            the mean over classes; `"weighted"` for the mean with the classes' frequencies as weights.
+        average: None for one score for each class; `"micro"` for one score from the counts of all classes together;
+            `"macro"` for the mean over classes; `"weighted"` for the mean weighted by the frequencies of the classes.
         beta: how much more recall counts than precision.
-        threshold: scores above it are positive decisions; where None, the largest score of a sample is.
-        name: for logs.
-        dtype: of the state.
+        threshold: scores above it are positive decisions; with None, the largest score of a sample is.
+        name: the name in logs.
+        dtype: the dtype of the state.
 
     Raises:
-        ValueError: an unknown average, or a beta or threshold out of range.
+        ValueError: if the average is unknown, or beta or the threshold is out of range.
     """
 
     direction = "up"
@@ -66,7 +66,7 @@ class FBetaScore(Metric):
         self.built = True
 
     def update_state(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> None:
-        """Take a batch into account.
+        """Add a batch.
 
         Args:
             y_true: labels 0 and 1, `(batch, classes)`.
@@ -95,7 +95,7 @@ class FBetaScore(Metric):
         return ops.logical_and(largest, ops.greater(ops.abs(y_pred), 1e-9))  # a row of zeros decides nothing
 
     def result(self) -> Array:
-        """Return the score: a vector where there is no average, else a scalar."""
+        """Return the score: a vector without an average, else a scalar."""
         if not self.built:
             return ops.zeros((), self.dtype)
         epsilon = config.epsilon()
@@ -114,10 +114,10 @@ class F1Score(FBetaScore):
     """The harmonic mean of precision and recall.
 
     Args:
-        average: as for `FBetaScore`.
-        threshold: as there.
-        name: for logs.
-        dtype: of the state.
+        average: see `FBetaScore`.
+        threshold: see `FBetaScore`.
+        name: the name in logs.
+        dtype: the dtype of the state.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Overlap of predicted and true regions."""
+"""The overlap of predicted and true regions."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from polykeras.metrics.metric import METRICS, Metric
 
 @METRICS.register()
 class IoU(Metric):
-    """Intersection over union, `tp / (tp + fp + fn)`, the mean over some classes (Jaccard, 1912).
+    """Intersection over union, `tp / (tp + fp + fn)`, averaged over some classes (Jaccard, 1912).
 
     Classes that are absent do not count.
 
-    Differs from Keras: the state is of the default float dtype, not int, so that weights need not be whole numbers.
+    In contrast to Keras, the state has the default float dtype instead of int, so weights need not be integers.
 
     Args:
-        num_classes: how many classes there are; other labels and predictions do not count.
+        num_classes: the number of classes; other labels and predictions do not count.
         target_class_ids: the classes of the mean.
-        name: for logs.
-        dtype: of the state.
+        name: the name in logs.
+        dtype: the dtype of the state.
         ignore_class: a class number whose labels do not count.
-        sparse_y_true: whether labels are class numbers; else one-hot.
-        sparse_y_pred: whether predictions are class numbers; else scores.
-        axis: the axis of the classes, where there is one.
+        sparse_y_true: whether labels are class numbers; otherwise they are one-hot.
+        sparse_y_pred: whether predictions are class numbers; otherwise they are scores.
+        axis: the axis of the classes, if there is one.
 
     Raises:
-        ValueError: a target is no class.
+        ValueError: if a target is not a class.
     """
 
     direction = "up"
@@ -65,12 +65,12 @@ class IoU(Metric):
         self.total_cm = self.add_variable((num_classes, num_classes), name="total_confusion_matrix")
 
     def update_state(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> None:
-        """Take a batch into account.
+        """Add a batch.
 
         Args:
             y_true: labels.
             y_pred: predictions.
-            sample_weight: broadcasts to the class numbers from the left.
+            sample_weight: weights that broadcast to the class numbers from the left.
         """
         weight = sample_weights(y_pred, sample_weight, self.dtype)
         y_true = y_true if self.sparse_y_true else ops.argmax(y_true, axis=self.axis)
@@ -83,7 +83,7 @@ class IoU(Metric):
         counts = ops.logical_and(self._known(y_true), self._known(y_pred))
         if self.ignore_class is not None:
             counts = ops.logical_and(counts, ops.not_equal(y_true, self.ignore_class))
-        # Segments with other numbers are left out.
+        # Segments with other numbers do not count.
         cell = ops.reshape(ops.where(counts, cell, -1), (-1,))
         matrix = ops.segment_sum(ops.reshape(weight, (-1,)), cell, n * n)
         self.total_cm.assign(self.total_cm + ops.reshape(matrix, (n, n)))
@@ -92,7 +92,7 @@ class IoU(Metric):
         return ops.logical_and(ops.greater_equal(classes, 0), ops.less(classes, self.num_classes))
 
     def result(self) -> Array:
-        """Return the mean, a scalar; 0 where no target was seen."""
+        """Return the mean, a scalar; 0 if no target class was seen."""
         matrix = self.total_cm.value
         both = ops.diagonal(matrix)
         union = ops.sum(matrix, axis=0) + ops.sum(matrix, axis=1) - both
@@ -108,9 +108,9 @@ class BinaryIoU(IoU):
 
     Args:
         target_class_ids: the classes of the mean: 0, 1 or both.
-        threshold: scores of at least this are of class 1.
-        name: for logs.
-        dtype: of the state.
+        threshold: scores of at least this value belong to class 1.
+        name: the name in logs.
+        dtype: the dtype of the state.
     """
 
     def __init__(
@@ -124,23 +124,23 @@ class BinaryIoU(IoU):
         self.threshold = threshold
 
     def update_state(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> None:
-        """Take a batch into account; arguments as for `IoU`, `y_pred` being scores."""
+        """Add a batch; arguments are as for `IoU`, with scores as `y_pred`."""
         weight = sample_weights(y_pred, sample_weight, self.dtype)
         super().update_state(y_true, ops.greater_equal(y_pred, self.threshold), weight)
 
 
 @METRICS.register()
 class MeanIoU(IoU):
-    """Intersection over union, the mean over all classes.
+    """Intersection over union, averaged over all classes.
 
     Args:
-        num_classes: how many classes there are.
-        name: for logs.
-        dtype: of the state.
+        num_classes: the number of classes.
+        name: the name in logs.
+        dtype: the dtype of the state.
         ignore_class: a class number whose labels do not count.
-        sparse_y_true: whether labels are class numbers; else one-hot.
-        sparse_y_pred: whether predictions are class numbers; else scores.
-        axis: the axis of the classes, where there is one.
+        sparse_y_true: whether labels are class numbers; otherwise they are one-hot.
+        sparse_y_pred: whether predictions are class numbers; otherwise they are scores.
+        axis: the axis of the classes, if there is one.
     """
 
     def __init__(
@@ -158,15 +158,15 @@ class MeanIoU(IoU):
 
 @METRICS.register()
 class OneHotIoU(IoU):
-    """Intersection over union of one-hot labels, the mean over some classes.
+    """Intersection over union of one-hot labels, averaged over some classes.
 
     Args:
-        num_classes: how many classes there are.
+        num_classes: the number of classes.
         target_class_ids: the classes of the mean.
-        name: for logs.
-        dtype: of the state.
+        name: the name in logs.
+        dtype: the dtype of the state.
         ignore_class: a class number whose labels do not count.
-        sparse_y_pred: whether predictions are class numbers; else scores.
+        sparse_y_pred: whether predictions are class numbers; otherwise they are scores.
         axis: the axis of the classes.
     """
 
@@ -185,14 +185,14 @@ class OneHotIoU(IoU):
 
 @METRICS.register()
 class OneHotMeanIoU(MeanIoU):
-    """Intersection over union of one-hot labels, the mean over all classes.
+    """Intersection over union of one-hot labels, averaged over all classes.
 
     Args:
-        num_classes: how many classes there are.
-        name: for logs.
-        dtype: of the state.
+        num_classes: the number of classes.
+        name: the name in logs.
+        dtype: the dtype of the state.
         ignore_class: a class number whose labels do not count.
-        sparse_y_pred: whether predictions are class numbers; else scores.
+        sparse_y_pred: whether predictions are class numbers; otherwise they are scores.
         axis: the axis of the classes.
     """
 

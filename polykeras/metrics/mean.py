@@ -18,12 +18,12 @@ FUNCTIONS: Registry[Callable[..., Any]] = Registry("metric function", "keras.met
 
 
 def sample_weights(y_pred: ArrayLike, sample_weight: ArrayLike | None, dtype: str) -> Array | None:
-    """Return the weights of samples, None for all 1.
+    """Return the weights of samples, or None if all are 1.
 
     Args:
-        y_pred: predictions. Where a mask that a layer attached to them is False, the weight is 0.
+        y_pred: predictions. If a layer attached a mask to them, masked samples get the weight 0.
         sample_weight: the user's weights, or None.
-        dtype: of the result.
+        dtype: the dtype of the result.
     """
     mask = get_mask(y_pred)
     weight = None if sample_weight is None else ops.cast(sample_weight, dtype)
@@ -34,13 +34,13 @@ def sample_weights(y_pred: ArrayLike, sample_weight: ArrayLike | None, dtype: st
 
 
 def _weighted(values: ArrayLike, sample_weight: ArrayLike | None, dtype: str) -> tuple[Array, Array]:
-    """Return values times weights, and the weights broadcast to the values; None where there are none."""
+    """Return values times weights, and the weights broadcast to the values; both unchanged without weights."""
     values = ops.cast(values, dtype)
     if sample_weight is None:
         return values, None
     weight = ops.cast(sample_weight, dtype)
     have, want = len(ops.shape(weight)), len(ops.shape(values))
-    if have > want:  # values of whole samples, or of a whole batch, and weights of their parts
+    if have > want:  # the values belong to whole samples or batches, the weights to their parts
         weight = ops.mean(weight, tuple(range(want, have)))
     weight = ops.broadcast_to(left_aligned(weight, values), ops.shape(values))
     return values * weight, weight
@@ -56,8 +56,8 @@ class Sum(Metric):
     """The weighted sum of all values.
 
     Args:
-        name: for logs.
-        dtype: of the state.
+        name: the name in logs.
+        dtype: the dtype of the state.
     """
 
     def __init__(self, name: str = "sum", dtype: DTypeLike = None) -> None:
@@ -69,7 +69,7 @@ class Sum(Metric):
 
         Args:
             values: numbers of any shape.
-            sample_weight: broadcasts to the values from the left; None counts each value once.
+            sample_weight: weights that broadcast to the values from the left; None counts each value once.
         """
         products, _ = _weighted(values, sample_weight, self.dtype)
         self.total.assign(self.total + ops.sum(products))
@@ -81,13 +81,13 @@ class Sum(Metric):
 
 @METRICS.register()
 class Mean(Metric):
-    """The weighted mean of all values; 0 where there are none.
+    """The weighted mean of all values; 0 if there are none.
 
-    Each sample counts alike, whatever the number of its values: those of a longer sequence weigh less.
+    Each sample counts the same, whatever the number of its values, so the values of a longer sequence weigh less.
 
     Args:
-        name: for logs.
-        dtype: of the state.
+        name: the name in logs.
+        dtype: the dtype of the state.
     """
 
     def __init__(self, name: str = "mean", dtype: DTypeLike = None) -> None:
@@ -96,11 +96,11 @@ class Mean(Metric):
         self.count = self.add_variable((), "zeros", self.dtype, name="count")
 
     def update_state(self, values: ArrayLike, sample_weight: ArrayLike | None = None) -> None:
-        """Take values into account, each with its weight.
+        """Add values, each with its weight.
 
         Args:
             values: a scalar, or an array `(samples, ...)`.
-            sample_weight: broadcasts to the values from the left.
+            sample_weight: weights that broadcast to the values from the left.
         """
         products, weight = _weighted(values, sample_weight, self.dtype)
         samples = ops.shape(products)[0] if ops.shape(products) else 1
@@ -117,9 +117,9 @@ class MeanMetricWrapper(Mean):
     """The mean of a function of labels and predictions.
 
     Args:
-        fn: takes labels and predictions, returns a value a sample (or a scalar).
-        name: by default the function's.
-        dtype: of the state.
+        fn: takes labels and predictions, and returns a value for each sample (or a scalar).
+        name: the name in logs; by default the function's name.
+        dtype: the dtype of the state.
         **kwargs: passed on to the function.
     """
 
@@ -131,12 +131,12 @@ class MeanMetricWrapper(Mean):
             self.direction = "down"
 
     def update_state(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> None:
-        """Take a batch into account.
+        """Add a batch.
 
         Args:
             y_true: labels.
-            y_pred: predictions. A mask that a layer attached to them counts.
-            sample_weight: broadcasts to the function's values from the left.
+            y_pred: predictions. A mask that a layer attached to them is applied.
+            sample_weight: weights that broadcast to the function's values from the left.
         """
         weight = sample_weights(y_pred, sample_weight, self.dtype)
         y_true, y_pred = match_ranks(ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred))
@@ -145,11 +145,11 @@ class MeanMetricWrapper(Mean):
         super().update_state(self._fn(y_true, y_pred, **self._fn_kwargs), weight)
 
     def get_config(self) -> dict[str, Any]:
-        """Return the function and its arguments; of a subclass, the arguments of its `__init__`."""
+        """Return the function and its arguments; for a subclass, the arguments of its `__init__`."""
         config = super().get_config()
         if type(self) is MeanMetricWrapper:
             config |= {key: serialize_keras_object(value) for key, value in self._fn_kwargs.items()}
-        elif self._writes_config():  # as in Keras, where such classes take it out again
+        elif self._writes_config():  # as in Keras, where such classes remove it again
             config.setdefault("fn", serialize_keras_object(self._fn))
         return config
 

@@ -23,8 +23,8 @@ class Metric(Configurable, Measure):
     Subclasses make variables in `__init__`, change them in `update_state` and compute with them in `result`.
 
     Args:
-        dtype: in which to compute; the default float dtype where None.
-        name: for logs.
+        dtype: the dtype of the computation; by default the default float dtype.
+        name: the name in logs.
 
     Example:
         >>> from polykeras import metrics
@@ -36,7 +36,7 @@ class Metric(Configurable, Measure):
     """
 
     direction: str | None = None
-    """`"up"` or `"down"`: which values are better, for callbacks with `mode="auto"`; None where it is not known."""
+    """`"up"` or `"down"`: which values are better, for callbacks with `mode="auto"`; None if unknown."""
 
     # A trait: samples that are masked change nothing. Of the metrics of polykeras; a user's must state it.
     sample_by_sample: ClassVar[bool] = True
@@ -46,7 +46,7 @@ class Metric(Configurable, Measure):
         policy = getattr(dtype, "compute_dtype", dtype)
         self._dtype = config.floatx() if policy is None else dtypes.standardize_dtype(policy)
         self._own: list[Variable] = []
-        self._initializers: list[Any] = []  # of those
+        self._initializers: list[Any] = []  # of the variables
 
     @property
     def dtype(self) -> str:
@@ -61,13 +61,13 @@ class Metric(Configurable, Measure):
         aggregation: str = "sum",
         name: str | None = None,
     ) -> Variable:
-        """Make a variable of this metric.
+        """Return a new variable of this metric.
 
         Args:
-            shape: ints.
-            initializer: a name or an initializer, for every reset too.
-            dtype: by default the default float dtype, whatever the metric's, as in Keras.
-            aggregation: how replicas would combine it; kept for Keras code.
+            shape: the sizes of the axes.
+            initializer: a name or an initializer, also used for every reset.
+            dtype: by default the default float dtype, whatever the metric's dtype, as in Keras.
+            aggregation: how replicas would combine it; accepted as in Keras.
             name: for messages.
 
         Returns:
@@ -89,11 +89,11 @@ class Metric(Configurable, Measure):
         dtype: DTypeLike = None,
         name: str | None = None,
     ) -> Variable:
-        """Return a new variable of this metric: the legacy name of `add_variable`.
+        """Return a new variable of this metric; an older name of `add_variable`.
 
         Args:
-            shape: its sizes.
-            initializer: a name, an initializer, or a function `(shape, dtype)`; for every reset too. Zeros where None.
+            shape: the sizes of the axes.
+            initializer: a name, an initializer, or a function `(shape, dtype)`, also used for resets; zeros if None.
             dtype: by default the default float dtype.
             name: for messages.
         """
@@ -101,19 +101,19 @@ class Metric(Configurable, Measure):
 
     @property
     def variables(self) -> list[Variable]:
-        """The state, that of metrics within this one included."""
+        """The state, including that of metrics within this one."""
         found = [*self._own, *tracked(self, Variable)]
         for metric in tracked(self, Metric):
             found += metric.variables
         return unique(found)
 
     def reset_state(self) -> None:
-        """Forget all batches: each variable begins again as its initializer says; one without, at zeros."""
+        """Forget all batches: reset each variable to its initializer, or to zeros."""
         for variable, initializer in self._first_values():
             variable.reinitialize(initializer)
 
     def update_state(self, *args: Any, **kwargs: Any) -> None:
-        """Take a batch into account."""
+        """Add a batch."""
         raise NotImplementedError(f"{type(self).__name__} does not implement `update_state`.")
 
     def result(self) -> Any:
@@ -121,12 +121,12 @@ class Metric(Configurable, Measure):
         raise NotImplementedError(f"{type(self).__name__} does not implement `result`.")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Take a batch into account and return the value so far; arguments as for `update_state`."""
+        """Add a batch and return the value so far; arguments are as for `update_state`."""
         self.update_state(*args, **kwargs)
         return self.result()
 
     def stateless_update_state(self, metric_variables: Sequence[Any], *args: Any, **kwargs: Any) -> list[Any]:
-        """Return the state after a batch, given the state before it, and change nothing.
+        """Return the state after a batch for a given state before it, without changing anything.
 
         Args:
             metric_variables: the values of `variables`, in that order.
@@ -136,7 +136,7 @@ class Metric(Configurable, Measure):
         return functionalize(self.update_state, self.variables)(metric_variables, *args, **kwargs)[0]
 
     def stateless_result(self, metric_variables: Sequence[Any]) -> Any:
-        """Return the value, given the state."""
+        """Return the value for a given state."""
         return functionalize(self.result, self.variables)(metric_variables)[1]
 
     def stateless_reset_state(self) -> list[Any]:
@@ -144,12 +144,12 @@ class Metric(Configurable, Measure):
         return [initializer(v.shape, dtype=v.dtype) for v, initializer in self._first_values()]
 
     def _first_values(self) -> list[tuple[Variable, Any]]:
-        """The variables, each with the function that gives its first value."""
+        """Return the variables, each with a function that returns its first value."""
         known = self._known_initializers()
         return [(v, known.get(id(v), ops.zeros)) for v in self.variables]
 
     def _known_initializers(self) -> dict[int, Any]:
-        """The initializers by the identity of their variables, those of metrics within this one included."""
+        """Return the initializers by the identity of their variables, including those of inner metrics."""
         found = {id(v): first for v, first in zip(self._own, self._initializers, strict=True)}
         for metric in tracked(self, Metric):
             found |= metric._known_initializers()

@@ -17,18 +17,18 @@ AGGREGATIONS = (None, "uniform_average", "variance_weighted_average")
 
 @METRICS.register()
 class R2Score(Metric):
-    """The coefficient of determination: the share of the labels' variance that predictions explain, 1 at best.
+    """The coefficient of determination: the fraction of the labels' variance that predictions explain, at best 1.
 
     Args:
-        class_aggregation: how the scores of the columns become one: `"uniform_average"`,
-            `"variance_weighted_average"`, or None for a vector of them.
-        num_regressors: the number of independent regressors, for the adjusted score; 0 for the plain one, which is
-            also given where there are too few labels to adjust.
-        name: for logs.
-        dtype: of the state.
+        class_aggregation: how to combine the scores of the columns: `"uniform_average"`,
+            `"variance_weighted_average"`, or None for a vector of scores.
+        num_regressors: the number of independent regressors, for the adjusted score. With 0, or too few labels, the
+            plain score is returned.
+        name: the name in logs.
+        dtype: the dtype of the state.
 
     Raises:
-        ValueError: another aggregation, or a negative number.
+        ValueError: if the aggregation is unknown, or a number is negative.
     """
 
     direction = "up"
@@ -61,7 +61,7 @@ class R2Score(Metric):
         self.built = True
 
     def update_state(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> None:
-        """Take a batch into account.
+        """Add a batch.
 
         Args:
             y_true: labels `(batch, outputs)`.
@@ -74,7 +74,7 @@ class R2Score(Metric):
             self._build(ops.shape(y_true))
         weight = ops.ones_like(y_true) if weight is None else left_aligned(weight, y_true)
         weight = ops.broadcast_to(weight, ops.shape(y_true))
-        if counts is not None:  # labels that a mask leaves out are no samples; those of weight 0 are
+        if counts is not None:  # masked labels are not samples; labels of weight 0 are
             counts = ops.broadcast_to(left_aligned(counts, y_true), ops.shape(y_true))
         self.sum.assign(self.sum + ops.sum(y_true * weight, axis=0))
         self.squared_sum.assign(self.squared_sum + ops.sum(ops.square(y_true) * weight, axis=0))

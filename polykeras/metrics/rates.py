@@ -1,4 +1,4 @@
-"""One rate where another one is at least as large as asked for."""
+"""The best value of one rate where another is at least a given value."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from polykeras.metrics.metric import METRICS
 
 
 class _BestAt(CurveMetric):
-    """The largest value of one rate over the thresholds at which another one is at least as large as asked for.
+    """The largest value of one rate over the thresholds at which another is at least `value`.
 
     Args:
-        value: what is asked for, in [0, 1].
-        num_thresholds: how many, evenly spaced from 0 to 1; the middle one where it is 1.
-        class_id: if given, only that place of the last axis counts.
-        name: for logs.
-        dtype: of the state.
+        value: the least value of the other rate, in [0, 1].
+        num_thresholds: the number of thresholds, evenly spaced from 0 to 1; a single one is 0.5.
+        class_id: if given, only that index of the last axis counts.
+        name: the name in logs.
+        dtype: the dtype of the state.
     """
 
     direction = "up"
@@ -58,11 +58,11 @@ class SensitivityAtSpecificity(_BestAt):
     """The best true positive rate where the true negative rate is at least `specificity`.
 
     Args:
-        specificity: in [0, 1].
-        num_thresholds: how many, evenly spaced from 0 to 1.
-        class_id: if given, only that place of the last axis counts.
-        name: for logs.
-        dtype: of the state.
+        specificity: the least specificity, in [0, 1].
+        num_thresholds: the number of thresholds, evenly spaced from 0 to 1.
+        class_id: if given, only that index of the last axis counts.
+        name: the name in logs.
+        dtype: the dtype of the state.
     """
 
     def __init__(
@@ -86,11 +86,11 @@ class SpecificityAtSensitivity(_BestAt):
     """The best true negative rate where the true positive rate is at least `sensitivity`.
 
     Args:
-        sensitivity: in [0, 1].
-        num_thresholds: how many, evenly spaced from 0 to 1.
-        class_id: if given, only that place of the last axis counts.
-        name: for logs.
-        dtype: of the state.
+        sensitivity: the least sensitivity, in [0, 1].
+        num_thresholds: the number of thresholds, evenly spaced from 0 to 1.
+        class_id: if given, only that index of the last axis counts.
+        name: the name in logs.
+        dtype: the dtype of the state.
     """
 
     def __init__(
@@ -114,11 +114,11 @@ class PrecisionAtRecall(_BestAt):
     """The best precision where recall is at least `recall`.
 
     Args:
-        recall: in [0, 1].
-        num_thresholds: how many, evenly spaced from 0 to 1.
-        class_id: if given, only that place of the last axis counts.
-        name: for logs.
-        dtype: of the state.
+        recall: the least recall, in [0, 1].
+        num_thresholds: the number of thresholds, evenly spaced from 0 to 1.
+        class_id: if given, only that index of the last axis counts.
+        name: the name in logs.
+        dtype: the dtype of the state.
     """
 
     def __init__(
@@ -142,11 +142,11 @@ class RecallAtPrecision(_BestAt):
     """The best recall where precision is at least `precision`.
 
     Args:
-        precision: in [0, 1].
-        num_thresholds: how many, evenly spaced from 0 to 1.
-        class_id: if given, only that place of the last axis counts.
-        name: for logs.
-        dtype: of the state.
+        precision: the least precision, in [0, 1].
+        num_thresholds: the number of thresholds, evenly spaced from 0 to 1.
+        class_id: if given, only that index of the last axis counts.
+        name: the name in logs.
+        dtype: the dtype of the state.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Errors of predictions that are numbers, and how well they follow the labels."""
+"""Errors of numeric predictions, and their correlation with labels."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def cosine_similarity(y_true: ArrayLike, y_pred: ArrayLike, axis: int = -1) -> A
 
 @FUNCTIONS.register()
 def pearson_correlation(y_true: ArrayLike, y_pred: ArrayLike, axis: int = -1) -> Array:
-    """Return Pearson's coefficient of correlation of labels and predictions along `axis`; 0 where one is constant.
+    """Return Pearson's coefficient of correlation of labels and predictions along `axis`; 0 if one is constant.
 
     Args:
         y_true: labels, numbers.
@@ -53,7 +53,7 @@ def pearson_correlation(y_true: ArrayLike, y_pred: ArrayLike, axis: int = -1) ->
 
 @FUNCTIONS.register()
 def concordance_correlation(y_true: ArrayLike, y_pred: ArrayLike, axis: int = -1) -> Array:
-    """Return Lin's coefficient of concordance of labels and predictions along `axis`: 1 where they are equal.
+    """Return Lin's coefficient of concordance of labels and predictions along `axis`; 1 if they are equal.
 
     Source: L. Lin, "A concordance correlation coefficient to evaluate reproducibility", Biometrics 45 (1989).
 
@@ -81,8 +81,8 @@ class MeanSquaredError(MeanMetricWrapper):
     """The mean of the squared errors.
 
     Args:
-        name: for logs.
-        dtype: of the state.
+        name: the name in logs.
+        dtype: the dtype of the state.
     """
 
     def __init__(self, name: str = "mean_squared_error", dtype: DTypeLike = None) -> None:
@@ -94,8 +94,8 @@ class MeanAbsoluteError(MeanMetricWrapper):
     """The mean of the absolute errors.
 
     Args:
-        name: for logs.
-        dtype: of the state.
+        name: the name in logs.
+        dtype: the dtype of the state.
     """
 
     def __init__(self, name: str = "mean_absolute_error", dtype: DTypeLike = None) -> None:
@@ -104,11 +104,11 @@ class MeanAbsoluteError(MeanMetricWrapper):
 
 @METRICS.register("mape", "MAPE")
 class MeanAbsolutePercentageError(MeanMetricWrapper):
-    """The mean of the absolute errors in percent of the labels.
+    """The mean of the absolute errors as a percentage of the labels.
 
     Args:
-        name: for logs.
-        dtype: of the state.
+        name: the name in logs.
+        dtype: the dtype of the state.
     """
 
     def __init__(self, name: str = "mean_absolute_percentage_error", dtype: DTypeLike = None) -> None:
@@ -120,8 +120,8 @@ class MeanSquaredLogarithmicError(MeanMetricWrapper):
     """The mean of the squared differences of `log(1 + y)`.
 
     Args:
-        name: for logs.
-        dtype: of the state.
+        name: the name in logs.
+        dtype: the dtype of the state.
     """
 
     def __init__(self, name: str = "mean_squared_logarithmic_error", dtype: DTypeLike = None) -> None:
@@ -133,8 +133,8 @@ class LogCoshError(MeanMetricWrapper):
     """The mean logarithm of the hyperbolic cosine of the error.
 
     Args:
-        name: for logs.
-        dtype: of the state.
+        name: the name in logs.
+        dtype: the dtype of the state.
     """
 
     def __init__(self, name: str = "logcosh", dtype: DTypeLike = None) -> None:
@@ -151,8 +151,8 @@ class RootMeanSquaredError(MeanMetricWrapper):
     """The square root of the mean of the squared errors, over all batches together.
 
     Args:
-        name: for logs.
-        dtype: of the state.
+        name: the name in logs.
+        dtype: the dtype of the state.
     """
 
     direction = "down"
@@ -170,9 +170,9 @@ class CosineSimilarity(MeanMetricWrapper):
     """The cosine of the angle between labels and predictions.
 
     Args:
-        name: for logs.
-        dtype: of the state.
-        axis: of the vectors.
+        name: the name in logs.
+        dtype: the dtype of the state.
+        axis: the axis of the vectors.
     """
 
     direction = "up"
@@ -187,9 +187,9 @@ class PearsonCorrelation(MeanMetricWrapper):
     """Pearson's coefficient of correlation, the mean over samples.
 
     Args:
-        name: for logs.
-        dtype: of the state.
-        axis: along which labels and predictions are compared.
+        name: the name in logs.
+        dtype: the dtype of the state.
+        axis: the axis along which labels and predictions are compared.
     """
 
     direction = "up"
@@ -204,9 +204,9 @@ class ConcordanceCorrelation(MeanMetricWrapper):
     """Lin's coefficient of concordance (1989), the mean over samples.
 
     Args:
-        name: for logs.
-        dtype: of the state.
-        axis: along which labels and predictions are compared.
+        name: the name in logs.
+        dtype: the dtype of the state.
+        axis: the axis along which labels and predictions are compared.
     """
 
     direction = "up"

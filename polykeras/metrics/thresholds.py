@@ -1,4 +1,4 @@
-"""Sums of weights by where scores lie among thresholds."""
+"""Sums of weights, by the position of scores among thresholds."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from polykeras.backend.axes import is_below
 from polykeras.backend.spec import Array
 
 _MOST_COMPARISONS = 2**15
-"""Up to so many, each score is compared with each threshold; of more, each score is put between two thresholds."""
+"""Up to this number, each score is compared with each threshold. With more, each score is sorted in between two."""
 
 
 def sums_above(scores: Array, truth: Array, weight: Array, thresholds: np.ndarray) -> list[tuple[Any, Any]]:
-    """Return sums of weights over all samples, and over those whose score is above each threshold.
+    """Return sums of weights over all samples, and over those with a score above each threshold.
 
     Args:
-        scores: floats `(samples, labels)`; a nan is above nothing.
-        truth: bools of that shape.
-        weight: of the scores' shape and dtype.
+        scores: floats `(samples, labels)`; nan is above no threshold.
+        truth: bools of the same shape.
+        weight: weights of the same shape and dtype as the scores.
         thresholds: a vector.
 
     Returns:
-        For the samples that are not true, and for those that are: an array `(labels,)`, and one
+        For the samples that are false, and for those that are true: an array `(labels,)`, and one of shape
         `(thresholds, labels)`.
     """
     if _few(scores, thresholds) or (np.diff(thresholds) < 0).any():
@@ -37,22 +37,22 @@ def sums_above(scores: Array, truth: Array, weight: Array, thresholds: np.ndarra
 
 
 def from_each(sums: Any) -> Array:
-    """Return the sums from each place on, to the last one."""
+    """Return the sums from each index to the last one."""
     return ops.flip(ops.cumsum(ops.flip(sums, 0), 0), 0)
 
 
 def sums_between(scores: Array, truth: Array, weight: Array, thresholds: np.ndarray) -> Array:
-    """Return sums of weights over the samples whose score is above so and so many thresholds.
+    """Return sums of weights over samples, by the number of thresholds that their score exceeds.
 
     Args:
-        scores: floats `(samples, labels)`; a nan is above nothing.
-        truth: bools of that shape.
-        weight: of the scores' shape and dtype.
+        scores: floats `(samples, labels)`; nan is above no threshold.
+        truth: bools of the same shape.
+        weight: weights of the same shape and dtype as the scores.
         thresholds: an ascending vector.
 
     Returns:
-        An array `(thresholds + 1, labels, 2)`, in float32 where the weights have fewer bits. Its places along the first
-        axis are how many thresholds a score is above, along the last one samples that are not true and that are.
+        An array `(thresholds + 1, labels, 2)`, in at least float32. The index along the first axis is the number of
+        thresholds that a score exceeds; along the last axis it is 0 for false samples and 1 for true ones.
     """
     labels = ops.shape(scores)[-1]
     shape = (len(thresholds) + 1, labels, 2)
@@ -61,37 +61,37 @@ def sums_between(scores: Array, truth: Array, weight: Array, thresholds: np.ndar
     if labels > 1:
         places = places * labels + ops.arange(labels, dtype="int32")
     places = _limited(places * 2 + ops.cast(truth, "int32"), size)
-    weight = ops.cast(weight, dtypes.result_type(ops.dtype(weight), "float32"))  # 256 + 1 is 256 in bfloat16
+    weight = ops.cast(weight, dtypes.result_type(ops.dtype(weight), "float32"))  # in bfloat16, 256 + 1 is 256
     sums = ops.scatter(ops.reshape(places, (-1, 1)), ops.reshape(weight, (-1,)), (size,))
     return ops.reshape(sums, shape)
 
 
 def _passed(scores: Array, thresholds: np.ndarray) -> Array:
-    """Return how many of the ascending thresholds each score is above, int32."""
+    """Return the number of ascending thresholds that each score exceeds, as int32."""
     if _is_even(thresholds, ops.dtype(scores)):
         return _passed_in_grid(scores, thresholds)
     if _few(scores, thresholds):
         return ops.sum(ops.cast(ops.greater(scores[..., None], _limits(thresholds, scores)), "int32"), axis=-1)
-    # From the other end, where a nan is behind all of them.
+    # Searched from the other end, so that nan exceeds none of them.
     return len(thresholds) - ops.searchsorted(_limits(-thresholds[::-1], scores), -scores, "right")
 
 
 def _passed_in_grid(scores: Array, thresholds: np.ndarray) -> Array:
-    """The same for thresholds near a grid from 0 to 1."""
-    # In units of an interval a score above the first `i` and no more is about in (i - 1, i]. A quarter less than that
-    # leaves `i - 1` or `i` when rounded up, however a little is rounded here; the threshold in this place tells which.
+    """Do the same for thresholds near an even grid from 0 to 1."""
+    # In units of an interval, a score above exactly `i` thresholds lies in about (i - 1, i]. Rounding up after taking
+    # off a quarter gives `i - 1` or `i`, despite rounding errors; the threshold at this index decides which.
     place = ops.minimum(scores, 1.0) * float(len(thresholds) - 1) + 0.75
     place = ops.cast(ops.where(ops.greater(scores, 0.0), place, 0.0), "int32")
-    # Behind the last threshold stands a nan, to which nothing compares.
+    # A nan follows the last threshold, since no score exceeds it.
     limits = _limits(np.append(thresholds, math.nan), scores)
     passed = ops.less(ops.take(limits, _limited(place, len(thresholds) + 1), 0), scores)
     return place + ops.cast(passed, "int32")
 
 
 def _limited(places: Any, size: int) -> Array:
-    """Return places, which are in range, so that a backend sees that they are: it need not have them checked.
+    """Return indices, which are in range, in a form that backends recognize as such, so that they skip the check.
 
-    The form and its order are those that backends know (TensorFlow's `are_limited`).
+    See `are_limited` of the tensorflow backend for this form.
     """
     return ops.minimum(ops.maximum(places, 0), size - 1)
 
@@ -109,5 +109,5 @@ def _few(scores: Array, thresholds: np.ndarray) -> bool:
 
 
 def _limits(thresholds: np.ndarray, scores: Array) -> Array:
-    """Return thresholds, float64, in the dtype of the scores."""
+    """Return float64 thresholds in the dtype of the scores."""
     return ops.convert_to_tensor(thresholds.astype(np.float64), ops.dtype(scores))

@@ -1,6 +1,6 @@
 """The public operations: one function for each op of the contract, run by the current backend.
 
-Each takes arrays of the current backend, NumPy arrays, lists, numbers, variables or symbolic tensors, and promotes
+They accept arrays of the current backend, NumPy arrays, lists, numbers, variables and symbolic tensors, and promote
 dtypes by `polykeras.dtypes`.
 """
 
@@ -9,7 +9,7 @@ dtypes by `polykeras.dtypes`.
 from typing import TYPE_CHECKING
 
 from polykeras.common.lazy import lazy_names
-from polykeras.ops import numpy as numpy  # after all families, of which it is a view
+from polykeras.ops import numpy as numpy  # after all families, since it is a view of them
 from polykeras.ops.arithmetic import *
 from polykeras.ops.arrays import *
 from polykeras.ops.control import *

@@ -1,4 +1,4 @@
-"""Creation and the properties of arrays."""
+"""Creation and properties of arrays."""
 
 from polykeras.backend import Backend
 from polykeras.backend.dispatch import bind

@@ -1,4 +1,4 @@
-"""What dispatch does for the other ops, for those that take functions or trees and are written by hand."""
+"""The work of dispatch for ops that are written by hand, because they take functions or trees."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from polykeras.backend import registry
 from polykeras.backend.dispatch import convert, find_symbolic
 from polykeras.common import nested
 
-__all__: list[str] = []  # the public names of a family of ops; there are none here
+__all__: list[str] = []  # a family of ops lists its public names here; there are none
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
 def as_arrays(structure: Any) -> Any:
-    """Return a tree with its leaves (variables, numbers, lists of a framework's arrays) as arrays."""
+    """Return a tree whose leaves (variables, numbers, lists of a framework's arrays) are converted to arrays."""
     backend = registry.current()
     return nested.map_structure(lambda leaf: convert(backend, leaf), structure)
 
 
 def returning_arrays(fn: Callable[P, Any]) -> Callable[P, Any]:
-    """Return `fn`, with the variables among its results read."""
+    """Return `fn`, with variables among its results replaced by their values."""
     return lambda *args, **kwargs: as_arrays(fn(*args, **kwargs))
 
 
 def gives_way(function: Callable[P, R], made_of: Callable[..., Any] | None = None) -> Callable[P, R]:
-    """Return an op written by hand that hands the call over to a symbolic argument, where there is one.
+    """Return an op written by hand that passes the call on to a symbolic argument, if there is one.
 
     Args:
         function: the op, which a graph knows by its name.
-        made_of: the user's function, where `function` is made of one, as by `remat`: then it has no name.
+        made_of: the user's function, if `function` was made from one, as by `remat`; then the op has no name.
     """
 
     @functools.wraps(made_of or function)

@@ -1,4 +1,4 @@
-"""Control flow: branches and loops that a compiled function contains."""
+"""Control flow: branches and loops in compiled functions."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ __all__ = [
 
 @gives_way
 def cond(pred: ArrayLike, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
-    """Return the result of one of two functions, of which a compiled function contains both.
+    """Return the result of one of two functions. A compiled function contains both.
 
     Args:
         pred: a bool scalar.
-        true_fn: takes nothing, returns a tree of arrays.
+        true_fn: called without arguments; returns a tree of arrays.
         false_fn: returns a tree of the same structure, shapes and dtypes.
     """
     pred = pred if isinstance(pred, bool) else as_arrays(pred)
@@ -35,7 +35,7 @@ def cond(pred: ArrayLike, true_fn: Callable[[], Any], false_fn: Callable[[], Any
 
 @gives_way
 def switch(index: ArrayLike, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
-    """Return `branches[index](*operands)`; an index outside the list is moved to its nearer end.
+    """Return `branches[index](*operands)`; an index out of range is moved to the nearer end.
 
     Args:
         index: an int, or an int32 scalar array.
@@ -56,7 +56,7 @@ def while_loop(
         cond: returns a bool scalar.
         body: returns values of the same structure, shapes and dtypes.
         loop_vars: a tuple or list (unpacked into arguments), or one array.
-        maximum_iterations: an upper bound.
+        maximum_iterations: an upper bound of the number of iterations.
 
     Returns:
         The last `loop_vars`.
@@ -69,11 +69,11 @@ def while_loop(
 def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_val: Any) -> Any:
     """Repeat `val = body_fun(i, val)` for `i` from `lower` to `upper - 1`.
 
-    Differentiable where both bounds are Python ints.
+    Differentiable if both bounds are Python ints.
 
     Args:
         lower: the first `i`: an int, or an int32 scalar array.
-        upper: the end, not included, as `lower`.
+        upper: the end, exclusive, like `lower`.
         body_fun: takes `i` and a tree like `init_val`, and returns such a tree.
         init_val: arrays, in a tree.
 
@@ -99,19 +99,19 @@ def scan(
         f: takes and returns trees of arrays; the carry keeps structure, shapes and dtypes. `y` may be None.
         init: the first carry.
         xs: a tree of arrays with one length, or None with `length`.
-        length: the number of steps where `xs` is None.
-        reverse: run from the last slice to the first; the ys stay at the places of their xs.
+        length: the number of steps if `xs` is None.
+        reverse: run from the last slice to the first; each `y` stays at the index of its slice.
         unroll: a hint.
 
     Returns:
-        `(carry, ys)`, the ys stacked along a new first axis.
+        `(carry, ys)`, with all `y` stacked along a new first axis.
     """
     return registry.current().scan(returning_arrays(f), as_arrays(init), as_arrays(xs), length, reverse, unroll)
 
 
 @gives_way
 def map(f: Callable[[Any], Any], xs: Any) -> Any:
-    """Apply `f` to each slice along the first axis of (the arrays of the tree) `xs`, one after the other.
+    """Apply `f` to each slice of the arrays in the tree `xs`, along the first axis, one after the other.
 
     Args:
         f: takes one slice, a tree like `xs` without the first axis, and returns a tree of arrays.

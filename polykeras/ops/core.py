@@ -1,4 +1,4 @@
-"""What an array is: conversion, shape, dtype and device."""
+"""Arrays: conversion, shape, dtype and device."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ def convert_to_tensor(
 
     Args:
         x: an array of any framework, a variable, a number or a nested list.
-        dtype: of the result; by default that of `x`, for Python floats the default float dtype.
-        sparse: refused.
-        ragged: refused.
+        dtype: the dtype of the result; by default that of `x`, or the default float dtype for Python floats.
+        sparse: not supported; must not be set.
+        ragged: not supported; must not be set.
 
     Raises:
-        ValueError: `sparse` or `ragged` is set.
+        ValueError: if `sparse` or `ragged` is set.
     """
     refuse_sparse(sparse, "convert_to_tensor")
     if ragged:
@@ -63,10 +63,10 @@ def convert_to_tensor(
 
 
 def convert_to_numpy(x: ArrayLike) -> np.ndarray:
-    """Return `x` as a NumPy array; waits for its computation.
+    """Return `x` as a NumPy array. This waits for its computation.
 
     Raises:
-        TypeError: `x` has no values: it is symbolic, or inside a compiled function.
+        TypeError: if `x` has no values: it is symbolic, or inside a compiled function.
     """
     if isinstance(x, Symbolic):
         raise TypeError(f"A symbolic tensor has no values: {x!r}. Call the model on arrays and convert its result.")
@@ -80,7 +80,7 @@ def is_tensor(x: Any) -> bool:
 
 
 def shape(x: ArrayLike) -> tuple[int, ...]:
-    """Return the shape of `x`: ints. Only a `KerasTensor`, outside of layers, may have None for an unknown size."""
+    """Return the shape of `x` as ints. Only a `KerasTensor`, outside of layers, may have None for an unknown size."""
     if isinstance(x, (Symbolic, Handle)):
         return tuple(x.shape)  # type: ignore[union-attr]
     backend = registry.current()

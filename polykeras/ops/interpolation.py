@@ -1,4 +1,4 @@
-"""Mixing pixels along one axis: which of them make each pixel of the result, and how much each counts."""
+"""Interpolation along one axis: the pixels that make each pixel of the result, and their weights."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from polykeras.backend.spec import Array
 from polykeras.common import budget
 from polykeras.common.types import ArrayLike
 
-__all__: list[str] = []  # the public names of a family of ops; there are none here
+__all__: list[str] = []  # a family of ops lists its public names here; there are none
 
 
 def _triangle(t: ArrayLike, xp: ArrayLike) -> Array:
@@ -38,26 +38,26 @@ KERNELS: dict[str, tuple[int, Callable[[Any, Any], Any]]] = {
     "lanczos3": (3, _lanczos(3)),
     "lanczos5": (5, _lanczos(5)),
 }
-"""By interpolation, how far a pixel has influence, and how much at which distance: by NumPy's functions or by ours."""
+"""For each interpolation, the reach of a pixel and its weight by distance, in terms of NumPy's functions or ours."""
 
 INTERPOLATIONS = ("nearest", "area", *KERNELS)
 
 _FEW = 12
-"""Up to so many pixels are added one by one; more are a product with a matrix, of which most is 0."""
+"""Up to this number, pixels are added one by one. More become a product with a mostly empty matrix."""
 
 
 @lru_cache(maxsize=64)
 def _taps(interpolation: str, size: int, target: int, antialias: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Return which pixels make each one of the result, and their weights, both `(taps, target)`.
+    """Return the pixels that make each pixel of the result, and their weights, both `(taps, target)`.
 
-    Pixels are squares with their value at the centre. At the border the weights of those that exist sum to 1.
+    Pixels are squares with the value at their centre. At the border, the weights of the existing pixels sum to 1.
     """
     ratio = size / target
     radius, kernel = KERNELS.get(interpolation, (0, _triangle))
     width = max(ratio, 1.0) if antialias else 1.0
     reach = math.ceil(radius * width)
     taps = {"nearest": 1, "area": math.ceil(ratio) + 1}.get(interpolation, 2 * reach)
-    budget.spend(taps * target)  # before anything of that size is made
+    budget.spend(taps * target)  # before memory of that size is used
     place = (np.arange(target) + 0.5) * ratio
     if interpolation == "nearest":
         first = np.floor(place.astype("float32"))
@@ -78,14 +78,14 @@ def _taps(interpolation: str, size: int, target: int, antialias: bool) -> tuple[
 
 
 def resize_axis(x: Array, axis: int, target: int, interpolation: str, antialias: bool = False) -> Array:
-    """Return `x` with another size of one axis.
+    """Return `x` with one axis resized.
 
     Args:
-        x: floats; for `"nearest"` of any dtype.
-        axis: which one, not negative.
-        target: the new size.
+        x: floats; any dtype for `"nearest"`.
+        axis: the axis, not negative.
+        target: the new size of the axis.
         interpolation: one of `INTERPOLATIONS`.
-        antialias: make the kernel wider where the axis becomes shorter, so that all pixels count.
+        antialias: whether to widen the kernel if the axis becomes shorter, so that all pixels count.
     """
     dims, name = ops.shape(x), ops.dtype(x)
     sources, weights = _taps(interpolation, dims[axis], target, antialias)

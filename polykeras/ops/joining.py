@@ -1,4 +1,4 @@
-"""Arrays joined, repeated, split and shifted."""
+"""Joining, repeating, splitting and shifting of arrays."""
 
 from polykeras.backend import Backend
 from polykeras.backend.dispatch import bind

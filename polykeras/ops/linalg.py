@@ -1,4 +1,4 @@
-"""Products, decompositions and what follows from them. Keras's `ops.linalg`, and its products beside it."""
+"""Matrix products and decompositions: Keras's `ops.linalg`, and its products."""
 
 from __future__ import annotations
 

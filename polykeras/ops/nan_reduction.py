@@ -1,4 +1,4 @@
-"""Reductions and scans that pass over nan."""
+"""Reductions and scans that ignore nan."""
 
 from polykeras.backend import Backend
 from polykeras.backend.dispatch import bind

@@ -1,4 +1,4 @@
-"""The operations that NumPy has too, as Keras's `ops.numpy`: a view of `polykeras.ops`."""
+"""The operations that NumPy has too, as in Keras's `ops.numpy`: a view of `polykeras.ops`."""
 
 # ruff: noqa: F403
 

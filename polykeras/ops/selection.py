@@ -1,4 +1,4 @@
-"""Selection by a condition: the one op that is more than a method of the contract."""
+"""Selection by a condition, with a second form that returns indices."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _where = bind(Backend.where)
 
 
 def where(condition: ArrayLike, x1: ArrayLike | None = None, x2: ArrayLike | None = None) -> Any:
-    """Return `x1` where `condition` holds, else `x2`; without them, the indices of true elements, as `nonzero`.
+    """Return `x1` where `condition` holds, else `x2`; without them, the indices of true elements, like `nonzero`.
 
     Args:
         condition: bools (numbers count as `x != 0`).
@@ -23,7 +23,7 @@ def where(condition: ArrayLike, x1: ArrayLike | None = None, x2: ArrayLike | Non
         x2: an array or a number; all three broadcast.
 
     Raises:
-        ValueError: only one of `x1` and `x2` is given.
+        ValueError: if only one of `x1` and `x2` is given.
     """
     if (x1 is None) != (x2 is None):
         raise ValueError("where: expected both x1 and x2, or neither; received one of them.")

@@ -1,4 +1,4 @@
-"""Shapes: reorder, join, split, pad and slice."""
+"""Shapes: reordering, joining, splitting, padding and slicing."""
 
 from polykeras.backend import Backend
 from polykeras.backend.dispatch import bind

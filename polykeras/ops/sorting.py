@@ -1,4 +1,4 @@
-"""Sorted order put to use: largest elements, membership, unique values."""
+"""Uses of sorted order: largest elements, membership, unique values."""
 
 from polykeras.backend import Backend
 from polykeras.backend.dispatch import bind

@@ -1,4 +1,4 @@
-"""Transformations of functions: vectorized, differentiated, with other gradients or other use of memory."""
+"""Transformations of functions: vectorization, differentiation, custom gradients, rematerialization."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = [
 
 @gives_way
 def vectorized_map(function: Callable[[Any], Any], elements: Any) -> Any:
-    """Apply `function` to each slice along the first axis of (the arrays of the tree) `elements`, all at once.
+    """Apply `function` to each slice of the arrays in the tree `elements`, along the first axis, all at once.
 
     Args:
         function: takes one slice, a tree like `elements` without the first axis, and returns a tree of arrays.
@@ -38,11 +38,11 @@ def vectorized_map(function: Callable[[Any], Any], elements: Any) -> Any:
 
 
 def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function whose gradient the caller defines, on whichever backend is current.
+    """Return a function whose gradient the caller defines, on any backend.
 
     Args:
-        f: takes arrays and returns `(output, grad)`; `grad(*upstream)`, or `grad(upstream=...)`, takes the gradient
-            of the output(s) and returns that of each argument (one array, or a tuple).
+        f: takes arrays and returns `(output, grad)`. `grad(*upstream)`, or `grad(upstream=...)`, takes the gradient of
+            the output(s) and returns the gradient of each argument (one array, or a tuple).
     """
 
     @functools.partial(gives_way, made_of=f)
@@ -53,7 +53,7 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def remat(f: Callable[..., Any]) -> Callable[..., Any]:
-    """Return `f` so that its intermediate values are computed again in the backward pass, not kept."""
+    """Return `f`, changed to compute its intermediate values again in the backward pass instead of keeping them."""
 
     @functools.partial(gives_way, made_of=f)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
@@ -66,13 +66,13 @@ def remat(f: Callable[..., Any]) -> Callable[..., Any]:
 def jvp(
     fun: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool = False
 ) -> tuple[Any, ...]:
-    """Return the value of `fun` and its derivative in one direction.
+    """Return the value of `fun` and its directional derivative.
 
     Args:
         fun: takes the primals, returns a tree of float arrays; `(tree, aux)` with `has_aux`.
         primals: float arrays.
         tangents: the direction, of the shapes of `primals`.
-        has_aux: whether `fun` returns more than is differentiated.
+        has_aux: whether `fun` returns a second result, which is not differentiated.
 
     Returns:
         `(value, derivative)`, or `(value, derivative, aux)`.
@@ -93,7 +93,7 @@ def jvp(
 
 
 def _core_axes(signature: str | None, count: int) -> list[int]:
-    """Return how many axes of each argument a function takes for itself, as in `"(m,n),(n)->(m)"`."""
+    """Return how many axes of each argument belong to one call of a function, as in `"(m,n),(n)->(m)"`."""
     if signature is None:
         return [0] * count
     inputs = signature.replace(" ", "").partition("->")[0]
@@ -110,7 +110,7 @@ def vectorize(
 
     Args:
         pyfunc: takes scalars, or arrays with the axes that `signature` names; returns a tree of arrays.
-        excluded: places of arguments that are passed on as they are. Keyword arguments always are.
+        excluded: the indices of arguments that are passed on unchanged, as keyword arguments always are.
         signature: the axes that belong to one call, such as `"(m,n),(n)->(m)"`.
 
     Example:

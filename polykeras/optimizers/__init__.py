@@ -26,10 +26,10 @@ def get(identifier: str | Optimizer | type[Optimizer] | Mapping[str, Any]) -> An
     """Return an optimizer.
 
     Args:
-        identifier: a name such as `"adam"`, a config, a class, an optimizer, or None (stays None).
+        identifier: a name such as `"adam"`, a config, a class, an optimizer, or None, which is returned.
 
     Raises:
-        ValueError: an unknown name, or something that is no optimizer.
+        ValueError: if the name is unknown, or the object is not an optimizer.
     """
     found = registry.get(identifier)
     if found is not None and not isinstance(found, Optimizer):
@@ -46,8 +46,8 @@ def deserialize(config: str | Mapping[str, Any], custom_objects: Mapping[str, An
     """Return the optimizer of a config, without state.
 
     Args:
-        config: what `serialize` gave, or a name.
-        custom_objects: further names it may use.
+        config: a result of `serialize`, or a name.
+        custom_objects: further classes and functions that it may name.
     """
     return registry.deserialize(config, custom_objects)
 

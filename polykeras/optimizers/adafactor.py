@@ -1,4 +1,4 @@
-"""Adafactor: the second moment of a matrix, kept as one number a row and one a column."""
+"""Adafactor: the second moment of a matrix, stored as one number for each row and each column."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _root_mean_square(x: Array) -> Array:
 
 @registry.register()
 class Adafactor(Optimizer):
-    """Adam's step with little memory: no first moment, and the second one of a matrix from its rows and columns.
+    """Adam's step with little memory: no first moment, and a second moment of matrices from their rows and columns.
 
     With `b = 1 - t**beta_2_decay`, the averages `r += (1 - b) * (mean of g**2 along rows - r)` and `c` along columns
     give `v = r * c / mean(r)`; then `u = g / sqrt(v)` and `w -= a * u / max(1, rms(u) / clip_threshold)` with
@@ -29,11 +29,11 @@ class Adafactor(Optimizer):
 
     Args:
         learning_rate: see `Optimizer`.
-        beta_2_decay: how fast the averages become long: below 0.
+        beta_2_decay: the exponent that makes the averages longer over time; below 0.
         epsilon_1: added to squared gradients.
-        epsilon_2: the least size of a variable that counts for its steps.
-        clip_threshold: the root mean square from which on an update is shrunk.
-        relative_step: whether a learning rate that is a number is bounded by `1 / sqrt(t)`.
+        epsilon_2: the least root mean square of a variable for scaling its steps.
+        clip_threshold: the root mean square above which an update is shrunk.
+        relative_step: whether a constant learning rate is bounded by `1 / sqrt(t)`.
         **kwargs: see `Optimizer`.
     """
 
@@ -56,7 +56,7 @@ class Adafactor(Optimizer):
         self.relative_step = relative_step
 
     def build(self, var_list: Iterable[Variable]) -> None:
-        """Create the averages: of rows and columns where there are two axes, and the second moment."""
+        """Create the averages (of rows and columns for two or more axes) and the second moment."""
         variables, first = list(var_list), not self.built
         super().build(variables)
         if not first:
@@ -66,7 +66,7 @@ class Adafactor(Optimizer):
             if variable.overwrite_with_gradient:
                 self._moments.append(None)
                 continue
-            shapes, dtype = [(), ()], "int32"  # not used, but in Keras's files
+            shapes, dtype = [(), ()], "int32"  # unused, but present in Keras's files
             if variable.ndim >= 2:
                 shapes, dtype = [variable.shape[:-1], (*variable.shape[:-2], variable.shape[-1])], variable.dtype
             factors = [self.add_variable(shape, dtype=dtype, name=variable.name) for shape in shapes]
@@ -80,7 +80,7 @@ class Adafactor(Optimizer):
         step = ops.cast(ops.add(self.iterations, 1), variable.dtype)
         rate = ops.minimum(ops.cast(learning_rate, variable.dtype), 1.0 / ops.sqrt(step))
         rate = ops.maximum(_root_mean_square(variable), self.epsilon_2) * rate
-        share = ops.power(step, self.beta_2_decay)  # of the newest square
+        share = ops.power(step, self.beta_2_decay)  # the weight of the newest square
         square = ops.square(gradient) + self.epsilon_1
         if variable.ndim >= 2:
             for factor, axis in ((rows, -1), (columns, -2)):

@@ -22,8 +22,8 @@ class Adagrad(Optimizer):
 
     Args:
         learning_rate: see `Optimizer`.
-        initial_accumulator_value: where the sum begins: 0 or more.
-        epsilon: keeps the divisor from 0.
+        initial_accumulator_value: the initial value of the sum: 0 or more.
+        epsilon: a small number that keeps the divisor from 0.
         **kwargs: see `Optimizer`.
     """
 
@@ -61,7 +61,7 @@ class Adadelta(Optimizer):
 
     Args:
         learning_rate: see `Optimizer`.
-        rho: in [0, 1).
+        rho: the decay rate of the averages, in [0, 1).
         epsilon: sets the size of the first steps.
         **kwargs: see `Optimizer`.
     """

@@ -1,4 +1,4 @@
-"""Adam and its relatives: moving averages of the gradient and of its size."""
+"""Adam and its relatives: moving averages of the gradient and of its square."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from polykeras.variables import Variable
 
 
 def one_minus_power(beta: float, step: ArrayLike) -> Array:
-    """Return `1 - beta ** step`, which corrects the bias of an average that began at 0, to full precision."""
+    """Return `1 - beta ** step`, which corrects the bias of an average that began at 0, with full precision."""
     backend = current()
     return -backend.expm1(step * math.log(beta)) if beta else backend.ones_like(step)
 
 
 @registry.register()
 class Adam(Optimizer):
-    """Adam.
+    """Adam: steps from moving averages of the gradient and its square.
 
     `m += (1 - beta_1) * (g - m)`, `v += (1 - beta_2) * (g**2 - v)` and `w -= a * m / (sqrt(v) + epsilon)` with
     `a = learning_rate * sqrt(1 - beta_2**t) / (1 - beta_1**t)`.
@@ -36,9 +36,9 @@ class Adam(Optimizer):
 
     Args:
         learning_rate: see `Optimizer`.
-        beta_1: in [0, 1).
-        beta_2: in [0, 1).
-        epsilon: keeps the divisor from 0.
+        beta_1: the decay rate of the first moment, in [0, 1).
+        beta_2: the decay rate of the second moment, in [0, 1).
+        epsilon: a small number that keeps the divisor from 0.
         amsgrad: whether to divide by the largest `v` so far.
         **kwargs: see `Optimizer`.
     """
@@ -79,13 +79,13 @@ class Adam(Optimizer):
 
     def fused_kernel(self) -> FusedKernel | None:
         if type(self).rule is not Adam.rule or type(self).scalars is not Adam.scalars:
-            return None  # a user's own
+            return None  # a user's own subclass
         return FusedKernel("adam", {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon})
 
 
 @registry.register()
 class AdamW(Adam):
-    """Adam with weight decay that is not part of the gradient.
+    """Adam with weight decay that is decoupled from the gradient.
 
     Loshchilov and Hutter, https://arxiv.org/abs/1711.05101.
 
@@ -99,7 +99,7 @@ class AdamW(Adam):
         **kwargs: see `Optimizer`.
 
     Raises:
-        ValueError: no `weight_decay`.
+        ValueError: if `weight_decay` is missing.
     """
 
     @shared_arguments
@@ -120,7 +120,7 @@ class AdamW(Adam):
 
 @registry.register()
 class Adamax(Optimizer):
-    """Adam with the largest gradient in place of the root of the mean square.
+    """Adam with the largest gradient in place of the root mean square.
 
     `m += (1 - beta_1) * (g - m)`, `u = max(beta_2 * u, abs(g))` and
     `w -= learning_rate / (1 - beta_1**t) * m / (u + epsilon)`.
@@ -129,9 +129,9 @@ class Adamax(Optimizer):
 
     Args:
         learning_rate: see `Optimizer`.
-        beta_1: in [0, 1).
-        beta_2: in [0, 1).
-        epsilon: keeps the divisor from 0.
+        beta_1: the decay rate of the first moment, in [0, 1).
+        beta_2: the decay rate of the largest gradient, in [0, 1).
+        epsilon: a small number that keeps the divisor from 0.
         **kwargs: see `Optimizer`.
     """
 
@@ -176,9 +176,9 @@ class Nadam(Optimizer):
 
     Args:
         learning_rate: see `Optimizer`.
-        beta_1: in [0, 1).
-        beta_2: in [0, 1).
-        epsilon: keeps the divisor from 0.
+        beta_1: the decay rate of the first moment, in [0, 1).
+        beta_2: the decay rate of the second moment, in [0, 1).
+        epsilon: a small number that keeps the divisor from 0.
         **kwargs: see `Optimizer`.
     """
 

@@ -17,7 +17,7 @@ LearningRate = float | LearningRateSchedule | Callable[[], Any]
 
 
 class SharedArguments(TypedDict, total=False):
-    """The keyword arguments that every optimizer takes, but for `weight_decay`; see `Optimizer`."""
+    """The keyword arguments that every optimizer takes, except `weight_decay`; see `Optimizer`."""
 
     clipnorm: float | None
     clipvalue: float | None
@@ -33,42 +33,42 @@ class SharedArguments(TypedDict, total=False):
 
 
 class OptimizerArguments(SharedArguments, total=False):
-    """The keyword arguments of an optimizer for which `weight_decay` is nothing special."""
+    """The keyword arguments of an optimizer that treats `weight_decay` in the usual way."""
 
     weight_decay: float | None
 
 
 def check_between(low: float, high: float, owner: object, name: str, value: float) -> float:
-    """Return the argument `value` of `owner` unless it lies outside `[low, high]`."""
+    """Return the argument `value` of `owner`, or raise if it lies outside `[low, high]`."""
     if not low <= value <= high:
         raise ValueError(f"{type(owner).__name__}: `{name}` must lie in [{low}, {high}]; received {value!r}.")
     return value
 
 
 def check_beta(owner: object, name: str, value: float) -> float:
-    """Return the argument `value`, by which a moving average keeps its past, unless it lies outside `[0, 1)`."""
+    """Return the argument `value`, the decay rate of a moving average, or raise if it lies outside `[0, 1)`."""
     if not 0 <= value < 1:
         raise ValueError(f"{type(owner).__name__}: `{name}` must lie in [0, 1); received {value!r}.")
     return value
 
 
 def check_positive(owner: object, name: str, value: float) -> float:
-    """Return the argument `value` unless it is negative."""
+    """Return the argument `value`, or raise if it is negative."""
     return check_between(0, float("inf"), owner, name, value)
 
 
 def check_count(least: int, owner: object, name: str, value: int | None) -> int | None:
-    """Return the argument `value` unless it is neither None nor a whole number from `least`."""
+    """Return the argument `value`, or raise unless it is None or an int of at least `least`."""
     if value is None or (isinstance(value, int) and value >= least):
         return value
-    raise ValueError(f"{type(owner).__name__}: `{name}` must be an int from {least}, or None; received {value!r}.")
+    raise ValueError(f"{type(owner).__name__}: `{name}` must be an int >= {least}, or None; received {value!r}.")
 
 
 def learning_rate_number(owner: object, value: Any) -> np.ndarray:
     """Return a learning rate as a scalar array.
 
     Raises:
-        TypeError: it is no number.
+        TypeError: if it is not a number.
     """
     if isinstance(value, Variable):
         value = value.numpy()
@@ -82,14 +82,14 @@ def learning_rate_number(owner: object, value: Any) -> np.ndarray:
 
 
 def refuse_unknown(owner: object, unknown: Mapping[str, Any]) -> None:
-    """Raise TypeError where arguments are left over."""
+    """Raise TypeError if unknown arguments are left."""
     for name in unknown:
         known = [*inspect.signature(type(owner).__init__).parameters, *SharedArguments.__annotations__, "weight_decay"]
         raise TypeError(f"{type(owner).__name__} has no argument {name!r}.{did_you_mean(name, known)}")
 
 
 def check_clipping(owner: object, **bounds: float | None) -> None:
-    """Raise ValueError unless at most one bound is given, and that one is positive."""
+    """Raise ValueError unless at most one bound is given, and it is positive."""
     given = {name: bound for name, bound in bounds.items() if bound is not None}
     if len(given) > 1:
         raise ValueError(f"{type(owner).__name__}: only one kind of clipping at a time; received {given}.")
@@ -105,7 +105,7 @@ def adapted(owner: Any, variable: Any) -> Variable:
     found = list(variables_in(variable, owner.name)) if isinstance(variable, variable_types()) else []
     if len(found) != 1:
         raise TypeError(
-            f"Optimizer {owner.name!r} updates variables: a `polykeras.Variable`, or a `tf.Variable` where the "
+            f"Optimizer {owner.name!r} updates variables: a `polykeras.Variable`, or a `tf.Variable` if the "
             f"tensorflow backend is loaded. Received {variable!r}, of {type(variable).__name__}. Make it a "
             "`polykeras.Variable`."
         )

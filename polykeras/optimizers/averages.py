@@ -20,11 +20,11 @@ def move_averages(
     """Move averages towards their variables by `share` of the distance.
 
     Args:
-        backend: the current one.
-        variables: of one dtype.
-        averages: one for each.
+        backend: the current backend.
+        variables: variables of one dtype.
+        averages: the average of each.
         share: a scalar array.
-        overwrite: whether the variables are set to the averages then, a bool scalar; None where they never are.
+        overwrite: a bool scalar, whether the variables are then set to their averages; None if they never are.
     """
     share = backend.cast(share, variables[0].dtype)
     if overwrite is None:

@@ -1,6 +1,6 @@
-"""What all optimizers share: state, learning rate, clipping, weight decay, accumulation and averages.
+"""The base of all optimizers: state, learning rate, clipping, weight decay, accumulation and averages.
 
-An optimizer is one elementwise rule over arrays. This class runs it over lists of variables, through the one hook
+An optimizer is one elementwise rule over arrays. This class runs it over lists of variables with
 `Backend.map_elementwise`, so that a backend may fuse a whole list.
 """
 
@@ -28,28 +28,28 @@ registry: Registry[Optimizer] = Registry("optimizer", "keras.optimizers")
 
 
 class Optimizer(OptimizerState):
-    """Base of optimizers. A subclass defines `rule`, and `slots` and `scalars` where it needs them.
+    """Base of optimizers. A subclass defines `rule`, and `slots` and `scalars` if it needs them.
 
     Args:
-        learning_rate: a number, a schedule, or a function without arguments that gives a number.
-        weight_decay: each update begins by shrinking the variables by `weight_decay * learning_rate` of themselves.
-        clipnorm: bound of the L2 norm of each gradient.
-        clipvalue: bound of each element of the gradients.
-        global_clipnorm: bound of the L2 norm of all gradients together.
+        learning_rate: a number, a schedule, or a function without arguments that returns a number.
+        weight_decay: before each update, the variables shrink by the fraction `weight_decay * learning_rate`.
+        clipnorm: the largest L2 norm of each gradient.
+        clipvalue: the largest absolute value of each element of the gradients.
+        global_clipnorm: the largest L2 norm of all gradients together.
         use_ema: whether to keep exponential moving averages of the variables.
-        ema_momentum: `average = ema_momentum * average + (1 - ema_momentum) * variable`, after each call of `apply`:
-            where gradients accumulate, after those that update nothing too, as in Keras.
-        ema_overwrite_frequency: after so many updates the variables are set to their averages. None: only by
-            `finalize_variable_values`.
-        loss_scale_factor: the loss was multiplied by it (see `scale_loss`); the gradients are divided by it.
-        gradient_accumulation_steps: so many gradients are averaged for one update.
+        ema_momentum: `average = ema_momentum * average + (1 - ema_momentum) * variable` after each call of `apply`. If
+            gradients accumulate, this includes calls that update nothing, as in Keras.
+        ema_overwrite_frequency: the number of updates after which variables are set to their averages. With None, only
+            `finalize_variable_values` does so.
+        loss_scale_factor: a factor by which the loss was multiplied (see `scale_loss`); gradients are divided by it.
+        gradient_accumulation_steps: the number of gradients that are averaged for one update.
         name: the prefix of its variables' paths.
-        **kwargs: Keras 2's `lr`, another name of `learning_rate`, and `decay`: the learning rate is divided by
+        **kwargs: Keras 2's `lr`, another name of `learning_rate`, and `decay`, which divides the learning rate by
             `1 + decay * iterations`.
 
     Raises:
-        TypeError: an argument has another name, or the learning rate is something else.
-        ValueError: a value out of range, or more than one kind of clipping.
+        TypeError: if an argument name is unknown, or the learning rate has an unsupported type.
+        ValueError: if a value is out of range, or more than one kind of clipping is given.
     """
 
     # ---- what a subclass defines -------------------------------------------------------------------------------
@@ -59,35 +59,35 @@ class Optimizer(OptimizerState):
     ) -> tuple[Array, ...]:
         """Return the new parameter and the new slots.
 
-        Elementwise: a result at one place depends on the operands at that place only, and keeps the parameter's dtype.
+        The rule is elementwise: a result depends only on the operands at its index. It keeps the parameter's dtype.
 
         Args:
             gradient: an array of the current backend.
             parameter: an array of the gradient's shape and dtype.
-            slots: so are these, in the order of `slots`.
-            scalars: what `scalars` gave, in the same dtype.
+            slots: arrays of the same shape and dtype, in the order of `slots`.
+            scalars: the result of `scalars`, in the same dtype.
         """
         raise NotImplementedError(f"{type(self).__name__} must implement `rule`.")
 
     def fused_kernel(self) -> FusedKernel | None:
-        """Return what `rule` is called where frameworks have a kernel of it; None where it is nothing well known."""
+        """Return the name of `rule` among the kernels of frameworks, or None if it has none."""
         return None
 
     def scalars(self, learning_rate: Array, step: ArrayLike) -> list[Array]:
-        """Return what is computed once for an update and the same for all variables.
+        """Return values that are computed once for an update and are the same for all variables.
 
         Args:
             learning_rate: a scalar array of at least float32.
-            step: the number of this update, from 1, as such a scalar.
+            step: the number of this update, counted from 1, as a scalar array.
         """
         return [learning_rate]
 
     def update_step(self, gradient: Array, variable: Variable, learning_rate: Array) -> None:
-        """Update one variable: in place of `rule`, for an update that is not elementwise, or was written for Keras 3.
+        """Update one variable. Override it in place of `rule` for an update that is not elementwise, as in Keras 3.
 
         Args:
             gradient: an array of the variable's shape and dtype.
-            variable: assign to it, and to variables that `build` made with `add_optimizer_variables`.
+            variable: the variable. Assign to it, and to variables that `build` made with `add_optimizer_variables`.
             learning_rate: a scalar array of at least float32.
         """
         raise NotImplementedError
@@ -101,16 +101,16 @@ class Optimizer(OptimizerState):
         return self._iterations
 
     def apply(self, grads: Sequence[Array], trainable_variables: Iterable[Variable] | None = None) -> None:
-        """Update variables. Those that are not trainable stay as they are.
+        """Update variables. Variables that are not trainable are not changed.
 
         Args:
             grads: one array for each variable, of its shape.
-            trainable_variables: by default those that the optimizer was built with. Variables of a framework
-                (`tf.Variable`) are taken too.
+            trainable_variables: the variables; by default those that the optimizer was built with. Variables of a
+                framework (`tf.Variable`) are accepted too.
 
         Raises:
-            ValueError: there is no gradient (each is None), one is of another shape, or a variable is not known.
-            TypeError: a gradient is not of a float dtype, or something else than a variable.
+            ValueError: if there is no gradient (each is None), one is of another shape, or a variable is not known.
+            TypeError: if a gradient is not of a float dtype, or an item is not a variable.
         """
         grads = list(grads)
         if not grads:
@@ -138,15 +138,15 @@ class Optimizer(OptimizerState):
         """Update variables by the gradients of a loss, as in tf.keras 2; see `optimizers.minimizing.minimize`.
 
         Args:
-            loss: a function without arguments that computes the loss; or with `tape` the loss itself.
-            var_list: the variables, or a function that gives them.
+            loss: a function without arguments that computes the loss; with `tape`, the loss itself.
+            var_list: the variables, or a function that returns them.
             tape: a `tf.GradientTape` that recorded the loss.
 
         Returns:
             The counter of steps.
 
         Raises:
-            ValueError: the loss is a value, and there is no tape; or there are no variables.
+            ValueError: if the loss is a value, and there is no tape; or there are no variables.
         """
         return minimize(self, loss, var_list, tape)
 
@@ -231,7 +231,7 @@ class Optimizer(OptimizerState):
     # ---- averages, loss and values -----------------------------------------------------------------------------
 
     def _average(self, backend: Backend) -> None:
-        # After the constraints, unlike Keras: an average of weights that satisfy them does so too, in most cases.
+        # After the constraints, unlike Keras: in most cases, an average of weights that satisfy them does so too.
         first = ops.equal(self.iterations, 0)
         share = self._float(backend, ops.where(first, 1.0, 1 - self.ema_momentum))
         overwrite: Any = None
@@ -242,7 +242,7 @@ class Optimizer(OptimizerState):
             move_averages(backend, group, self._of(self._averages, group), share, overwrite)
 
     def finalize_variable_values(self, var_list: Iterable[Variable]) -> None:
-        """Set variables to their moving averages, where the optimizer keeps them; `fit` does so at its end."""
+        """Set variables to their moving averages, if the optimizer keeps them. `fit` does so at its end."""
         if not self.use_ema:
             return
         variables = self._ours(var_list)
@@ -253,7 +253,7 @@ class Optimizer(OptimizerState):
                 variable.assign(average)
 
     def scale_loss(self, loss: Array) -> Array:
-        """Return the loss to differentiate: multiplied by `loss_scale_factor` where there is one."""
+        """Return the loss to differentiate: multiplied by `loss_scale_factor` if it is set."""
         return loss if self.loss_scale_factor is None else ops.multiply(loss, self.loss_scale_factor)
 
     # ---- state as values ---------------------------------------------------------------------------------------
@@ -261,7 +261,7 @@ class Optimizer(OptimizerState):
     def stateless_apply(
         self, optimizer_variables: Sequence[Any], grads: Sequence[Array], trainable_variables: Sequence[Any]
     ) -> tuple[list[Any], list[Any]]:
-        """Return what `apply` would make of given values; no variable changes.
+        """Return the result of `apply` for given values, without changing any variable.
 
         Args:
             optimizer_variables: the values of `variables`.
@@ -272,7 +272,7 @@ class Optimizer(OptimizerState):
             `(trainable_variables, optimizer_variables)`.
 
         Raises:
-            ValueError: it is not built, or a list has another length.
+            ValueError: if it is not built, or a list has another length.
         """
         if not self.built:
             raise ValueError(f"Optimizer {self.name!r}: call `build(variables)` before `stateless_apply`.")

@@ -14,7 +14,7 @@ from polykeras.optimizers.positional import shared_arguments
 
 @registry.register()
 class Ftrl(Optimizer):
-    """Follow the regularized leader.
+    """Follow the regularized leader (FTRL-Proximal).
 
     With `n' = n + g**2` and `p = -learning_rate_power`:
     `z += g + 2 * shrinkage * w - (n'**p - n**p) / learning_rate * w` and
@@ -25,11 +25,11 @@ class Ftrl(Optimizer):
     Args:
         learning_rate: see `Optimizer`.
         learning_rate_power: 0 or less; 0 for a fixed learning rate.
-        initial_accumulator_value: where `n` begins: 0 or more.
+        initial_accumulator_value: the initial value of `n`: 0 or more.
         l1_regularization_strength: 0 or more.
-        l2_regularization_strength: 0 or more; holds the weights near 0.
+        l2_regularization_strength: 0 or more; keeps the weights near 0.
         l2_shrinkage_regularization_strength: 0 or more; a penalty on the size of the weights.
-        beta: see above.
+        beta: the parameter of the formula above.
         **kwargs: see `Optimizer`.
     """
 

@@ -1,4 +1,4 @@
-"""Gradients before an update: checked, and clipped."""
+"""Checks and clipping of gradients before an update."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ if TYPE_CHECKING:
 
 
 class NoGradients(ValueError):
-    """None of the variables has a gradient."""
+    """Raised if none of the variables has a gradient."""
 
 
 def present(gradients: Sequence[Array], variables: Sequence[Variable]) -> list[tuple[Any, Variable]]:
-    """Return pairs of gradients and trainable variables, without those of no gradient: a warning names them.
+    """Return pairs of gradients and trainable variables, without variables that have no gradient; warn about these.
 
     Raises:
-        NoGradients: no variable has a gradient.
+        NoGradients: if no variable has a gradient.
     """
     pairs = [pair for pair in zip(gradients, variables, strict=True) if pair[1].trainable]
     lacking = [repr(variable.path) for gradient, variable in pairs if gradient is None]
     if lacking:
         message = (
             f"Variable {', '.join(lacking)} has no gradient (None): the loss does not depend on it. Leave it out of "
-            "the list, set `trainable = False`, or take gradients with `polykeras.value_and_grad`, which gives zeros."
+            "the list, set `trainable = False`, or take gradients with `polykeras.value_and_grad`, which returns zeros."
         )
         if len(lacking) == len(pairs):
             raise NoGradients(
-                f"{message} In a loop of PyTorch's own, `model.zero_grad()` before the first forward pass gives "
-                "weights their gradients."
+                f"{message} In a training loop in PyTorch's idiom, call `model.zero_grad()` before the first forward "
+                "pass, so that weights get gradients."
             )
-        warnings.warn(f"{message} It stays as it is.", stacklevel=4)
+        warnings.warn(f"{message} It is not changed.", stacklevel=4)
     return [pair for pair in pairs if pair[0] is not None]
 
 
@@ -45,8 +45,8 @@ def checked(backend: Backend, gradient: Array, variable: Variable) -> Array:
     """Return a gradient as an array of the variable's dtype.
 
     Raises:
-        ValueError: it has another shape than the variable.
-        TypeError: it is not of a float dtype.
+        ValueError: if it has another shape than the variable.
+        TypeError: if it is not of a float dtype.
     """
     gradient = convert(backend, gradient)
     dtype = backend.dtype(gradient)
@@ -83,17 +83,17 @@ def clip_each(backend: Backend, gradients: list[Array], bound: float) -> list[Ar
 
 
 def clip_together(backend: Backend, gradients: list[Array], bound: float) -> list[Array]:
-    """Return the gradients, shrunk by one factor so that the L2 norm of all together is at most `bound`."""
+    """Return the gradients, shrunk by one factor so that the L2 norm of all of them together is at most `bound`."""
     sums = [_square_sum(backend, gradient) for gradient in gradients]
     total = sums[0]
     for part in sums[1:]:
         total = total + backend.cast(part, backend.dtype(total))
     norm = backend.sqrt(total)
-    # An infinite norm must not pass for a large one, which would set all finite gradients to 0.
+    # An infinite norm must not count as a large one, which would set all finite gradients to 0.
     factor = backend.where(backend.isfinite(norm), bound / backend.maximum(norm, bound), float("nan"))
     return [_scaled(backend, gradient, factor) for gradient in gradients]
 
 
 def clip_values(backend: Backend, gradients: list[Array], bound: float) -> list[Array]:
-    """Return the gradients with each element moved into `[-bound, bound]`."""
+    """Return the gradients with each element clipped to `[-bound, bound]`."""
     return [backend.minimum(backend.maximum(gradient, -bound), bound) for gradient in gradients]

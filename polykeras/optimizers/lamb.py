@@ -1,4 +1,4 @@
-"""LAMB: Adam's steps, as long as the variables are."""
+"""LAMB: Adam's steps, scaled by the norms of the variables."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ class Lamb(Optimizer):
     """Adam's direction, scaled by the norm of each variable, for large batches.
 
     With Adam's `m` and `v`, `u = m / (1 - beta_1**t) / (sqrt(v / (1 - beta_2**t)) + epsilon)` and
-    `w -= learning_rate * norm(w) / norm(u) * u`; the quotient is 1 where one of the norms is 0.
+    `w -= learning_rate * norm(w) / norm(u) * u`; the quotient is 1 if one of the norms is 0.
 
     You et al., https://arxiv.org/abs/1904.00962.
 
     Args:
         learning_rate: see `Optimizer`.
-        beta_1: in [0, 1).
-        beta_2: in [0, 1).
-        epsilon: keeps the divisor from 0.
+        beta_1: the decay rate of the first moment, in [0, 1).
+        beta_2: the decay rate of the second moment, in [0, 1).
+        epsilon: a small number that keeps the divisor from 0.
         **kwargs: see `Optimizer`.
     """
 

@@ -1,4 +1,4 @@
-"""The names of Keras 2.11's legacy optimizers: those of today, which take `lr` and `decay` too."""
+"""The names of Keras 2.11's legacy optimizers. They are today's optimizers, which also accept `lr` and `decay`."""
 
 from polykeras.optimizers.adagrad import Adagrad
 from polykeras.optimizers.adam import Adam

@@ -1,4 +1,4 @@
-"""Lion: steps of one size, by the sign of the momentum."""
+"""Lion: steps of equal size, in the direction of the momentum's sign."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from polykeras.optimizers.positional import shared_arguments
 
 @registry.register()
 class Lion(Optimizer):
-    """Steps by the sign of the momentum.
+    """Steps in the direction of the momentum's sign.
 
     `w -= learning_rate * sign(beta_1 * m + (1 - beta_1) * g)`, then `m = beta_2 * m + (1 - beta_2) * g`.
 
     Chen et al., "Symbolic discovery of optimization algorithms", https://arxiv.org/abs/2302.06675.
 
     Args:
-        learning_rate: see `Optimizer`; a third to a tenth of Adam's.
-        beta_1: in (0, 1]; 0 would leave the sign of the gradient alone.
-        beta_2: in [0, 1].
+        learning_rate: see `Optimizer`; usually a third to a tenth of Adam's.
+        beta_1: the share of the momentum in a step, in (0, 1]; with 0, only the sign of the gradient would count.
+        beta_2: the decay rate of the momentum, in [0, 1].
         **kwargs: see `Optimizer`.
 
     Raises:
-        ValueError: a number out of its range.
+        ValueError: if a number is out of range.
     """
 
     @shared_arguments

@@ -20,23 +20,23 @@ from polykeras.variables import Scope, Variable, read_state
 
 @registry.register()
 class LossScaleOptimizer(Optimizer):
-    """Another optimizer, with a loss scale that adjusts itself.
+    """Wraps another optimizer with a loss scale that adjusts itself.
 
-    The loss is multiplied by the scale and the gradients are divided by it, so that those on the way between fit into
-    float16. A step with a gradient that is not finite is skipped, and halves the scale; after `dynamic_growth_steps`
-    steps in a row that were not, it doubles. `compile` wraps the optimizer of a `mixed_float16` model so.
+    The loss is multiplied by the scale and the gradients are divided by it, so that the gradients in between fit into
+    float16. A step with a gradient that is not finite is skipped, and halves the scale. After `dynamic_growth_steps`
+    finite steps in a row, the scale doubles. `compile` wraps the optimizer of a `mixed_float16` model in this way.
 
     Source: P. Micikevicius et al., "Mixed Precision Training", 2018, https://arxiv.org/abs/1710.03740.
 
     Args:
-        inner_optimizer: an optimizer, or its name. Its own `loss_scale_factor` is taken away.
-        initial_scale: the first scale. Too high is better than too low: it falls faster than it grows.
-        dynamic_growth_steps: after how many finite steps in a row the scale doubles.
+        inner_optimizer: an optimizer, or its name. Its own `loss_scale_factor` is removed.
+        initial_scale: the first scale. A high value is better than a low one, since it falls faster than it grows.
+        dynamic_growth_steps: the number of finite steps in a row after which the scale doubles.
         name: the prefix of its variables' paths.
-        **kwargs: those of other optimizers, as legacy configs hold them: at their defaults only.
+        **kwargs: arguments of other optimizers, which old configs hold; only their defaults are accepted.
 
     Raises:
-        ValueError: a value out of range, or an argument that belongs to the inner optimizer.
+        ValueError: if a value is out of range, or an argument belongs to the inner optimizer.
 
     Example:
         >>> from polykeras.optimizers import LossScaleOptimizer
@@ -57,14 +57,14 @@ class LossScaleOptimizer(Optimizer):
         for argument, value in kwargs.items():
             if argument not in defaults or value != defaults[argument]:
                 raise ValueError(
-                    f"LossScaleOptimizer has no argument `{argument}`; received {value!r}. Give it to the inner "
-                    "optimizer, as `loss_scale_factor` for a scale that does not change."
+                    f"LossScaleOptimizer has no argument `{argument}`; received {value!r}. Pass it to the inner "
+                    "optimizer, for instance `loss_scale_factor` for a constant scale."
                 )
         super().__init__(0.0, name=name)
         self.inner_optimizer: Optimizer = registry.get(inner_optimizer)
         if not isinstance(self.inner_optimizer, Optimizer):
             raise ValueError(f"LossScaleOptimizer: expected an optimizer to wrap; received {inner_optimizer!r}.")
-        self.inner_optimizer.loss_scale_factor = None  # else gradients would be divided twice
+        self.inner_optimizer.loss_scale_factor = None  # otherwise gradients would be divided twice
         if not initial_scale > 0:
             raise ValueError(f"LossScaleOptimizer: `initial_scale` must be positive; received {initial_scale!r}.")
         self.initial_scale = initial_scale
@@ -73,21 +73,21 @@ class LossScaleOptimizer(Optimizer):
         first = initializers.Constant(initial_scale)
         self.dynamic_scale = self.add_variable((), first, "float32", "dynamic_scale")
 
-    # ---- what the inner optimizer knows ------------------------------------------------------------------------
+    # ---- properties of the inner optimizer ------------------------------------------------------------------------
 
     @property
     def variables(self) -> list[Variable]:
-        """The state of this optimizer, then that of the inner one."""
+        """The state of this optimizer, followed by that of the inner one."""
         return [*self._variables, *self.inner_optimizer.variables]
 
     @property
     def iterations(self) -> Any:
-        """How many updates there were, without those that were skipped."""
+        """The number of updates, without those that were skipped."""
         return self.inner_optimizer.iterations
 
     @property
     def learning_rate(self) -> Any:
-        """The inner optimizer's."""
+        """The learning rate of the inner optimizer."""
         return self.inner_optimizer.learning_rate
 
     @learning_rate.setter
@@ -102,7 +102,7 @@ class LossScaleOptimizer(Optimizer):
 
     @_learning_rate.setter
     def _learning_rate(self, value: Any) -> None:
-        """The base class makes one, which is not used."""
+        """Ignore the variable that the base class makes."""
 
     def build(self, var_list: Iterable[Variable]) -> None:
         """Create the state of both optimizers for these variables."""
@@ -111,7 +111,7 @@ class LossScaleOptimizer(Optimizer):
         super().build(variables)
 
     def finalize_variable_values(self, var_list: Iterable[Variable]) -> None:
-        """Set variables to their moving averages, where the inner optimizer keeps them."""
+        """Set variables to their moving averages, if the inner optimizer keeps them."""
         self.inner_optimizer.finalize_variable_values(var_list)
 
     # ---- updates -----------------------------------------------------------------------------------------------
@@ -124,8 +124,8 @@ class LossScaleOptimizer(Optimizer):
         """Update variables with gradients of the scaled loss, unless one of these is not finite.
 
         Args:
-            grads: as for any optimizer.
-            trainable_variables: as for any optimizer.
+            grads: see `Optimizer.apply`.
+            trainable_variables: see `Optimizer.apply`.
         """
         grads = list(grads)
         if not grads:
@@ -140,7 +140,7 @@ class LossScaleOptimizer(Optimizer):
             else ops.where(finite, ops.divide(gradient, scale), 0.0)
             for gradient, variable in zip(grads, variables, strict=True)
         ]
-        # The update is computed in any case and kept or not: a branch would make torch wait for `finite`.
+        # The update is always computed, then kept or not: a branch would make torch wait for `finite`.
         with Scope() as scope:
             self.inner_optimizer.apply(unscaled, variables)
         changed, updates = scope.updates()
@@ -153,7 +153,7 @@ class LossScaleOptimizer(Optimizer):
         self.dynamic_scale.assign(backend.where(finite, grown, 0.5 * scale))
 
     def check_finite(self, grads: Sequence[Array]) -> Array:
-        """Return whether all elements of all gradients are finite, a bool scalar; None is left out."""
+        """Return whether all elements of all gradients are finite, as a bool scalar. Gradients of None are ignored."""
         backend = current()
         arrays = [convert(backend, gradient) for gradient in grads if gradient is not None]
         if not arrays:

@@ -1,4 +1,4 @@
-"""A loss and its gradients in one go: what optimizers of tf.keras 2 call `minimize`."""
+"""A loss and its gradients in one call, known as `minimize` in the optimizers of tf.keras 2."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ def minimize(optimizer: Optimizer, loss: Any, var_list: Any, tape: Any = None) -
     """Update variables by the gradients of a loss.
 
     Args:
-        optimizer: whose rule updates them.
-        loss: a function without arguments, or with `tape` what it gave while that recorded.
-        var_list: the variables, or a function that gives them.
-        tape: a `tf.GradientTape`.
+        optimizer: the optimizer that updates them.
+        loss: a function without arguments that returns the loss; with `tape`, the loss itself, which the tape recorded.
+        var_list: the variables, or a function that returns them.
+        tape: a `tf.GradientTape` that recorded the loss.
 
     Returns:
         The counter of steps.
 
     Raises:
-        ValueError: the loss is a value, and there is no tape; or there are no variables.
+        ValueError: if the loss is a value, and there is no tape; or there are no variables.
     """
     given: Any = var_list() if callable(var_list) else var_list
     variables = list(given)
     if not variables:
-        raise ValueError(f"Optimizer {optimizer.name!r}: minimize was given no variables. Build the model before.")
+        raise ValueError(f"Optimizer {optimizer.name!r}: minimize received no variables. Build the model first.")
     if tape is None and not callable(loss):
         raise ValueError(
-            f"Optimizer {optimizer.name!r}: minimize takes a function that computes the loss, or `tape`, which "
-            f"recorded how it was computed; received {loss!r} alone."
+            f"Optimizer {optimizer.name!r}: minimize takes a function that computes the loss, or a loss and the `tape` "
+            f"that recorded it; received only {loss!r}."
         )
     if tape is None:
         variables = optimizer._ours(variables)

@@ -1,4 +1,4 @@
-"""Several optimizers for one model: each variable has its own, by its path."""
+"""Several optimizers for one model: the path of a variable selects its optimizer."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from polykeras.variables import Variable
 
 @registry.register()
 class OptimizerMap(MutableMapping[str, Optimizer]):
-    """Optimizers by patterns of variables' paths.
+    """Optimizers by patterns of variable paths.
 
     Args:
-        default_optimizer: for the variables that no pattern fits.
-        optimizer_map: a dict of optimizers by regular expressions, each for paths that it fits as a whole.
+        default_optimizer: the optimizer for variables that match no pattern.
+        optimizer_map: a dict of optimizers by regular expressions, each of which must match the whole path.
 
     Raises:
-        TypeError: the default is no optimizer, or the map no dict.
+        TypeError: if the default is not an optimizer, or the map is not a dict.
     """
 
     def __init__(self, default_optimizer: Optimizer, optimizer_map: dict[str, Optimizer] | None = None) -> None:
@@ -35,7 +35,7 @@ class OptimizerMap(MutableMapping[str, Optimizer]):
 
     @property
     def default_optimizer(self) -> Optimizer:
-        """The optimizer of variables that no pattern fits."""
+        """The optimizer of variables that match no pattern."""
         return self._default_optimizer
 
     def __getitem__(self, key: str) -> Optimizer:
@@ -43,12 +43,12 @@ class OptimizerMap(MutableMapping[str, Optimizer]):
             return self._optimizer_map[key]
         fitting = [pattern for pattern in self._optimizer_map if re.fullmatch(pattern, key)]
         if len(fitting) > 1:
-            raise ValueError(f"OptimizerMap: several patterns fit the variable {key!r}: {fitting}. Leave one.")
+            raise ValueError(f"OptimizerMap: several patterns match the variable {key!r}: {fitting}. Keep only one.")
         return self._optimizer_map[fitting[0]] if fitting else self._default_optimizer
 
     def __setitem__(self, key: str, optimizer: Optimizer) -> None:
         if not isinstance(key, str) or key in self._optimizer_map:
-            raise ValueError(f"OptimizerMap: expected a pattern that is not there yet, a string; received {key!r}.")
+            raise ValueError(f"OptimizerMap: expected a new pattern, a string; received {key!r}.")
         self._optimizer_map[key] = _plain(optimizer, "OptimizerMap")
 
     def __delitem__(self, key: str) -> None:
@@ -76,8 +76,8 @@ class OptimizerMap(MutableMapping[str, Optimizer]):
         """Return the map of a config.
 
         Args:
-            config: what `get_config` gave.
-            custom_objects: further names it may use.
+            config: a result of `get_config`.
+            custom_objects: further classes and functions that it may name.
         """
         return cls(
             *(deserialize_keras_object(config[name], custom_objects) for name in ("default_optimizer", "optimizer_map"))
@@ -86,21 +86,21 @@ class OptimizerMap(MutableMapping[str, Optimizer]):
 
 def _plain(optimizer: Any, owner: str) -> Optimizer:
     if not isinstance(optimizer, Optimizer) or isinstance(optimizer, (LossScaleOptimizer, MultiOptimizer)):
-        raise ValueError(f"{owner}: expected optimizers that hold no other ones; received {optimizer!r}.")
+        raise ValueError(f"{owner}: expected optimizers that contain no others; received {optimizer!r}.")
     return optimizer
 
 
 @registry.register()
 class MultiOptimizer(Optimizer):
-    """Updates each variable by the optimizer that a map gives for it.
+    """Updates each variable with the optimizer that a map selects for it.
 
     Args:
         optimizer_map: an `OptimizerMap`, or a function of a variable that returns its optimizer.
-        loss_scale_factor: see `Optimizer`; the others get it.
+        loss_scale_factor: see `Optimizer`; the inner optimizers get it.
         name: the prefix of its own variables' paths.
 
     Raises:
-        ValueError: something else than an optimizer is found for a variable.
+        ValueError: if the entry for a variable is not an optimizer.
     """
 
     def __init__(
@@ -118,7 +118,7 @@ class MultiOptimizer(Optimizer):
                 self._number(optimizer)
 
     def _number(self, optimizer: Any) -> int:
-        """Return the place of an optimizer among the inner ones, of which it becomes one."""
+        """Return the index of an optimizer among the inner ones; add it if necessary."""
         for i, known in enumerate(self._inner_optimizers):
             if known is optimizer:
                 return i
@@ -128,22 +128,22 @@ class MultiOptimizer(Optimizer):
 
     @property
     def optimizers(self) -> list[Optimizer]:
-        """The optimizers that it holds."""
+        """The inner optimizers."""
         return self._inner_optimizers
 
     @property
     def variables(self) -> list[Variable]:
-        """The state of this optimizer, then that of the others."""
+        """The state of this optimizer, followed by that of the inner ones."""
         return [*self._variables, *(v for optimizer in self._inner_optimizers for v in optimizer.variables)]
 
     @property
     def learning_rate(self) -> Any:
-        """There is none: each optimizer has its own.
+        """Not available: each inner optimizer has its own learning rate.
 
         Raises:
             AttributeError: always.
         """
-        raise AttributeError("A MultiOptimizer has no learning rate of its own: ask one of its `optimizers`.")
+        raise AttributeError("A MultiOptimizer has no learning rate of its own: read that of one of its `optimizers`.")
 
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
@@ -153,7 +153,7 @@ class MultiOptimizer(Optimizer):
 
     @property
     def loss_scale_factor(self) -> float | None:
-        """The factor of the loss, by which all of the optimizers divide gradients."""
+        """The factor of the loss. All inner optimizers divide gradients by it."""
         return self._loss_scale_factor
 
     @loss_scale_factor.setter
@@ -172,7 +172,7 @@ class MultiOptimizer(Optimizer):
         super().build(variables)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """A copy holds other variables, which it knows by identity."""
+        """Restore a copy, whose variables have new identities."""
         owners = list(state.get("_owners", {}).values())
         super().__setstate__(state)
         self._owners = {id(v): i for v, i in zip(self._trainable_variables, owners, strict=False)}
@@ -184,11 +184,11 @@ class MultiOptimizer(Optimizer):
                 yield optimizer, group
 
     def apply(self, grads: Sequence[Array], trainable_variables: Iterable[Variable] | None = None) -> None:
-        """Update variables, each by its optimizer.
+        """Update variables, each with its optimizer.
 
         Args:
-            grads: as for any optimizer.
-            trainable_variables: as for any optimizer.
+            grads: see `Optimizer.apply`.
+            trainable_variables: see `Optimizer.apply`.
         """
         grads = list(grads)
         if not grads:
@@ -200,7 +200,7 @@ class MultiOptimizer(Optimizer):
         self._iterations.assign_add(1)
 
     def finalize_variable_values(self, var_list: Iterable[Variable]) -> None:
-        """Set variables to their moving averages, where their optimizers keep them."""
+        """Set variables to their moving averages, if their optimizers keep them."""
         for optimizer, group in self._groups(self._ours(var_list)):
             optimizer.finalize_variable_values(group)
 

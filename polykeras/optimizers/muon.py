@@ -17,21 +17,22 @@ from polykeras.variables import Variable
 
 @registry.register()
 class Muon(Optimizer):
-    """Steps along the momentum's nearest orthogonal matrix; variables that are no matrices are updated by AdamW.
+    """Steps along the orthogonal matrix nearest to the momentum. AdamW updates variables that are not matrices.
 
-    The momentum `m = momentum * m + g` (with `nesterov` the step goes along `g + momentum * m`) is divided by its norm,
-    and `ns_steps` times `x` becomes `a * x + (b * x x^T + c * (x x^T)**2) x`, which draws its singular values to 1.
+    The momentum is `m = momentum * m + g`; with `nesterov` the step goes along `g + momentum * m`. It is divided by its
+    norm. Then `x` becomes `a * x + (b * x x^T + c * (x x^T)**2) x`, `ns_steps` times, which moves its singular values
+    to 1.
 
     Jordan et al., https://kellerjordan.github.io/posts/muon/; the size of steps: Liu et al.,
     https://arxiv.org/abs/2502.16982.
 
     Args:
         learning_rate: see `Optimizer`.
-        adam_beta_1: of AdamW, in [0, 1).
-        adam_beta_2: of AdamW, in [0, 1).
-        adam_weight_decay: of AdamW.
-        epsilon: of AdamW.
-        weight_decay: of matrices; see `Optimizer`.
+        adam_beta_1: `beta_1` of AdamW, in [0, 1).
+        adam_beta_2: `beta_2` of AdamW, in [0, 1).
+        adam_weight_decay: the weight decay of AdamW.
+        epsilon: `epsilon` of AdamW.
+        weight_decay: the weight decay of matrices; see `Optimizer`.
         clipnorm: see `Optimizer`.
         clipvalue: see `Optimizer`.
         global_clipnorm: see `Optimizer`.
@@ -41,16 +42,16 @@ class Muon(Optimizer):
         loss_scale_factor: see `Optimizer`.
         gradient_accumulation_steps: see `Optimizer`.
         name: see `Optimizer`.
-        exclude_layers: regular expressions: matrices in whose paths one of them occurs are updated by AdamW.
-        exclude_embeddings: whether matrices with "embedding" in their paths are.
-        muon_a: a of the iteration.
-        muon_b: b of the iteration.
-        muon_c: c of the iteration.
+        exclude_layers: regular expressions. AdamW updates matrices with a match in their paths.
+        exclude_embeddings: whether AdamW updates matrices with "embedding" in their paths.
+        muon_a: the coefficient a of the iteration.
+        muon_b: the coefficient b of the iteration.
+        muon_c: the coefficient c of the iteration.
         adam_lr_ratio: AdamW's learning rate as a multiple of `learning_rate`.
-        momentum: in [0, 1].
-        ns_steps: how often the iteration runs.
-        nesterov: see above.
-        rms_rate: steps of matrices are multiplied by it and by the root of the larger size; by nothing where None.
+        momentum: the decay rate of the momentum, in [0, 1].
+        ns_steps: the number of iterations.
+        nesterov: whether to use Nesterov momentum, see above.
+        rms_rate: a factor of the steps of matrices, together with the root of the larger size; None for no factors.
         **kwargs: see `Optimizer`.
     """
 
@@ -117,13 +118,13 @@ class Muon(Optimizer):
         return variable.ndim != 2 or embeds or excluded
 
     def weight_decay_of(self, variable: Variable) -> float | None:
-        """Return the weight decay of a variable: AdamW has its own."""
+        """Return the weight decay of a variable. Variables of AdamW have their own."""
         if self.is_excluded_from_weight_decay(variable):
             return None
         return self.adam_weight_decay if self.uses_adam(variable) else self.weight_decay
 
     def build(self, var_list: Iterable[Variable]) -> None:
-        """Create a momentum for each variable, and a second moment for those of AdamW."""
+        """Create a momentum for each variable, and a second moment for the variables of AdamW."""
         variables, first = list(var_list), not self.built
         super().build(variables)
         if not first:
@@ -164,7 +165,7 @@ class Muon(Optimizer):
         variable.assign(variable - rate * momentum / (ops.sqrt(velocity) + self.epsilon))
 
     def orthogonalize(self, x: Array) -> Array:
-        """Return nearly the orthogonal matrix that is nearest to a matrix, by Newton and Schulz's iteration."""
+        """Return approximately the nearest orthogonal matrix, by Newton-Schulz iteration."""
         rows, columns = ops.shape(x)
         x = ops.transpose(x) if rows > columns else x
         x = x / (ops.sqrt(ops.sum(ops.square(x))) + 1e-7)

@@ -16,18 +16,18 @@ from polykeras.optimizers.positional import shared_arguments
 class RMSprop(Optimizer):
     """Divides the gradient by the root of a moving average of its square.
 
-    `v = rho * v + (1 - rho) * g**2` and `w -= learning_rate * g / sqrt(v + epsilon)`. With `centered` the average is
-    that of the variance. With momentum `m = momentum * m + learning_rate * g / sqrt(...)` and `w -= m`.
+    `v = rho * v + (1 - rho) * g**2` and `w -= learning_rate * g / sqrt(v + epsilon)`. With `centered`, the variance is
+    used in place of `v`. With momentum, `m = momentum * m + learning_rate * g / sqrt(...)` and `w -= m`.
 
     Tieleman and Hinton, lecture 6.5 of "Neural networks for machine learning", 2012; centered: Graves,
     https://arxiv.org/abs/1308.0850.
 
     Args:
         learning_rate: see `Optimizer`.
-        rho: in [0, 1).
-        momentum: in [0, 1].
-        epsilon: keeps the divisor from 0.
-        centered: see above.
+        rho: the decay rate of the averages, in [0, 1).
+        momentum: the decay rate of the momentum, in [0, 1].
+        epsilon: a small number that keeps the divisor from 0.
+        centered: whether to divide by the root of the variance.
         **kwargs: see `Optimizer`.
     """
 

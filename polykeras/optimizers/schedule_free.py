@@ -1,4 +1,4 @@
-"""AdamW without a schedule: an average of all iterates takes its place."""
+"""AdamW without a schedule: an average of all iterates replaces it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from polykeras.variables import Variable
 
 @registry.register()
 class ScheduleFreeAdamW(Optimizer):
-    """AdamW whose learning rate needs no schedule, as the weights are an average of where it has been.
+    """AdamW that needs no learning-rate schedule, since the weights are an average of all iterates.
 
     The variables hold `y = (1 - beta_1) * z + beta_1 * x`, where `z` makes Adam's steps,
     `z -= learning_rate * g / (sqrt(v / (1 - beta_2**t)) + epsilon)`, and `x` is the average of all `z` so far.
@@ -27,13 +27,13 @@ class ScheduleFreeAdamW(Optimizer):
     Args:
         learning_rate: see `Optimizer`.
         beta_1: the share of the average, in (0, 1).
-        beta_2: in [0, 1).
-        epsilon: keeps the divisor from 0.
-        warmup_steps: over so many steps the learning rate grows from 0.
+        beta_2: the decay rate of the second moment, in [0, 1).
+        epsilon: a small number that keeps the divisor from 0.
+        warmup_steps: the number of steps over which the learning rate grows from 0.
         **kwargs: see `Optimizer`.
 
     Raises:
-        ValueError: a number out of its range.
+        ValueError: if a number is out of range.
     """
 
     @shared_arguments
@@ -55,12 +55,12 @@ class ScheduleFreeAdamW(Optimizer):
         self.warmup_steps = warmup_steps
 
     def slots(self) -> list[dict[str, float]]:
-        return [{"momentum": 0.0, "velocity": 0.0}]  # Keras's name of z
+        return [{"momentum": 0.0, "velocity": 0.0}]  # Keras's name for z
 
     def add_variable_from_reference(
         self, reference_variable: Variable, name: str | None = None, initializer: InitializerLike = "zeros"
     ) -> Variable:
-        """Return a new variable as `Optimizer` makes it; `z` begins where the variable is."""
+        """Return a new variable, as `Optimizer` makes it; `z` starts at the value of the variable."""
         if name == "momentum":
             initializer = lambda shape, dtype: reference_variable.numpy()  # noqa: E731
         return super().add_variable_from_reference(reference_variable, name, initializer)

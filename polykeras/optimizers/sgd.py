@@ -23,8 +23,8 @@ class SGD(Optimizer):
 
     Args:
         learning_rate: see `Optimizer`.
-        momentum: in [0, 1].
-        nesterov: whether the gradient's step is taken from where the momentum leads.
+        momentum: the decay rate of the momentum, in [0, 1].
+        nesterov: whether to use Nesterov momentum.
         **kwargs: see `Optimizer`.
     """
 
@@ -57,5 +57,5 @@ class SGD(Optimizer):
 
     def fused_kernel(self) -> FusedKernel | None:
         if self.momentum or type(self).rule is not SGD.rule or type(self).scalars is not SGD.scalars:
-            return None  # frameworks keep a momentum without the rate in it; or a user's own
+            return None  # frameworks keep the momentum without the learning rate; or a user's own subclass
         return FusedKernel("gradient descent", {})

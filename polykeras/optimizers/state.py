@@ -1,4 +1,4 @@
-"""What an optimizer holds: its arguments, its learning rate and the state of its updates."""
+"""The state of an optimizer: its arguments, its learning rate and its variables."""
 
 from __future__ import annotations
 
@@ -69,27 +69,27 @@ class OptimizerState(OptimizerVariables, Configurable):
             self._learning_rate = self.add_variable((), number, scalar_dtype(), name="learning_rate")
 
     def slots(self) -> list[dict[str, float]]:
-        """Return the state an optimizer keeps for each variable: the names of its arrays with their first values.
+        """Return the state that an optimizer keeps for each variable: the names of its arrays and their first values.
 
-        The arrays of one dict stand side by side for each variable in `variables`, those of the next dict after that.
+        In `variables`, the arrays of one dict are adjacent for each variable; those of the next dict follow.
         """
         return []
 
-    # ---- what it holds -----------------------------------------------------------------------------------------
+    # ---- state -----------------------------------------------------------------------------------------
 
     @property
     def iterations(self) -> Any:
-        """How many updates there were."""
+        """The number of updates so far."""
         if self.gradient_accumulation_steps:
             return ops.floor_divide(self._iterations, self.gradient_accumulation_steps)
         return self._iterations
 
     @property
     def learning_rate(self) -> Any:
-        """The current learning rate: a variable, or what the schedule gives.
+        """The current learning rate: a variable, or the value of the schedule.
 
-        A number assigned to it is stored in the variable, also while a compiled training step is in use. A schedule or
-        a function takes effect in the training steps that are compiled afterwards.
+        A number that is assigned to it is stored in the variable, even while a compiled training step is in use. A
+        schedule or a function takes effect in training steps that are compiled afterwards.
         """
         if isinstance(self._learning_rate, Variable):
             return self._learning_rate
@@ -117,14 +117,14 @@ class OptimizerState(OptimizerVariables, Configurable):
     # ---- variables ---------------------------------------------------------------------------------------------
 
     def build(self, var_list: Iterable[Variable]) -> None:
-        """Create the state for these variables; `apply` does it where this was not called.
+        """Create the state for these variables. `apply` does so if this was not called.
 
         Args:
-            var_list: the trainable variables of a model; a framework's own (`tf.Variable`) too.
+            var_list: the trainable variables of a model, which may be a framework's own (`tf.Variable`).
 
         Raises:
-            TypeError: something else than a variable.
-            ValueError: it was built with other variables before.
+            TypeError: if an item is not a variable.
+            ValueError: if it was built with other variables before.
         """
         variables = self._ours(var_list)
         if self.built:
@@ -174,38 +174,38 @@ class OptimizerState(OptimizerVariables, Configurable):
     def exclude_from_weight_decay(
         self, var_list: Iterable[Variable] | None = None, var_names: Iterable[str] | None = None
     ) -> None:
-        """Name variables that weight decay leaves alone; before the optimizer is built.
+        """Exclude variables from weight decay. Call this before the optimizer is built.
 
         Args:
             var_list: variables.
-            var_names: regular expressions; a variable in whose path one of them occurs is excluded.
+            var_names: regular expressions; a variable with a match in its path is excluded.
 
         Raises:
-            ValueError: the optimizer is built already.
+            ValueError: if the optimizer is built already.
         """
         if self.built:
-            raise ValueError(f"Optimizer {self.name!r} is built: call `exclude_from_weight_decay` before.")
+            raise ValueError(f"Optimizer {self.name!r} is already built: call `exclude_from_weight_decay` before.")
         self._not_decayed = {id(variable): variable for variable in self._ours(var_list or ())}
         self._not_decayed_names = re.compile("|".join(var_names)) if var_names else None
 
     def is_excluded_from_weight_decay(self, variable: Variable) -> bool:
-        """Return whether `exclude_from_weight_decay` named a variable."""
+        """Return whether `exclude_from_weight_decay` excluded a variable."""
         names = self._not_decayed_names
         return id(variable) in self._not_decayed or (names is not None and names.search(variable.path) is not None)
 
     def weight_decay_of(self, variable: Variable) -> float | None:
-        """Return the weight decay of a variable, None where there is none."""
+        """Return the weight decay of a variable, or None."""
         return None if self.is_excluded_from_weight_decay(variable) else self.weight_decay
 
     # ---- config ------------------------------------------------------------------------------------------------
 
     def get_config(self) -> dict[str, Any]:
-        """Return the arguments of `__init__` as plain data; the learning rate is the current one."""
+        """Return the arguments of `__init__` as plain data, with the current learning rate."""
         return super().get_config() | ({"decay": self.decay} if self.decay else {})
 
     def _argument(self, parameter: inspect.Parameter) -> Any:
         if parameter.name != "learning_rate":
             return super()._argument(parameter)
         if isinstance(self._learning_rate, Variable):
-            return float(str(self._learning_rate.numpy()))  # 0.001, without the digits that float32 adds to it
+            return float(str(self._learning_rate.numpy()))  # 0.001, without the extra digits of float32
         return serialize_keras_object(self._learning_rate)

@@ -37,7 +37,7 @@ class OptimizerVariables(Checkpointable):
         return [v if isinstance(v, Variable) else arguments.adapted(self, v) for v in variables]
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """A copy holds other variables, which it knows by identity."""
+        """Restore a copy, whose variables have new identities."""
         vars(self).update(state)
         self._places = {id(variable): i for i, variable in enumerate(self._trainable_variables)}
 
@@ -80,11 +80,11 @@ class OptimizerVariables(Checkpointable):
         """Return a new variable that is part of the optimizer's state.
 
         Args:
-            shape: ints.
-            initializer: whatever `polykeras.initializers.get` takes.
+            shape: the sizes of the axes.
+            initializer: an argument of `polykeras.initializers.get`.
             dtype: by default the default float dtype.
             aggregation: see `Variable`.
-            layout: kept for Keras code; one process has one layout.
+            layout: accepted as in Keras, without effect; a process has one layout.
             name: the last part of its path.
         """
         first = initializers.get(initializer)
@@ -100,7 +100,7 @@ class OptimizerVariables(Checkpointable):
 
         Args:
             reference_variable: the other one.
-            name: what comes after its path in the new name.
+            name: the part of the new name that follows its path.
             initializer: a name, an initializer, or a function `(shape, dtype)`.
         """
         name = f"{reference_variable.path.replace('/', '_')}_{name or 'var'}"
@@ -112,11 +112,11 @@ class OptimizerVariables(Checkpointable):
         name: str | Sequence[str],
         initializer: InitializerLike | Sequence[InitializerLike] = "zeros",
     ) -> Any:
-        """Return one new variable for each of `trainable_variables`; None for those that take their gradient as value.
+        """Return one new variable for each of `trainable_variables`, or None if the gradient itself is the value.
 
         Args:
             trainable_variables: variables of a model.
-            name: the last part of the new names; several give a tuple of as many lists.
+            name: the last part of the new names; several names return a tuple of lists.
             initializer: one for all, or a list with one for each name.
         """
         names = [name] if isinstance(name, str) else list(name)
@@ -132,7 +132,7 @@ class OptimizerVariables(Checkpointable):
         return self._places[id(variable)]
 
     def _of(self, slots: list[Variable | None], variables: Iterable[Variable]) -> list[Variable]:
-        """The slots that belong to these variables."""
+        """Return the slots that belong to these variables."""
         return [slots[self._places[id(variable)]] for variable in variables]  # type: ignore[misc]
 
     def _check_known(self, variables: Iterable[Variable]) -> None:
@@ -147,10 +147,10 @@ class OptimizerVariables(Checkpointable):
         return self.variables
 
     def set_weights(self, weights: Sequence[Array]) -> None:
-        """Set the values of `variables`; nothing is changed where one of them does not fit.
+        """Set the values of `variables`. If one of them does not fit, nothing is changed.
 
         Raises:
-            ValueError: it is not built, or there is another number of arrays, or another shape.
+            ValueError: if it is not built, or the number or the shapes of the arrays differ.
         """
         if not self.built:
             raise ValueError(f"Optimizer {self.name!r}: call `build(variables)` before `set_weights`.")

@@ -1,4 +1,4 @@
-"""Sequences, texts and images made ready for models, by the names of Keras 2 and 3."""
+"""Preparation of sequences, texts and images for models, with the names of Keras 2 and 3."""
 
 from polykeras.preprocessing import image, sequence, text
 from polykeras.utils.data.images import image_dataset_from_directory

@@ -1,4 +1,4 @@
-"""Single images turned, shifted, sheared, zoomed and lit. Random numbers are those of NumPy's global generator."""
+"""Affine transforms and brightness changes of single images. Random numbers come from NumPy's global generator."""
 
 from __future__ import annotations
 
@@ -25,26 +25,26 @@ def apply_affine_transform(
     cval: float = 0.0,
     order: int = 1,
 ) -> np.ndarray:
-    """Return an image turned, shifted, sheared and zoomed around its middle.
+    """Return an image rotated, shifted, sheared and zoomed around its centre.
 
     Args:
         x: one image of 3 axes.
         theta: the angle in degrees.
-        tx: how far up, in pixels.
-        ty: how far to the left, in pixels.
-        shear: the angle of shearing in degrees.
-        zx: how many rows become one.
-        zy: how many columns become one.
+        tx: the shift upwards, in pixels.
+        ty: the shift to the left, in pixels.
+        shear: the shear angle in degrees.
+        zx: the number of rows that become one.
+        zy: the number of columns that become one.
         row_axis: the axis of the rows.
         col_axis: the axis of the columns.
         channel_axis: the first axis or the last one.
-        fill_mode: what lies beyond the border: `"constant"`, `"nearest"`, `"reflect"` or `"wrap"`.
-        cval: the value there for `"constant"`.
-        order: of the splines between pixels: 0 for the nearest pixel, 1 for linear.
+        fill_mode: how to continue beyond the border: `"constant"`, `"nearest"`, `"reflect"` or `"wrap"`.
+        cval: the value for `"constant"`.
+        order: the order of the splines between pixels: 0 for the nearest pixel, 1 for linear.
 
     Raises:
-        ValueError: another rank, or other axes.
-        ImportError: SciPy is not installed.
+        ValueError: if the rank or the axes are wrong.
+        ImportError: if SciPy is not installed.
     """
     if x.ndim != 3 or sorted((row_axis, col_axis, channel_axis)) != [0, 1, 2] or channel_axis == 1:
         raise ValueError(
@@ -57,13 +57,13 @@ def apply_affine_transform(
     try:
         from scipy import ndimage
     except ImportError as error:
-        raise ImportError("Turning, shifting, shearing and zooming images needs SciPy: pip install scipy") from error
+        raise ImportError("Rotating, shifting, shearing and zooming images needs SciPy: pip install scipy") from error
     matrix = _around_middle(matrix, x.shape[row_axis], x.shape[col_axis])
     if col_axis > row_axis:
         matrix = matrix[[1, 0, 2]][:, [1, 0, 2]]
     offset: Any = matrix[:2, 2]
     channels = [
-        # Its annotations say that an offset is one number; the documentation says that it may be one an axis.
+        # According to its annotations, the offset is one number; the documentation allows one for each axis.
         ndimage.affine_transform(channel, matrix[:2, :2], offset, order=order, mode=fill_mode, cval=cval)
         for channel in np.moveaxis(x, channel_axis, 0)
     ]
@@ -71,7 +71,7 @@ def apply_affine_transform(
 
 
 def _affine_matrix(theta: float, tx: float, ty: float, shear: float, zx: float, zy: float) -> np.ndarray | None:
-    """Return the product of the matrices of what is asked for; None where nothing is."""
+    """Return the product of the requested matrices, or None if there are none."""
     angle, slant = np.deg2rad(theta), np.deg2rad(shear)
     turn = [[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]]
     shift = [[1, 0, tx], [0, 1, ty], [0, 0, 1]]
@@ -92,26 +92,26 @@ def _around_middle(matrix: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def apply_channel_shift(x: np.ndarray, intensity: float, channel_axis: int = 0) -> np.ndarray:
-    """Return an image with a number added to all pixels, cut off at the smallest and the largest value it has.
+    """Return an image with a number added to all pixels, clipped to the original range of values.
 
     Args:
         x: the image.
         intensity: the number.
-        channel_axis: where the channels are; they are all shifted alike.
+        channel_axis: the axis of the channels, which are all shifted by the same number.
     """
     return np.clip(x + intensity, x.min(), x.max()).astype(x.dtype, copy=False)
 
 
 def apply_brightness_shift(x: np.ndarray, brightness: float, scale: bool = True) -> np.ndarray:
-    """Return an image made brighter or darker, as Pillow does.
+    """Return a brighter or darker image, like Pillow.
 
     Args:
         x: one image of 3 axes.
-        brightness: the factor: 0 is black, 1 leaves the image as it is.
-        scale: whether the image is stretched to 0 to 255 before.
+        brightness: the factor: 0 is black, 1 leaves the image unchanged.
+        scale: whether the image is first stretched to the range 0 to 255.
 
     Raises:
-        ImportError: Pillow is not installed.
+        ImportError: if Pillow is not installed.
     """
     low, high = np.min(x), np.max(x)
     outside = bool(low < 0 or high > 255)
@@ -123,7 +123,7 @@ def apply_brightness_shift(x: np.ndarray, brightness: float, scale: bool = True)
 
 
 def _moved(given: dict[str, Any], **change: Any) -> np.ndarray:
-    """Return the image among the arguments of one of the functions below, by name as `locals()` has them, changed."""
+    """Return the changed image of one of the functions below, given its arguments by name (from `locals()`)."""
     options = {name: given[name] for name in ("row_axis", "col_axis", "channel_axis", "fill_mode", "cval")}
     return apply_affine_transform(given["x"], order=given["interpolation_order"], **options, **change)
 
@@ -138,7 +138,7 @@ def random_rotation(
     cval: float = 0.0,
     interpolation_order: int = 1,
 ) -> np.ndarray:
-    """Return an image turned by a random angle of up to `rg` degrees; the other arguments as for `random_shift`."""
+    """Return an image rotated by a random angle of up to `rg` degrees; other arguments are as for `random_shift`."""
     theta = np.random.uniform(-rg, rg)
     return _moved(locals(), theta=theta)
 
@@ -154,18 +154,18 @@ def random_shift(
     cval: float = 0.0,
     interpolation_order: int = 1,
 ) -> np.ndarray:
-    """Return an image shifted at random.
+    """Return a randomly shifted image.
 
     Args:
         x: one image of 3 axes.
-        wrg: how far at most to the sides, as a share of the width.
-        hrg: how far at most up or down, as a share of the height.
+        wrg: the largest horizontal shift, as a fraction of the width.
+        hrg: the largest vertical shift, as a fraction of the height.
         row_axis: the axis of the rows.
         col_axis: the axis of the columns.
         channel_axis: the axis of the channels.
         fill_mode: see `apply_affine_transform`.
-        cval: see there.
-        interpolation_order: see `order` there.
+        cval: see `apply_affine_transform`.
+        interpolation_order: see `order` of `apply_affine_transform`.
     """
     tx = np.random.uniform(-hrg, hrg) * x.shape[row_axis]
     ty = np.random.uniform(-wrg, wrg) * x.shape[col_axis]
@@ -182,7 +182,7 @@ def random_shear(
     cval: float = 0.0,
     interpolation_order: int = 1,
 ) -> np.ndarray:
-    """Return an image sheared by up to `intensity` degrees; the other arguments as for `random_shift`."""
+    """Return an image sheared by up to `intensity` degrees; other arguments are as for `random_shift`."""
     shear = np.random.uniform(-intensity, intensity)
     return _moved(locals(), shear=shear)
 
@@ -197,10 +197,10 @@ def random_zoom(
     cval: float = 0.0,
     interpolation_order: int = 1,
 ) -> np.ndarray:
-    """Return an image zoomed by factors drawn from `zoom_range`; the other arguments as for `random_shift`.
+    """Return an image zoomed by factors drawn from `zoom_range`; other arguments are as for `random_shift`.
 
     Raises:
-        ValueError: `zoom_range` has not two numbers.
+        ValueError: if `zoom_range` is not two numbers.
     """
     if len(zoom_range) != 2:
         raise ValueError(f"random_zoom: `zoom_range` must be two numbers; received {zoom_range}.")
@@ -209,7 +209,7 @@ def random_zoom(
 
 
 def zoom_factors(zoom_range: Sequence[float]) -> tuple[float, float]:
-    """Return random factors for rows and columns between two numbers; 1 and 1, without a draw, where both are 1."""
+    """Return random factors for rows and columns between two numbers, or 1 and 1, without a draw, if both are 1."""
     if zoom_range[0] == 1 and zoom_range[1] == 1:
         return 1.0, 1.0
     zx, zy = np.random.uniform(zoom_range[0], zoom_range[1], 2)
@@ -221,14 +221,14 @@ def random_channel_shift(x: np.ndarray, intensity_range: float, channel_axis: in
 
     Args:
         x: the image.
-        intensity_range: the largest size of the number.
+        intensity_range: the largest absolute value of the number.
         channel_axis: see `apply_channel_shift`.
     """
     return apply_channel_shift(x, np.random.uniform(-intensity_range, intensity_range), channel_axis)
 
 
 def random_brightness(x: np.ndarray, brightness_range: Sequence[float], scale: bool = True) -> np.ndarray:
-    """Return an image lit by a factor drawn from `brightness_range`; see `apply_brightness_shift`.
+    """Return an image multiplied by a factor drawn from `brightness_range`; see `apply_brightness_shift`.
 
     Args:
         x: one image of 3 axes.
@@ -236,7 +236,7 @@ def random_brightness(x: np.ndarray, brightness_range: Sequence[float], scale: b
         scale: see `apply_brightness_shift`.
 
     Raises:
-        ValueError: `brightness_range` has not two numbers.
+        ValueError: if `brightness_range` is not two numbers.
     """
     if len(brightness_range) != 2:
         raise ValueError(f"random_brightness: `brightness_range` must be two numbers; received {brightness_range}.")

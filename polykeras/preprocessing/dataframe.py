@@ -1,4 +1,4 @@
-"""Batches of the image files that a frame of pandas names."""
+"""Batches of image files that are named in a pandas data frame."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ _WITHOUT_CLASSES = ("input", "multi_output", "raw", None)
 
 
 class DataFrameIterator(BatchFromFilesMixin, Iterator):
-    """Batches of image files and targets from a frame; see `ImageDataGenerator.flow_from_dataframe`.
+    """Batches of image files and targets from a data frame; see `ImageDataGenerator.flow_from_dataframe`.
 
     Args:
-        dataframe: the frame.
+        dataframe: the data frame.
         directory: see `flow_from_dataframe`.
-        image_data_generator: what changes the images; None for nothing.
+        image_data_generator: the generator that changes the images; None for none.
         x_col: see `flow_from_dataframe`.
-        y_col: see there.
-        weight_col: see there.
-        target_size: see there.
-        color_mode: see there.
-        classes: see there.
-        class_mode: see there.
-        batch_size: see there.
-        shuffle: see there.
-        seed: see there.
+        y_col: see `flow_from_dataframe`.
+        weight_col: see `flow_from_dataframe`.
+        target_size: see `flow_from_dataframe`.
+        color_mode: see `flow_from_dataframe`.
+        classes: see `flow_from_dataframe`.
+        class_mode: see `flow_from_dataframe`.
+        batch_size: see `flow_from_dataframe`.
+        shuffle: see `flow_from_dataframe`.
+        seed: see `flow_from_dataframe`.
         data_format: `"channels_last"` or `"channels_first"`.
-        save_to_dir: see there.
-        save_prefix: see there.
-        save_format: see there.
-        subset: see there.
-        interpolation: see there.
+        save_to_dir: see `flow_from_dataframe`.
+        save_prefix: see `flow_from_dataframe`.
+        save_format: see `flow_from_dataframe`.
+        subset: see `flow_from_dataframe`.
+        interpolation: see `flow_from_dataframe`.
         keep_aspect_ratio: see `load_img`.
-        dtype: of the batches.
-        validate_filenames: see there.
+        dtype: the dtype of the batches.
+        validate_filenames: see `flow_from_dataframe`.
     """
 
     allowed_class_modes = ("binary", "categorical", "sparse", *_WITHOUT_CLASSES)
@@ -132,7 +132,7 @@ class DataFrameIterator(BatchFromFilesMixin, Iterator):
                 f'class_mode="binary" needs two classes; there are {sorted(set(classes or frame[y_col]))}.'
             )
         if classes and mode in _WITHOUT_CLASSES:
-            warnings.warn(f"`classes` means nothing for class_mode={mode!r}.", stacklevel=4)
+            warnings.warn(f"`classes` has no effect for class_mode={mode!r}.", stacklevel=4)
         if weight_col and frame[weight_col].dtype.kind not in "biuf":
             raise TypeError(f"The column of weights, {weight_col!r}, must hold numbers.")
 
@@ -143,12 +143,12 @@ class DataFrameIterator(BatchFromFilesMixin, Iterator):
         ]
         if not all(there):
             count = len(there) - sum(there)
-            warnings.warn(f"{count} names in the column {x_col!r} are of no image file and left out.", stacklevel=4)
+            warnings.warn(f"{count} names in the column {x_col!r} are not image files and are left out.", stacklevel=4)
         return frame[there]
 
 
 def _of_classes(frame: Any, y_col: str, classes: Sequence[str] | None) -> tuple[Any, list[str]]:
-    """Return the rows that belong to some classes, and the names of these."""
+    """Return the rows that belong to some classes, and the names of the classes."""
     if not classes:
         return frame, sorted({name for label in frame[y_col] for name in _names(label)})
     kept = [

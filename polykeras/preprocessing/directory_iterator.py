@@ -1,4 +1,4 @@
-"""Batches of images from files, without end; `fit` takes them too."""
+"""Endless batches of images from files, which `fit` accepts too."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _CHANNELS = {"grayscale": 1, "rgb": 3, "rgba": 4}
 
 
 class BatchFromFilesMixin:
-    """What iterators over image files share."""
+    """The common part of iterators over image files."""
 
     filepaths: list[str]
     classes: Any
@@ -43,22 +43,22 @@ class BatchFromFilesMixin:
         interpolation: str,
         keep_aspect_ratio: bool,
     ) -> None:
-        """Keep how files become batches.
+        """Set how files become batches.
 
         Args:
-            image_data_generator: what changes the images; None for nothing.
+            image_data_generator: the generator that changes the images; None for none.
             target_size: `(height, width)`.
             color_mode: `"rgb"`, `"rgba"` or `"grayscale"`.
             data_format: `"channels_last"` or `"channels_first"`.
-            save_to_dir: a folder where the images are written to; None for none.
-            save_prefix: how the names of these files begin.
-            save_format: their format.
+            save_to_dir: a folder to which the images are written; None for none.
+            save_prefix: the prefix of the names of these files.
+            save_format: the format of these files.
             subset: `"training"`, `"validation"` or None.
             interpolation: see `load_img`.
             keep_aspect_ratio: see `load_img`.
 
         Raises:
-            ValueError: another colour mode or subset.
+            ValueError: if the colour mode or the subset is unknown.
         """
         if color_mode not in _CHANNELS:
             raise ValueError(f"`color_mode` must be one of {', '.join(_CHANNELS)}; received {color_mode!r}.")
@@ -108,35 +108,35 @@ class BatchFromFilesMixin:
             return np.array([self.classes[row] for row in rows], dtype=self.dtype)
         y = np.zeros((len(rows), len(self.class_indices)), dtype=self.dtype)
         for place, row in zip(y, rows, strict=True):
-            place[self.classes[row]] = 1.0  # a number, or a list of them
+            place[self.classes[row]] = 1.0  # one number, or a list of them
         return y
 
 
 class DirectoryIterator(BatchFromFilesMixin, Iterator):
-    """Batches of the image files in a folder for each class; see `ImageDataGenerator.flow_from_directory`.
+    """Batches of the image files in one folder for each class; see `ImageDataGenerator.flow_from_directory`.
 
     Args:
-        directory: the folder with the classes' folders.
-        image_data_generator: what changes the images; None for nothing.
+        directory: the folder that contains the classes' folders.
+        image_data_generator: the generator that changes the images; None for none.
         target_size: see `flow_from_directory`.
-        color_mode: see there.
-        classes: see there.
-        class_mode: see there.
-        batch_size: see there.
-        shuffle: see there.
-        seed: see there.
-        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        save_to_dir: see there.
-        save_prefix: see there.
-        save_format: see there.
-        follow_links: see there.
-        subset: see there.
-        interpolation: see there.
-        keep_aspect_ratio: see there.
-        dtype: of the batches; the default float dtype by default.
+        color_mode: see `flow_from_directory`.
+        classes: see `flow_from_directory`.
+        class_mode: see `flow_from_directory`.
+        batch_size: see `flow_from_directory`.
+        shuffle: see `flow_from_directory`.
+        seed: see `flow_from_directory`.
+        data_format: `"channels_last"` or `"channels_first"`; by default the configured one.
+        save_to_dir: see `flow_from_directory`.
+        save_prefix: see `flow_from_directory`.
+        save_format: see `flow_from_directory`.
+        follow_links: see `flow_from_directory`.
+        subset: see `flow_from_directory`.
+        interpolation: see `flow_from_directory`.
+        keep_aspect_ratio: see `flow_from_directory`.
+        dtype: the dtype of the batches; by default the default float dtype.
 
     Raises:
-        ValueError: an unknown `class_mode`.
+        ValueError: if `class_mode` is unknown.
     """
 
     allowed_class_modes = ("categorical", "binary", "sparse", "input", None)

@@ -1,4 +1,4 @@
-"""Images changed at random while a model trains, as Keras 2 did. New code takes layers such as `RandomRotation`."""
+"""Random changes of images during training, as in Keras 2. New code uses layers such as `RandomRotation`."""
 
 from __future__ import annotations
 
@@ -18,38 +18,38 @@ from polykeras.preprocessing.standardization import Standardization
 
 
 class ImageDataGenerator(Standardization):
-    """Changes images at random and brings them to scale, batch by batch.
+    """Changes images at random, and normalizes them, batch by batch.
 
-    Random numbers are those of NumPy's global generator.
+    Random numbers come from NumPy's global generator.
 
     Args:
-        featurewise_center: whether the mean of the data, by channel, is taken off; needs `fit`.
-        samplewise_center: whether its own mean is taken off each image.
-        featurewise_std_normalization: whether images are divided by the deviation of the data; needs `fit`.
-        samplewise_std_normalization: whether each image is divided by its own deviation.
-        zca_whitening: whether pixels are decorrelated (A. Krizhevsky, 2009); needs `fit`.
-        zca_epsilon: added to the singular values.
-        rotation_range: degrees that images are turned by at most.
-        width_shift_range: how far they are shifted to the sides at most: a share of the width below 1, else pixels; or
-            a list of distances to choose from.
-        height_shift_range: the same, up and down.
-        brightness_range: two factors between which brightness lies.
-        shear_range: degrees that they are sheared by at most.
-        zoom_range: how far zoom is from 1 at most, or two factors between which it lies.
-        channel_shift_range: what is added to all pixels at most.
-        fill_mode: what lies beyond the border, see `apply_affine_transform`.
-        cval: the value there for `"constant"`.
-        horizontal_flip: whether half of the images have left and right exchanged.
-        vertical_flip: whether half of them have top and bottom exchanged.
-        rescale: a factor for all values, after the other changes.
-        preprocessing_function: called with each image before `rescale`; gives one of the same shape.
-        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        validation_split: the share of the images that is held out, see `subset` of the `flow` methods.
+        featurewise_center: whether to subtract the mean of the data, by channel; needs `fit`.
+        samplewise_center: whether to subtract from each image its own mean.
+        featurewise_std_normalization: whether to divide by the standard deviation of the data; needs `fit`.
+        samplewise_std_normalization: whether to divide each image by its own standard deviation.
+        zca_whitening: whether to decorrelate pixels (A. Krizhevsky, 2009); needs `fit`.
+        zca_epsilon: a number that is added to the singular values.
+        rotation_range: the largest rotation, in degrees.
+        width_shift_range: the largest horizontal shift: below 1 a fraction of the width, otherwise pixels; or a list of
+            shifts to choose from.
+        height_shift_range: the largest vertical shift, in the same form.
+        brightness_range: the smallest and the largest factor of the brightness.
+        shear_range: the largest shear angle, in degrees.
+        zoom_range: the largest difference of the zoom from 1, or the smallest and the largest zoom.
+        channel_shift_range: the largest number to add to all pixels.
+        fill_mode: how to continue beyond the border, see `apply_affine_transform`.
+        cval: the value for `"constant"`.
+        horizontal_flip: whether to mirror half of the images horizontally.
+        vertical_flip: whether to mirror half of the images vertically.
+        rescale: a factor of all values, applied after the other changes.
+        preprocessing_function: called with each image before `rescale`; returns an image of the same shape.
+        data_format: `"channels_last"` or `"channels_first"`; by default the configured one.
+        validation_split: the fraction of the images that is held out, see `subset` of the `flow` methods.
         interpolation_order: see `order` of `apply_affine_transform`.
-        dtype: of the batches; the default float dtype by default.
+        dtype: the dtype of the batches; by default the default float dtype.
 
     Raises:
-        ValueError: an argument of another form.
+        ValueError: if an argument has the wrong form.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class ImageDataGenerator(Standardization):
         self._say_what_follows(featurewise_center, samplewise_center, featurewise_std_normalization)
 
     def _say_what_follows(self, featurewise_center: bool, samplewise_center: bool, featurewise_std: bool) -> None:
-        """Warn of what other arguments switch on or off."""
+        """Warn about switches that other arguments turn on or off."""
         told = []
         if self.featurewise_center and not featurewise_center:
             told.append(
@@ -141,23 +141,23 @@ class ImageDataGenerator(Standardization):
         ignore_class_split: bool = False,
         subset: str | None = None,
     ) -> NumpyArrayIterator:
-        """Return batches of images that lie in an array.
+        """Return batches of images from an array.
 
         Args:
             x: images of 4 axes; or a tuple of these and other arrays, which are not changed.
-            y: targets; None for batches of images alone.
-            batch_size: images in a batch.
-            shuffle: whether each epoch has an order of its own.
+            y: targets; None for batches of images only.
+            batch_size: the number of images in a batch.
+            shuffle: whether each epoch has a new order.
             sample_weight: a weight for each image.
-            seed: of the orders and changes.
-            save_to_dir: a folder where the images are written to, for a look at them.
-            save_prefix: how the names of these files begin.
-            save_format: their format.
-            ignore_class_split: whether the parts may have different targets.
-            subset: `"training"` or `"validation"`, where there is a `validation_split`.
+            seed: the seed of the orders and changes.
+            save_to_dir: a folder to which the images are written, for inspection.
+            save_prefix: the prefix of the names of these files.
+            save_format: the format of these files.
+            ignore_class_split: whether the parts may have different classes.
+            subset: `"training"` or `"validation"`, if there is a `validation_split`.
 
         Raises:
-            ValueError: lengths, rank or subset do not fit.
+            ValueError: if the lengths, the rank or the subset do not fit.
         """
         return NumpyArrayIterator(**self._given(locals()))
 
@@ -179,28 +179,28 @@ class ImageDataGenerator(Standardization):
         interpolation: str = "nearest",
         keep_aspect_ratio: bool = False,
     ) -> DirectoryIterator:
-        """Return batches of the image files in a folder for each class.
+        """Return batches of the image files in one folder for each class.
 
         Args:
-            directory: the folder with the classes' folders.
-            target_size: `(height, width)` that all images are brought to.
+            directory: the folder that contains the classes' folders.
+            target_size: the `(height, width)` to which all images are resized.
             color_mode: `"grayscale"`, `"rgb"` or `"rgba"`.
-            classes: the classes' folders in their order; the sorted ones by default.
-            class_mode: what the targets are: `"categorical"` one-hot, `"binary"` and `"sparse"` numbers, `"input"` the
-                images themselves, None for none.
-            batch_size: images in a batch.
-            shuffle: whether each epoch has an order of its own.
-            seed: of the orders and changes.
+            classes: the classes' folders in their order; by default the sorted ones.
+            class_mode: the form of the targets: `"categorical"` for one-hot, `"binary"` and `"sparse"` for numbers,
+                `"input"` for the images themselves, None for none.
+            batch_size: the number of images in a batch.
+            shuffle: whether each epoch has a new order.
+            seed: the seed of the orders and changes.
             save_to_dir: see `flow`.
             save_prefix: see `flow`.
             save_format: see `flow`.
-            follow_links: whether folders that are links are looked into.
+            follow_links: whether to follow symbolic links to folders.
             subset: see `flow`.
             interpolation: see `load_img`.
             keep_aspect_ratio: see `load_img`.
 
         Raises:
-            ValueError: another word for a mode or a subset.
+            ValueError: if a mode or the subset is unknown.
         """
         return DirectoryIterator(**self._given(locals()))
 
@@ -226,32 +226,33 @@ class ImageDataGenerator(Standardization):
         validate_filenames: bool = True,
         **kwargs: Any,
     ) -> DataFrameIterator:
-        """Return batches of the image files that a frame of pandas names, with targets from its columns.
+        """Return batches of the image files named in a pandas data frame, with targets from its columns.
 
         Args:
-            dataframe: the frame.
-            directory: the folder that the names begin in; none for whole paths.
+            dataframe: the data frame.
+            directory: the folder to which the names are relative; None for full paths.
             x_col: the column of the names.
-            y_col: the column of the targets, or a list of them.
-            weight_col: the column of weights; None for none.
+            y_col: the column of the targets, or a list of columns.
+            weight_col: the column of the weights; None for none.
             target_size: see `flow_from_directory`.
-            color_mode: see there.
-            classes: the names of the classes in their order; the sorted ones by default.
-            class_mode: as there; `"raw"` for the values of `y_col`, `"multi_output"` for a list of them by column.
-            batch_size: see there.
-            shuffle: see there.
-            seed: see there.
+            color_mode: see `flow_from_directory`.
+            classes: the names of the classes in their order; by default the sorted ones.
+            class_mode: see `flow_from_directory`; also `"raw"` for the values of `y_col`, and `"multi_output"` for a
+                list of them by column.
+            batch_size: see `flow_from_directory`.
+            shuffle: see `flow_from_directory`.
+            seed: see `flow_from_directory`.
             save_to_dir: see `flow`.
             save_prefix: see `flow`.
             save_format: see `flow`.
             subset: see `flow`.
             interpolation: see `load_img`.
             validate_filenames: whether names without a file are left out.
-            **kwargs: `has_ext`, `sort` and `drop_duplicates` of legacy code, which mean nothing.
+            **kwargs: `has_ext`, `sort` and `drop_duplicates` of older code, which have no effect.
 
         Raises:
-            ValueError: another word for a mode or a subset.
-            TypeError: columns of another kind, or an unknown argument.
+            ValueError: if a mode or the subset is unknown.
+            TypeError: if a column is of another kind, or an argument is unknown.
         """
         for name in kwargs:
             if name not in ("has_ext", "sort", "drop_duplicates"):
@@ -261,7 +262,7 @@ class ImageDataGenerator(Standardization):
         return DataFrameIterator(**self._given(locals()))
 
     def _given(self, given: dict[str, Any]) -> dict[str, Any]:
-        """Return arguments of a `flow` method, by name as `locals()` has them, with what this generator gives."""
+        """Return the arguments of a `flow` method, by name (from `locals()`), with those of this generator added."""
         arguments = {name: value for name, value in given.items() if name not in ("self", "kwargs", "name")}
         return arguments | {"image_data_generator": self, "data_format": self.data_format, "dtype": self.dtype}
 

@@ -1,4 +1,4 @@
-"""Images from files and arrays, changed at random: Keras's and Keras 2's names."""
+"""Images from files and arrays, changed at random: the names of Keras and Keras 2."""
 
 from polykeras.preprocessing.affine import (
     apply_affine_transform,

@@ -1,4 +1,4 @@
-"""Batches of images without end: the base of iterators over arrays and files."""
+"""Endless batches of images: the base of iterators over arrays and files."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 
 class Iterator(PyDataset):
-    """Batches of numbered samples, in an order that NumPy's global generator draws: by number, or one after the other.
+    """Batches of numbered samples, in an order drawn by NumPy's global generator, by index or one after another.
 
     Subclasses write `_get_batches_of_transformed_samples(index_array)`.
 
     Args:
-        n: how many samples there are.
-        batch_size: samples in a batch.
-        shuffle: whether each epoch has an order of its own.
-        seed: set anew for each batch, the number of batches so far added; None to leave the generator alone.
-        **kwargs: as for `PyDataset`.
+        n: the number of samples.
+        batch_size: the number of samples in a batch.
+        shuffle: whether each epoch has a new order.
+        seed: set again for each batch, plus the number of batches so far; None leaves the generator unchanged.
+        **kwargs: see `PyDataset`.
     """
 
     white_list_formats = ("png", "jpg", "jpeg", "bmp", "ppm", "tif", "tiff")
@@ -69,7 +69,7 @@ class Iterator(PyDataset):
         self._set_index_array()
 
     def reset(self) -> None:
-        """Begin an epoch anew."""
+        """Restart the epoch."""
         self.batch_index = 0
 
     def _flow_index(self) -> IteratorOf[np.ndarray]:
@@ -87,7 +87,7 @@ class Iterator(PyDataset):
         return self
 
     def __next__(self) -> Any:
-        """Return the next batch; there is no last one."""
+        """Return the next batch; the batches never end."""
         with self.lock:
             rows = next(self.index_generator)
         return self._get_batches_of_transformed_samples(rows)
@@ -100,7 +100,7 @@ class Iterator(PyDataset):
         raise NotImplementedError(f"{type(self).__name__} does not implement `_get_batches_of_transformed_samples`.")
 
     def _keep_pictures(self, batch: np.ndarray, rows: np.ndarray, most: float) -> None:
-        """Write the images of a batch to `save_to_dir`, for a look at what the generator makes of them."""
+        """Write the images of a batch to `save_to_dir`, for inspection."""
         folder: Any = getattr(self, "save_to_dir", None)
         if not folder:
             return

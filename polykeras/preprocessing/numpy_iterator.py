@@ -1,4 +1,4 @@
-"""Batches of images from arrays, without end; `fit` takes them too."""
+"""Endless batches of images from arrays, which `fit` accepts too."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ if TYPE_CHECKING:
 
 
 class NumpyArrayIterator(Iterator):
-    """Batches of images that lie in an array; see `ImageDataGenerator.flow`.
+    """Batches of images from an array; see `ImageDataGenerator.flow`.
 
     Args:
         x: images `(n, ...)`; or a tuple of these and other arrays, which are not changed.
         y: targets; None for none.
-        image_data_generator: what changes the images.
+        image_data_generator: the generator that changes the images.
         batch_size: see `flow`.
-        shuffle: see there.
-        sample_weight: see there.
-        seed: see there.
-        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        save_to_dir: see there.
-        save_prefix: see there.
-        save_format: see there.
-        subset: see there.
-        ignore_class_split: see there.
-        dtype: of the images; the default float dtype by default.
+        shuffle: see `flow`.
+        sample_weight: see `flow`.
+        seed: see `flow`.
+        data_format: `"channels_last"` or `"channels_first"`; by default the configured one.
+        save_to_dir: see `flow`.
+        save_prefix: see `flow`.
+        save_format: see `flow`.
+        subset: see `flow`.
+        ignore_class_split: see `flow`.
+        dtype: the dtype of the images; by default the default float dtype.
 
     Raises:
-        ValueError: lengths, rank or subset do not fit.
+        ValueError: if the lengths, the rank or the subset do not fit.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ def _part(arrays: dict[str, np.ndarray], subset: str, share: float, any_classes:
     if y is not None and not any_classes and not np.array_equal(np.unique(y[:cut]), np.unique(y[cut:])):
         raise ValueError(
             "The training and the validation part have different classes. Shuffle the data first, or pass "
-            "ignore_class_split=True where targets are no classes."
+            "ignore_class_split=True if the targets are not classes."
         )
     part = slice(cut) if subset == "validation" else slice(cut, None)
     return {name: array[part] for name, array in arrays.items()}

@@ -1,4 +1,4 @@
-"""How one image is changed at random. Random numbers are those of NumPy's global generator."""
+"""Random changes of a single image. Random numbers come from NumPy's global generator."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from polykeras.preprocessing.affine import (
 
 
 class RandomTransforms:
-    """The half of `ImageDataGenerator` that changes images; the attributes are what it was told."""
+    """The part of `ImageDataGenerator` that changes images. The attributes are its arguments."""
 
     rotation_range: float
     width_shift_range: Any
@@ -35,11 +35,11 @@ class RandomTransforms:
     channel_axis: int
 
     def get_random_transform(self, img_shape: Sequence[int], seed: int | None = None) -> dict[str, Any]:
-        """Return random numbers for one image, as `apply_transform` takes them.
+        """Return random numbers for one image, in the form that `apply_transform` takes.
 
         Args:
-            img_shape: of the image.
-            seed: of NumPy's global generator; None to leave it alone.
+            img_shape: the shape of the image.
+            seed: the seed of NumPy's global generator; None leaves it unchanged.
         """
         if seed is not None:
             np.random.seed(seed)
@@ -67,11 +67,11 @@ class RandomTransforms:
         }
 
     def apply_transform(self, x: np.ndarray, transform_parameters: dict[str, Any]) -> np.ndarray:
-        """Return an image changed as told.
+        """Return an image changed by given parameters.
 
         Args:
             x: one image of 3 axes.
-            transform_parameters: as `get_random_transform` gives them; what is missing changes nothing.
+            transform_parameters: the parameters, as `get_random_transform` returns them; missing ones have no effect.
         """
         told = transform_parameters
         row, column, channel = self.row_axis - 1, self.col_axis - 1, self.channel_axis - 1
@@ -101,11 +101,11 @@ class RandomTransforms:
         return x
 
     def random_transform(self, x: np.ndarray, seed: int | None = None) -> np.ndarray:
-        """Return an image changed at random.
+        """Return a randomly changed image.
 
         Args:
             x: one image of 3 axes.
-            seed: of NumPy's global generator; None to leave it alone.
+            seed: the seed of NumPy's global generator; None leaves it unchanged.
         """
         return self.apply_transform(x, self.get_random_transform(x.shape, seed))
 
@@ -116,9 +116,9 @@ def _up_to(most: float) -> float:
 
 
 def _shift(most: Any, size: int) -> float:
-    """Return a random distance in pixels: see `width_shift_range`."""
+    """Return a random distance in pixels; see `width_shift_range`."""
     if np.ndim(most) or (most and isinstance(most, (int, np.integer))):
-        # Of a list, or of the whole numbers below one.
+        # Drawn from a list, or from the integers below a number.
         distance = np.random.choice(most) * np.random.choice([-1, 1])
     else:
         distance = _up_to(most)

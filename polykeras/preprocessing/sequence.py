@@ -1,4 +1,4 @@
-"""Sequences: padded, cut into windows, paired with their neighbours."""
+"""Sequences: padding, windows, pairs of neighbours."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from polykeras.utils.sequences import pad_sequences
 
 
 class TimeseriesGenerator(PyDataset):
-    """Batches of windows over a series, with what comes after each. New code takes `timeseries_dataset_from_array`.
+    """Batches of windows over a series, each with the point after it. New code uses `timeseries_dataset_from_array`.
 
     Args:
         data: points in time `(time, ...)`.
-        targets: what belongs to each point, of the same length.
-        length: points that a window reaches back, before the point of its target.
-        sampling_rate: how far apart the points of a window are.
-        stride: how far apart windows are.
-        start_index: points before this one are left out.
-        end_index: points after this one are left out; the last one by default.
-        shuffle: whether batches are of windows anywhere, drawn by NumPy's generator.
-        reverse: whether the points of a window come last one first.
-        batch_size: windows in a batch.
-        **kwargs: as for `PyDataset`.
+        targets: the target of each point, of the same length.
+        length: the number of points before the target that a window covers.
+        sampling_rate: the distance between the points of a window.
+        stride: the distance between windows.
+        start_index: the index of the first point that is used.
+        end_index: the index of the last point that is used; by default the last one.
+        shuffle: whether batches consist of random windows, drawn by NumPy's generator.
+        reverse: whether the points of a window are in reverse order.
+        batch_size: the number of windows in a batch.
+        **kwargs: see `PyDataset`.
 
     Raises:
-        ValueError: `data` and `targets` differ in length, or no window fits.
+        ValueError: if `data` and `targets` differ in length, or no window fits.
 
     Example:
         >>> x, y = TimeseriesGenerator(np.arange(5), np.arange(5), length=3)[0]
@@ -103,20 +103,20 @@ class TimeseriesGenerator(PyDataset):
         """Return the config as JSON.
 
         Args:
-            **kwargs: for `json.dumps`.
+            **kwargs: arguments of `json.dumps`.
         """
         return json.dumps({"class_name": type(self).__name__, "config": self.get_config()}, **kwargs)
 
 
 def make_sampling_table(size: int, sampling_factor: float = 1e-5) -> np.ndarray:
-    """Return with which probability `skipgrams` takes each word, by its rank: frequent words seldom.
+    """Return the probability with which `skipgrams` takes each word, by its rank; it is low for frequent words.
 
     The formula is that of word2vec (T. Mikolov et al., "Distributed Representations of Words and Phrases and their
     Compositionality", 2013), `min(1, sqrt(frequency / factor) / (frequency / factor))`, with frequencies by Zipf's law.
 
     Args:
-        size: how many words there are.
-        sampling_factor: the smaller, the fewer frequent words are taken.
+        size: the number of words.
+        sampling_factor: the smaller it is, the fewer frequent words are taken.
 
     Returns:
         float64 `(size,)`.
@@ -139,19 +139,19 @@ def skipgrams(
     sampling_table: Any = None,
     seed: int | None = None,
 ) -> tuple[list[list[int]], list[Any]]:
-    """Return pairs of a word and one near it, labelled 1, and pairs of a word and any other, labelled 0.
+    """Return pairs of a word and a near word, labelled 1, and pairs of a word and any other word, labelled 0.
 
     T. Mikolov et al., "Efficient Estimation of Word Representations in Vector Space", 2013.
 
     Args:
-        sequence: the numbers of the words of a text; 0 is no word.
+        sequence: the numbers of the words of a text; 0 is not a word.
         vocabulary_size: the largest number plus 1.
-        window_size: how far away a word is still near.
-        negative_samples: how many pairs with any other word there are for each one with a near word.
-        shuffle: whether the pairs come in a random order.
-        categorical: whether labels are `[0, 1]` and `[1, 0]`, not 1 and 0.
-        sampling_table: the probability of each word to be taken, see `make_sampling_table`; all by default.
-        seed: of the order alone. All random numbers are those of Python's module `random`, as in Keras.
+        window_size: the largest distance of a near word.
+        negative_samples: the number of pairs with any other word for each pair with a near word.
+        shuffle: whether the pairs are in a random order.
+        categorical: whether labels are `[0, 1]` and `[1, 0]`, instead of 1 and 0.
+        sampling_table: the probability of taking each word, see `make_sampling_table`; by default all are taken.
+        seed: the seed of the order. As in Keras, all random numbers come from Python's module `random`.
 
     Returns:
         The pairs, and their labels.

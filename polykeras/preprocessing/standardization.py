@@ -1,4 +1,4 @@
-"""How images are brought to scale: each by itself, or by what was learnt from all."""
+"""Normalization of images, each by itself or by statistics of all."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from polykeras.preprocessing.random_transforms import RandomTransforms
 
 
 class Standardization(RandomTransforms):
-    """The half of `ImageDataGenerator` that brings images to scale; the attributes are what it was told, and learnt."""
+    """The part of `ImageDataGenerator` that normalizes images. The attributes are its arguments and statistics."""
 
     featurewise_center: bool
     samplewise_center: bool
@@ -30,7 +30,7 @@ class Standardization(RandomTransforms):
     zca_whitening_matrix: np.ndarray | None
 
     def standardize(self, x: np.ndarray) -> np.ndarray:
-        """Return an image, or a batch of them, brought to scale; it may be changed itself."""
+        """Return a normalized image, or a batch of them. The argument itself may be changed."""
         if self.preprocessing_function is not None:
             x = self.preprocessing_function(x)
         if self.rescale:
@@ -54,16 +54,16 @@ class Standardization(RandomTransforms):
         return statistic is not None
 
     def fit(self, x: ArrayLike, augment: bool = False, rounds: int = 1, seed: int | None = None) -> None:
-        """Learn mean, deviation and correlations of images, as far as they are asked for.
+        """Compute the mean, the standard deviation and the correlations of images, as far as they are needed.
 
         Args:
             x: images of 4 axes.
-            augment: whether they are changed at random before.
-            rounds: how many times each one is.
-            seed: of NumPy's global generator; None to leave it alone.
+            augment: whether the images are first changed at random.
+            rounds: the number of random changes of each image.
+            seed: the seed of NumPy's global generator; None leaves it unchanged.
 
         Raises:
-            ValueError: another rank.
+            ValueError: if the rank is wrong.
         """
         x = np.array(x, dtype=self.dtype)
         if x.ndim != 4:

@@ -1,4 +1,4 @@
-"""Texts as numbers, as Keras 2 made them. New code takes `layers.TextVectorization`."""
+"""Texts as numbers, as in Keras 2. New code uses `layers.TextVectorization`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 FILTERS = '!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n'
-"""Characters that part words, beside spaces."""
+"""Characters that separate words, besides spaces."""
 
 Analyzer: TypeAlias = Callable[[str], Sequence[str]]
 
@@ -21,9 +21,9 @@ def text_to_word_sequence(input_text: str, filters: str = FILTERS, lower: bool =
 
     Args:
         input_text: the text.
-        filters: characters that are taken as `split`.
-        lower: whether to change it to lower case.
-        split: what stands between words.
+        filters: characters that are replaced by `split`.
+        lower: whether to change the text to lower case.
+        split: the separator of words.
 
     Example:
         >>> text_to_word_sequence("Rain, rain: go away!")
@@ -45,11 +45,11 @@ def one_hot(
 
     Args:
         input_text: the text.
-        n: how many numbers there are, 0 among them, which no word gets.
+        n: the number of values, including 0, which no word gets.
         filters: see `text_to_word_sequence`.
-        lower: see there.
-        split: see there.
-        analyzer: returns the words of a text, in place of `text_to_word_sequence`.
+        lower: see `text_to_word_sequence`.
+        split: see `text_to_word_sequence`.
+        analyzer: a function that returns the words of a text, instead of `text_to_word_sequence`.
     """
     return hashing_trick(input_text, n, hash, filters, lower, split, analyzer)
 
@@ -67,13 +67,13 @@ def hashing_trick(
 
     Args:
         text: the text.
-        n: how many numbers there are, 0 among them, which no word gets.
-        hash_function: returns a whole number for a word; `"md5"` for one that is the same in each run; Python's
-            `hash` by default, which is not.
+        n: the number of values, including 0, which no word gets.
+        hash_function: returns an integer for a word; `"md5"` for one that is the same in each run. By default, Python's
+            `hash`, which is not.
         filters: see `text_to_word_sequence`.
-        lower: see there.
-        split: see there.
-        analyzer: returns the words of a text, in place of `text_to_word_sequence`.
+        lower: see `text_to_word_sequence`.
+        split: see `text_to_word_sequence`.
+        analyzer: a function that returns the words of a text, instead of `text_to_word_sequence`.
 
     Example:
         >>> hashing_trick("one two one", 100, "md5")
@@ -89,28 +89,28 @@ def _md5(word: str) -> int:
 
 
 class Tokenizer:
-    """Numbers the words of texts by how often they occur, and turns texts into lists of numbers and back.
+    """Numbers the words of texts by frequency, and converts texts to lists of numbers and back.
 
     Args:
-        num_words: only words with numbers below this one are kept; all by default.
-        filters: characters that part words, beside `split`.
+        num_words: only words with numbers below this one are kept; by default all.
+        filters: characters that separate words, besides `split`.
         lower: whether texts are changed to lower case.
-        split: what stands between words.
+        split: the separator of words.
         char_level: whether each character counts as a word.
-        oov_token: a word for all that are not known, which gets the number 1; None to leave them out.
-        analyzer: returns the words of a text, in place of `text_to_word_sequence`.
-        **kwargs: `document_count`, for configs; `nb_words`, the legacy name of `num_words`.
+        oov_token: a word that replaces unknown words and gets the number 1; None leaves them out.
+        analyzer: a function that returns the words of a text, instead of `text_to_word_sequence`.
+        **kwargs: `document_count`, for configs; `nb_words`, an older name of `num_words`.
 
     Attributes:
-        word_index: the number of each word, from 1 on.
+        word_index: the number of each word, starting with 1.
         index_word: the word of each number.
-        word_counts: how often each word occurred.
-        word_docs: in how many texts each word occurred.
+        word_counts: the number of occurrences of each word.
+        word_docs: the number of texts that contain each word.
         index_docs: the same by numbers.
-        document_count: how many texts there were.
+        document_count: the number of texts.
 
     Raises:
-        TypeError: an unknown argument.
+        TypeError: if an argument is unknown.
 
     Example:
         >>> tokenizer = Tokenizer(num_words=3)
@@ -156,7 +156,7 @@ class Tokenizer:
         return text_to_word_sequence(text, self.filters, self.lower, self.split)
 
     def fit_on_texts(self, texts: Iterable[str | list[str]]) -> None:
-        """Count and number the words of texts, further ones at each call.
+        """Count and number the words of texts. Each call adds to the counts.
 
         Args:
             texts: strings, or lists of words.
@@ -176,7 +176,7 @@ class Tokenizer:
             self.index_docs[self.word_index[word]] = count
 
     def fit_on_sequences(self, sequences: Sequence[Iterable[int]]) -> None:
-        """Count in how many lists each number occurs, for `sequences_to_matrix` without texts.
+        """Count the lists that contain each number, for `sequences_to_matrix` without texts.
 
         Args:
             sequences: lists of numbers.
@@ -191,22 +191,22 @@ class Tokenizer:
         return list(self.texts_to_sequences_generator(texts))
 
     def texts_to_sequences_generator(self, texts: Iterable[str | list[str]]) -> Iterator[list[int]]:
-        """Yield the numbers of the words of texts, one text after the other."""
+        """Yield the numbers of the words of each text."""
         for text in texts:
             yield list(self._kept(map(self.word_index.get, self._words(text))))
 
     def sequences_to_texts(self, sequences: Iterable[Iterable[int]]) -> list[str]:
-        """Return texts of lists of numbers, a space between words."""
+        """Return the texts of lists of numbers, with a space between words."""
         return list(self.sequences_to_texts_generator(sequences))
 
     def sequences_to_texts_generator(self, sequences: Iterable[Iterable[int]]) -> Iterator[str]:
-        """Yield texts of lists of numbers, one after the other."""
+        """Yield the text of each list of numbers."""
         for sequence in sequences:
             known = (number if number in self.index_word else None for number in sequence)
             yield " ".join(self.index_word[number] for number in self._kept(known))
 
     def _kept(self, numbers: Iterable[int | None]) -> Iterator[int]:
-        """Yield the numbers of words that are kept, and that of all others in place of these, where it has one."""
+        """Yield the numbers of words that are kept, and the number of `oov_token`, if any, for all other words."""
         other = None if self.oov_token is None else self.word_index.get(self.oov_token)
         for number in numbers:
             if number is not None and not (self.num_words and number >= self.num_words):
@@ -228,20 +228,20 @@ class Tokenizer:
 
         Args:
             sequences: lists of numbers.
-            mode: `"binary"`, 1 where a number occurs; `"count"`, how often; `"freq"`, its share of the list;
-                `"tfidf"`, `(1 + log(count)) * log(1 + documents / (1 + documents with it))`.
+            mode: `"binary"` for 1 if a number occurs, `"count"` for its occurrences, `"freq"` for its fraction of the
+                list, `"tfidf"` for `(1 + log(count)) * log(1 + documents / (1 + documents with it))`.
 
         Returns:
-            float64 `(sequences, num_words)`, or of as many columns as there are words, and one for 0.
+            float64 `(sequences, num_words)`; without `num_words`, one column for each word and one for 0.
 
         Raises:
-            ValueError: another mode, or nothing was fitted that it needs.
+            ValueError: if the mode is unknown, or it needs statistics that were not fitted.
         """
         if mode not in ("binary", "count", "freq", "tfidf"):
             raise ValueError(f'Tokenizer: `mode` must be "binary", "count", "freq" or "tfidf"; received {mode!r}.')
         if not self.num_words and not self.word_index:
             raise ValueError(
-                "Tokenizer: pass `num_words`, or call `fit_on_texts` first: no number of columns is known."
+                "Tokenizer: pass `num_words`, or call `fit_on_texts` first: the number of columns is unknown."
             )
         if mode == "tfidf" and not self.document_count:
             raise ValueError('Tokenizer: call `fit_on_texts` or `fit_on_sequences` before mode="tfidf".')
@@ -257,17 +257,17 @@ class Tokenizer:
         return matrix
 
     def get_config(self) -> dict[str, Any]:
-        """Return the arguments and what was counted, as plain data; tables are JSON."""
+        """Return the arguments and counts as plain data, with tables as JSON."""
         arguments = ("num_words", "filters", "lower", "split", "char_level", "oov_token", "document_count")
         return {name: getattr(self, name) for name in arguments} | {
             name: json.dumps(getattr(self, name)) for name in _TABLES
         }
 
     def to_json(self, **kwargs: Any) -> str:
-        """Return the config as JSON, from which `tokenizer_from_json` makes the tokenizer.
+        """Return the config as JSON; `tokenizer_from_json` restores the tokenizer.
 
         Args:
-            **kwargs: for `json.dumps`.
+            **kwargs: arguments of `json.dumps`.
         """
         return json.dumps({"class_name": type(self).__name__, "config": self.get_config()}, **kwargs)
 
@@ -276,7 +276,7 @@ _TABLES = ("word_counts", "word_docs", "index_docs", "index_word", "word_index")
 
 
 def tokenizer_from_json(json_string: str) -> Tokenizer:
-    """Return the tokenizer of a text that `Tokenizer.to_json` gave, here or in Keras.
+    """Return the tokenizer of a text from `Tokenizer.to_json`, of polykeras or Keras.
 
     Args:
         json_string: the text.

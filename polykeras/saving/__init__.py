@@ -1,4 +1,4 @@
-"""Configs of objects, and the user's own objects in them; files of models and weights."""
+"""Configs of objects, including the user's own, and files of models and weights."""
 
 from polykeras.saving.custom_objects import (
     CustomObjectScope,

@@ -1,4 +1,4 @@
-"""`.keras` files: a zip archive of a config, the arrays and what layers keep in files of their own."""
+"""`.keras` files: a zip archive of a config, the arrays, and files that layers write."""
 
 from __future__ import annotations
 
@@ -37,18 +37,18 @@ _MOST_ASSET_BYTES = 2**30
 
 
 def save_archive(model: Model, path: str | os.PathLike[str], overwrite: bool = True) -> None:
-    """Write a model to a `.keras` file, which is there as a whole or not at all.
+    """Write a model to a `.keras` file, either completely or not at all.
 
     Args:
-        model: a model, compiled or not.
+        model: the model, compiled or not.
         path: the file.
-        overwrite: whether a file that exists is replaced.
+        overwrite: whether an existing file is replaced.
 
     Raises:
-        FileExistsError: it exists and must not be replaced.
-        NotImplementedError: a layer cannot be described.
-        ValueError: the config, or a file that a layer keeps, is too large to be read again; or it would not say of a
-            layer that it is quantized.
+        FileExistsError: if the file exists and must not be replaced.
+        NotImplementedError: if a layer cannot be serialized.
+        ValueError: if the config, or a file that a layer wrote, is too large to be read again, or if the config would
+            not say that a layer is quantized.
     """
     require_h5py()
     with sharing_objects():
@@ -62,7 +62,7 @@ def save_archive(model: Model, path: str | os.PathLike[str], overwrite: bool = T
     with atomic_write(path, overwrite) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
         archive.writestr(METADATA, json.dumps(about))
         archive.writestr(CONFIG, config)
-        # Beside the new file, where there is room for it; without a name, so that a crash leaves nothing.
+        # A temporary file in the same folder, which has room for it. It has no name, so that a crash leaves nothing.
         with tempfile.TemporaryFile(dir=part.parent) as file:
             with Hdf5Writer(file) as writer:
                 save_state(model, writer)
@@ -82,8 +82,8 @@ def _save_assets(model: Any, archive: zipfile.ZipFile) -> None:
             for file in sorted(p for p in Path(folder).rglob("*") if p.is_file() and not p.is_symlink()):
                 if file.stat().st_size > _MOST_ASSET_BYTES:
                     raise ValueError(
-                        f"{file.name!r} of {path or 'the model'!r} takes {file.stat().st_size} bytes; from files of "
-                        f"models at most {_MOST_ASSET_BYTES} of one file are read again."
+                        f"{file.name!r} of {path or 'the model'!r} takes {file.stat().st_size} bytes; a file of this "
+                        f"kind is read only up to {_MOST_ASSET_BYTES} bytes."
                     )
                 archive.write(file, str(PurePosixPath(ASSETS, path, file.relative_to(folder).as_posix())))
 
@@ -98,12 +98,12 @@ def load_archive(
 
     Args:
         path: the file.
-        custom_objects: the user's classes and functions that it names.
-        compile: whether to compile it as it was.
+        custom_objects: the user's classes and functions that the file names.
+        compile: whether to compile the model as it was.
         safe_mode: whether code in the file is refused.
 
     Raises:
-        SavedFileError: the file is not what it should be, or asks for more than it holds.
+        SavedFileError: if the file is malformed, or claims more than it holds.
     """
     name = os.fspath(path)
     archive, members = open_zip(name)
@@ -115,7 +115,7 @@ def load_archive(
         weights = _member(members, WEIGHTS, name)
         model = model_of_config(config, name, CONFIG, len(text))
         place = f"{name}/{WEIGHTS}"
-        # Where it fails, too, to look through the model: a config may make such a one.
+        # Traversing the model may fail too, because of the config.
         with _unpacked(archive, weights, name) as file, Hdf5File(file, place) as arrays, reading(place):
             restore(model, arrays)
         _load_assets(model, archive, members, name)
@@ -131,7 +131,7 @@ def open_weights(path: str) -> Hdf5File:
 
 
 def read_about(path: str) -> tuple[Any, Any]:
-    """Return the config of a `.keras` file's model, and what the file says of itself."""
+    """Return the config of a `.keras` file's model, and the file's metadata."""
     archive, members = open_zip(path)
     with archive:
         config, about = (
@@ -149,14 +149,14 @@ def _member(members: Mapping[str, zipfile.ZipInfo], member: str, name: str) -> z
 
 @contextmanager
 def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str) -> Iterator[IO[bytes]]:
-    """Yield a file of a member's bytes, without a name."""
+    """Yield a temporary file without a name that holds the bytes of a member."""
     with tempfile.TemporaryFile() as file:
         with reading(name, member.filename), archive.open(member) as packed:
             left = member.file_size
             while chunk := packed.read(2**20):
                 left -= len(chunk)
                 if left < 0:
-                    raise SavedFileError(name, member.filename, "holds more bytes than it says.")
+                    raise SavedFileError(name, member.filename, "holds more bytes than it states.")
                 file.write(chunk)
         file.seek(0)
         yield file
@@ -180,9 +180,9 @@ def _load_assets(
 
 
 def _place_of(member: str, folder: str) -> Path:
-    """Return the file in `folder` to which a member is unpacked; never one outside of it."""
+    """Return the path in `folder` to which a member is unpacked, never outside of it."""
     base = Path(folder).resolve()
-    target = (base / member).resolve()  # on Windows names mean more than is seen
+    target = (base / member).resolve()  # on Windows, a name may have a hidden meaning
     if ":" in member or not target.is_relative_to(base) or target == base:
         raise ValueError(f"{member!r} lies outside of the archive.")
     return target

@@ -1,4 +1,4 @@
-"""Configs without writing any: an object's arguments are read back from its attributes."""
+"""Automatic configs: the arguments of an object are read back from its attributes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from polykeras.saving.serialization import deserialize_keras_object, serialize_k
 
 @cache
 def init_parameters(cls: type) -> tuple[inspect.Parameter, ...]:
-    """Return the parameters of the class's `__init__`, bases included where it passes `**kwargs` on."""
+    """Return the parameters of the class's `__init__`, including those of bases if it passes `**kwargs` on."""
     found: dict[str, inspect.Parameter] = {}
     for base in cls.__mro__:
         init = base.__dict__.get("__init__")
@@ -32,16 +32,16 @@ def _is_ours(obj: Any) -> bool:
 
 @cache
 def _known(cls: type) -> frozenset[str]:
-    """The arguments that the nearest class of ours takes."""
+    """Return the arguments that the nearest class of polykeras takes."""
     return frozenset(p.name for p in init_parameters(next(filter(_is_ours, cls.__mro__))))
 
 
 class Configurable:
     """Mixin of objects that a config describes.
 
-    `get_config` takes each argument of `__init__` from the attribute of its name; where there is no such attribute,
-    it takes what was passed. Of arguments that only a class of someone else has, it takes those that were passed, as
-    in Keras. A class overrides it only where that is not what its config should say.
+    `get_config` takes each argument of `__init__` from the attribute of the same name, or, if there is none, from the
+    arguments that were passed. Arguments that only a user's class has are taken from those that were passed, as in
+    Keras. A class overrides `get_config` only if its config must say something else.
 
     Attributes:
         _not_in_config: arguments that the config leaves out.
@@ -56,7 +56,7 @@ class Configurable:
         return instance
 
     def _passed(self) -> dict[str, Any]:
-        """The arguments that `__init__` was given, by name. Few objects are asked for them."""
+        """The arguments that `__init__` was given, by name. They are found only on demand."""
         args, kwargs = self._init_arguments
         _, *bound = inspect.signature(type(self).__init__).bind(self, *args, **kwargs).arguments.items()
         passed = dict(bound)
@@ -67,7 +67,7 @@ class Configurable:
         """Return the arguments of `__init__` as plain data.
 
         Raises:
-            NotImplementedError: an argument is neither kept as an attribute nor plain data.
+            NotImplementedError: if an argument is neither kept as an attribute nor plain data.
         """
         config: dict[str, Any] = {}
         for parameter in self._described():
@@ -77,7 +77,7 @@ class Configurable:
             value = self._argument(parameter)
             if value is inspect.Parameter.empty:
                 if self._writes_config():
-                    continue  # it is for the class to say
+                    continue  # the user's class has to write it
                 raise NotImplementedError(
                     f"{type(self).__name__}.get_config: the argument `{name}` of `__init__` is not kept. Assign "
                     f"`self.{name} = {name}`, or write `get_config`."
@@ -89,11 +89,11 @@ class Configurable:
         return config
 
     def _writes_config(self) -> bool:
-        """Whether a class of someone else overrides `get_config`."""
+        """Whether a user's class overrides `get_config`."""
         return not _is_ours(type(self).get_config)
 
     def _described(self) -> tuple[inspect.Parameter, ...]:
-        """The arguments that the config holds. A class of someone else that overrides `get_config` adds its own."""
+        """The arguments that the config holds. A user's class that overrides `get_config` adds its own arguments."""
         cls = type(self)
         passed = () if self._writes_config() else self._passed()
         return tuple(p for p in init_parameters(cls) if p.name in _known(cls) or p.name in passed)
@@ -103,10 +103,10 @@ class Configurable:
         name = parameter.name
         if name in _known(type(self)) and hasattr(self, name):
             return getattr(self, name)
-        # Also where there is such an attribute: someone else's class may keep there what it made of the argument.
+        # Even if there is such an attribute: a user's class may have stored a converted argument there.
         return self._passed().get(name, parameter.default)
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """Return an object made from what `get_config` gave."""
+        """Return an object from the result of `get_config`."""
         return cls(**{name: deserialize_keras_object(value) for name, value in config.items()})

@@ -1,4 +1,4 @@
-"""The user's own classes and functions, by the names under which configs may hold them."""
+"""The user's own classes and functions, by the names that configs use for them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _scoped: ContextVar[Mapping[str, Any]] = ContextVar("polykeras_custom_objects", 
 
 
 def register_keras_serializable(package: str = "Custom", name: str | None = None) -> Callable[[C], C]:
-    """Return a decorator that lets configs name a class or function of yours as `package>name`.
+    """Return a decorator that registers a class or function, which configs then name as `package>name`.
 
     Args:
         package: a prefix that keeps the names of two libraries apart.
@@ -55,12 +55,12 @@ custom_object_scope = CustomObjectScope
 
 
 def get_custom_objects() -> dict[str, Any]:
-    """Return the user's objects that configs may name anywhere, by name; what is added to it counts too."""
+    """Return the user's objects that all configs may name, by name. Objects that you add to the dict count too."""
     return _own
 
 
 def find_custom(name: str) -> Any:
-    """Return the user's object of that (registered) name, or None."""
+    """Return the user's object of that name, registered or not, or None."""
     found = find_exactly(name)
     if found is not None:
         return found
@@ -68,7 +68,7 @@ def find_custom(name: str) -> Any:
 
 
 def find_exactly(name: str) -> Any:
-    """Return what the user passed, or registered, under that very name, or None."""
+    """Return the object that the user passed or registered under exactly that name, or None."""
     scoped = _scoped.get()
     return scoped[name] if name in scoped else _own.get(name)
 
@@ -76,12 +76,14 @@ def find_exactly(name: str) -> Any:
 def get_registered_object(
     name: str, custom_objects: Mapping[str, Any] | None = None, module_objects: Mapping[str, Any] | None = None
 ) -> Any:
-    """Return the user's object of a name: registered, in `custom_objects` or in `module_objects`; or None.
+    """Return the user's object of a name, or None.
+
+    It may be registered, or be in `custom_objects` or `module_objects`.
 
     Args:
-        name: as it was registered, `package>name`, or without its package.
-        custom_objects: objects by name, after those that are registered.
-        module_objects: objects by name, after all others.
+        name: the registered name, `package>name`, or the name without its package.
+        custom_objects: objects by name, searched after the registered ones.
+        module_objects: objects by name, searched last.
     """
     found = find_custom(name)
     for objects in (custom_objects, module_objects):
@@ -90,5 +92,5 @@ def get_registered_object(
 
 
 def get_registered_name(obj: Any) -> str:
-    """Return the name under which a user's object was registered, else its own."""
+    """Return the name under which a user's object was registered, or its own name."""
     return next((key for key, known in _own.items() if known is obj), obj.__name__)

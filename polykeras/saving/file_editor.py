@@ -1,4 +1,4 @@
-"""Files of weights, looked at and changed by hand."""
+"""An editor for files of weights."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ import numpy as np
 from polykeras.common.naming import did_you_mean
 
 Tree = dict[str, Any]
-"""Objects by name; each a dict of its weights (arrays) and of the objects within it (dicts)."""
+"""Objects by name. Each is a dict of its weights (arrays) and of the objects within it (dicts)."""
 
 
 class KerasFileEditor:
-    """The weights of a file, to be looked at, changed, and written to another file.
+    """The weights of a file, to view, change, and write to another file.
 
     Args:
         filepath: a `.keras` or `.weights.h5` file.
 
     Attributes:
-        filepath: its path.
+        filepath: the path of the file.
         weights_dict: its objects by name, each a dict of its weights and of the objects within it.
-        config: the config of the model of a `.keras` file; else None.
-        metadata: what a `.keras` file says of itself; else None.
+        config: the config of the model if it is a `.keras` file, else None.
+        metadata: the metadata of a `.keras` file, else None.
 
     Raises:
-        SavedFileError: the file is not what it should be.
-        ValueError: another suffix.
+        SavedFileError: if the file is malformed.
+        ValueError: if the suffix is unknown.
 
     Example:
         >>> from tempfile import TemporaryDirectory
@@ -41,7 +41,7 @@ class KerasFileEditor:
     """
 
     def __init__(self, filepath: str | os.PathLike[str]) -> None:
-        # Libraries of formats are imported where files are read: `import polykeras` needs none of them.
+        # Libraries of formats are imported when files are read: `import polykeras` needs none of them.
         from polykeras.saving.archive import open_weights, read_about
         from polykeras.saving.files.formats import open_arrays
 
@@ -58,7 +58,7 @@ class KerasFileEditor:
             for group in file.names():
                 _put(self.weights_dict, _path_of(group), {k: np.asarray(v) for k, v in file.group(group).items()})
 
-    # ---- to look at it -----------------------------------------------------------------------------------------
+    # ---- viewing -----------------------------------------------------------------------------------------
 
     def summary(self) -> None:
         """Print the objects in the file, and the shapes and dtypes of their weights."""
@@ -67,14 +67,14 @@ class KerasFileEditor:
         print("\n".join([f"Weights of {self.filepath!r}", *told, *_lines(self.weights_dict)]))
 
     def compare(self, reference_model: Any) -> dict[str, Any]:
-        """Compare the weights with those of a model, and print where they differ.
+        """Compare the weights with those of a model, and print the differences.
 
         Args:
             reference_model: a built model.
 
         Returns:
-            `"status"`: `"success"` or `"error"`; `"error_count"`: the objects and weights that only one of the two
-            has, and weights of different shapes; `"match_count"`: the weights of equal shapes.
+            `"status"`: `"success"` or `"error"`. `"error_count"`: the number of objects and weights that only one of
+            the two has, plus weights of different shapes. `"match_count"`: the number of weights of equal shapes.
         """
         from polykeras.saving.walk import parts
 
@@ -93,39 +93,39 @@ class KerasFileEditor:
         status = "error" if errors else "success"
         return {"status": status, "error_count": len(errors), "match_count": matches}
 
-    # ---- to change it ------------------------------------------------------------------------------------------
+    # ---- changing ------------------------------------------------------------------------------------------
 
     def rename_object(self, object_name: str, new_name: str) -> None:
-        """Give an object, for instance a layer, another name.
+        """Rename an object, for instance a layer.
 
         Args:
-            object_name: its name, where no other object has it, or its path: `"dense"` or `"layers/dense"`.
-            new_name: its new name, which is no path.
+            object_name: its name, if it is unique, or its path: `"dense"` or `"layers/dense"`.
+            new_name: its new name, not a path.
 
         Raises:
-            ValueError: there is no such object, or more than one; or the new name is taken, or a path.
+            ValueError: if there is no such object or more than one, or the new name is taken or is a path.
         """
         if "/" in new_name:
-            raise ValueError(f"KerasFileEditor: `new_name` is a name and no path; received {new_name!r}.")
+            raise ValueError(f"KerasFileEditor: `new_name` must be a name, not a path; received {new_name!r}.")
         holder, name = self._find(object_name)
         if new_name in holder and new_name != name:
-            raise ValueError(f"KerasFileEditor: there is a {new_name!r} beside {object_name!r}.")
+            raise ValueError(f"KerasFileEditor: {object_name!r} has a neighbour {new_name!r} already.")
         holder[new_name] = holder.pop(name)
 
     def delete_object(self, object_name: str) -> None:
-        """Remove an object and all that is in it; see `rename_object` for its name."""
+        """Remove an object and everything in it; see `rename_object` for its name."""
         holder, name = self._find(object_name)
         del holder[name]
 
     def add_object(self, object_path: str, weights: Mapping[str, Any]) -> None:
-        """Add an object, in place of one that has its path.
+        """Add an object, replacing one at the same path.
 
         Args:
-            object_path: such as `"layers/dense_2"`; what is before the last name is in the file.
+            object_path: such as `"layers/dense_2"`; everything before the last name must exist in the file.
             weights: arrays by name, usually `"0"`, `"1"`, ...
 
         Raises:
-            ValueError: `weights` is no dict, or the way leads through what is not there.
+            ValueError: if `weights` is not a dict, or the path does not exist.
         """
         arrays = _arrays(weights)
         *way, name = object_path.split("/")
@@ -143,10 +143,10 @@ class KerasFileEditor:
 
         Args:
             object_name: see `rename_object`.
-            weight_name: the name of the weight in it.
+            weight_name: the name of the weight in the object.
 
         Raises:
-            ValueError: there is no such weight; or no such object, or more than one.
+            ValueError: if there is no such weight or object, or more than one object.
         """
         holder, name = self._find(object_name)
         weights = {key for key, value in holder[name].items() if not isinstance(value, dict)}
@@ -161,20 +161,20 @@ class KerasFileEditor:
 
         Args:
             object_name: see `rename_object`.
-            weights: arrays by name; one of a name that is there replaces that.
+            weights: arrays by name; an array with an existing name replaces that weight.
 
         Raises:
-            ValueError: there is no such object, or more than one.
+            ValueError: if there is no such object, or more than one.
         """
         arrays = _arrays(weights)
         holder, name = self._find(object_name)
         holder[name].update(arrays)
 
     def save(self, filepath: str | os.PathLike[str]) -> None:
-        """Write the weights to a `.weights.h5` file, which is there as a whole or not at all.
+        """Write the weights to a `.weights.h5` file, either completely or not at all.
 
         Raises:
-            ValueError: another suffix.
+            ValueError: if the suffix is unknown.
         """
         from polykeras.saving.files.formats import write_arrays
         from polykeras.saving.state import group_of
@@ -190,23 +190,23 @@ class KerasFileEditor:
         write_arrays(give, path, True, None)
 
     def resave_weights(self, filepath: str | os.PathLike[str]) -> None:
-        """Do as `save`."""
+        """Write the weights; the same as `save`."""
         self.save(filepath)
 
     def _find(self, name: str) -> tuple[Tree, str]:
-        """Return the dict in which an object is, and its name there."""
+        """Return the dict that contains an object, and the object's name in it."""
         every = dict(_places(self.weights_dict, ""))
         found = [path for path in every if path == name or ("/" not in name and path.rpartition("/")[2] == name)]
         if len(found) > 1 and "/" not in name:
-            raise ValueError(f"KerasFileEditor: {name!r} may be any of {found}; pass the path.")
+            raise ValueError(f"KerasFileEditor: {name!r} is ambiguous: it may be any of {found}. Pass the path.")
         if not found:
             near = did_you_mean(name, [*every, *(path.rpartition("/")[2] for path in every)])
-            raise ValueError(f"KerasFileEditor: there is no {name!r} in the file.{near} `summary` shows what is there.")
+            raise ValueError(f"KerasFileEditor: there is no {name!r} in the file.{near} `summary` lists the objects.")
         return every[found[0]], found[0].rpartition("/")[2]
 
 
 def _path_of(group: str) -> list[str]:
-    """Return the path of the object whose weights are in a group, which ends in `vars`."""
+    """Return the path of the object whose weights are in a group; the group's name ends in `vars`."""
     *path, last = group.split("/") if group else [""]
     return path if last == "vars" else [*path, last]
 
@@ -232,7 +232,7 @@ def _objects(tree: Tree) -> Tree:
 
 
 def _places(tree: Tree, path: str) -> Iterator[tuple[str, Tree]]:
-    """Return the path of each object, and the dict in which it is."""
+    """Yield the path of each object, and the dict that contains it."""
     for name, value in _objects(tree).items():
         place = f"{path}/{name}" if path else name
         yield place, tree
@@ -240,7 +240,7 @@ def _places(tree: Tree, path: str) -> Iterator[tuple[str, Tree]]:
 
 
 def _walk(tree: Tree, path: str) -> Iterator[tuple[str, Tree]]:
-    """Return the path and the weights of each object that has any."""
+    """Yield the path and the weights of each object with weights."""
     weights = {name: value for name, value in tree.items() if not isinstance(value, dict)}
     if weights:
         yield path, weights
@@ -258,7 +258,7 @@ def _lines(tree: Tree, indent: str = "") -> Iterator[str]:
 
 
 def _compared(file: Tree, model: Tree, path: str) -> Iterator[str | None]:
-    """Return a line for each difference, and None for each weight that fits."""
+    """Yield a line for each difference, and None for each matching weight."""
     for name in dict.fromkeys((*model, *file)):
         place = f"{path}/{name}" if path else name
         ours, theirs = file.get(name), model.get(name)
@@ -267,8 +267,8 @@ def _compared(file: Tree, model: Tree, path: str) -> Iterator[str | None]:
         elif isinstance(ours, dict) and isinstance(theirs, dict):
             yield from _compared(ours, theirs, place)
         elif isinstance(ours, dict) or isinstance(theirs, dict):
-            yield f"{place}: an object in one and a weight in the other."
+            yield f"{place}: an object in one, and a weight in the other."
         elif tuple(ours.shape) != tuple(theirs.shape):
-            yield f"{place}: of shape {tuple(ours.shape)} in the file and {tuple(theirs.shape)} in the model."
+            yield f"{place}: shape {tuple(ours.shape)} in the file, {tuple(theirs.shape)} in the model."
         else:
             yield None

@@ -1,6 +1,6 @@
 """The operation classes of Keras (`KERAS_RELEASE`), as configs of graphs name them.
 
-Files say of an op which class of Keras it is, and in which module; only these can be read there.
+Files name an op by its Keras class and the module of the class. Only these classes can be read there.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ _MODULES = {
 
 OPS = "keras.src.ops."
 CLASSES = {name: f"{OPS}{module}" for module, names in _MODULES.items() for name in names.split()}
-"""By the name of a class, the module that has it."""
+"""The module of each class, by name."""
 
 _OTHER_NAMES = {
     "batch_normalization": "BatchNorm",
@@ -70,23 +70,23 @@ _FOLDED = {name.lower(): name for name in CLASSES}
 
 
 def class_of(op: str) -> str | None:
-    """Return the class of an op, as `"ExpandDims"` for `"expand_dims"`; None where Keras has none."""
+    """Return the Keras class of an op, such as `"ExpandDims"` for `"expand_dims"`, or None if Keras has none."""
     return _OTHER_NAMES.get(op) or _FOLDED.get(op.removeprefix("image.").replace("_", ""))
 
 
 def warn_of_own_ops(config: Any, title: str, path: str) -> None:
-    """Say which ops of a model that is written to a file Keras does not know.
+    """Warn about ops of a model that Keras does not know, when the model is written to a file.
 
     Args:
-        config: of the model.
-        title: of the model.
-        path: of the file.
+        config: the config of the model.
+        title: the title of the model, for the message.
+        path: the file.
     """
     found = sorted(set(_own_ops(config)))
     if found:
         warnings.warn(
-            f"{path}: polykeras will read this file, Keras cannot: {title} has the op(s) {', '.join(found)} in its "
-            "graph, for which Keras has no operation. With layers, or ops that Keras has, in their place it could.",
+            f"{path}: polykeras can read this file, but Keras cannot: {title} has the op(s) {', '.join(found)} in its "
+            "graph, for which Keras has no operation. Replace them by layers, or by ops that Keras has.",
             stacklevel=5,
         )
 

@@ -1,4 +1,4 @@
-"""Functions without a name in configs, as Keras 3 writes them: their compiled code, which is never run unasked."""
+"""Functions without a name in configs, as Keras 3 writes them: compiled code, which runs only with permission."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _allowed: ContextVar[bool] = ContextVar("polykeras_code_in_files", default=False
 
 @contextmanager
 def code_allowed(allowed: bool) -> Iterator[None]:
-    """Within this context configs may, or may not, hold code: what the caller of `load_model` says, not the file."""
+    """Set whether configs may hold code within this context. The caller of `load_model` decides this, not the file."""
     token = _allowed.set(allowed)
     try:
         yield
@@ -29,7 +29,7 @@ def code_allowed(allowed: bool) -> Iterator[None]:
 
 
 def is_code_allowed() -> bool:
-    """Return whether the caller of `load_model` trusts who made the file."""
+    """Return whether the caller of `load_model` trusts the author of the file."""
     return _allowed.get()
 
 
@@ -37,12 +37,12 @@ def describe_lambda(function: FunctionType) -> dict[str, Any]:
     """Return the config of a function without a name.
 
     Raises:
-        TypeError: it refers to variables of the function around it, which no config can hold.
+        TypeError: if it refers to variables of the function around it, which no config can hold.
     """
     if function.__closure__:
         raise TypeError(
-            f"A `lambda` that uses the variables {list(function.__code__.co_freevars)} of the function around it "
-            "cannot be described. Write a `Layer`, or a function with a name, and register it with "
+            f"A `lambda` that uses the variables {list(function.__code__.co_freevars)} of the enclosing function "
+            "cannot be serialized. Write a `Layer` or a named function, and register it with "
             "`polykeras.saving.register_keras_serializable`."
         )
     code = base64.encodebytes(marshal.dumps(function.__code__)).decode("ascii")
@@ -51,23 +51,23 @@ def describe_lambda(function: FunctionType) -> dict[str, Any]:
 
 
 def lambda_of(config: Any) -> FunctionType:
-    """Return the function of such a config: what `describe_lambda` gave, or Keras.
+    """Return the function of such a config, written by `describe_lambda` or by Keras.
 
-    Of global names it finds NumPy as `np` and `numpy`, polykeras as `polykeras` and `keras`, and `ops`.
+    Its global names are limited to NumPy as `np` and `numpy`, polykeras as `polykeras` and `keras`, and `ops`.
 
     Raises:
-        ValueError: code was not allowed, or it is that of another Python.
+        ValueError: if code is not allowed, or was written by another version of Python.
     """
     if not (_allowed.get() or is_unsafe_deserialization_enabled()):
         raise ValueError(
-            "The file holds the code of a `lambda`, which could do anything, and is not run. If you trust who made "
-            "the file, pass `safe_mode=False`."
+            "The file holds the code of a `lambda`, which could do anything, so it is not run. If you trust the author "
+            "of the file, pass `safe_mode=False`."
         )
     if config.get("python", _version()) != _version():
         raise ValueError(f"The code was made by Python {config['python']}; this is {_version()}, which cannot run it.")
     code = marshal.loads(base64.b64decode(config["code"]))
     if not isinstance(code, CodeType):
-        raise ValueError("The file's code of a `lambda` is no code.")
+        raise ValueError("The file's code of a `lambda` is invalid.")
     defaults = config.get("defaults")
     library = sys.modules["polykeras"]
     scope = {"np": np, "numpy": np, "polykeras": library, "keras": library, "ops": library.ops}

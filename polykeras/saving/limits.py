@@ -1,4 +1,4 @@
-"""What a file may ask for before it is believed, and JSON within these bounds."""
+"""Limits on what a file may ask for, and JSON within these limits."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ MAX_CONFIG_PARTS = 2**20
 """How many lists and dicts JSON may hold, and how many keys: in memory each takes thirty times its text."""
 
 MAX_NUMBER = 2**63
-"""No size, axis or seed of a config lies beyond."""
+"""The largest size, axis or seed in a config."""
 
 MAX_NAME = 500
 """The longest name of a class or function, in characters."""
 
 FREE_BYTES = 2**20
-"""What an array or a member of an archive may take in memory, whatever it takes in the file."""
+"""The memory that an array or a member of an archive may always take, whatever its size in the file."""
 
 MAX_EXPANSION = 200
-"""How many times its size in the file a compressed array or member may have in memory. Weights shrink to a half."""
+"""How many times larger than in the file a compressed array or member may be in memory. Weights shrink to a half."""
 
 _BLOCK = 2**20
 
 
 def checked_name(value: Any, key: str) -> str:
-    """Return a name of a config, if it is one: to look for what is near a long text takes for ever.
+    """Return a name in a config after a check, since searching for similar names takes for ever for a long text.
 
     Args:
-        value: of the config.
-        key: under which it stands there, for the message.
+        value: the value in the config.
+        key: its key, for the message.
 
     Raises:
-        ValueError: it is no text, or a long one.
+        ValueError: if it is not text, or is too long.
     """
     if not isinstance(value, str) or len(value) > MAX_NAME:
         raise ValueError(f"`{key}` in a config must be a name; received {str(value)[:100]!r} ({type(value).__name__}).")
@@ -49,29 +49,29 @@ def checked_name(value: Any, key: str) -> str:
 
 
 def check_expansion(path: str, place: str, size: int, stored: int) -> None:
-    """Refuse data that claim to be far larger than what is stored of them.
+    """Refuse data that claim to be far larger than their stored form.
 
     Args:
         path: the file, for the message.
-        place: in the file.
+        place: the place in the file.
         size: bytes in memory.
         stored: bytes in the file.
 
     Raises:
-        SavedFileError: they do.
+        SavedFileError: if the data would be too large.
     """
     if size > FREE_BYTES and size > MAX_EXPANSION * stored:
         raise SavedFileError(
-            path, place, f"{size} bytes are made of {stored} stored ones; more than {MAX_EXPANSION} times is refused."
+            path, place, f"{size} bytes are made of {stored} stored ones; the most is a factor of {MAX_EXPANSION}."
         )
 
 
 class Allowance:
-    """The memory that all arrays of a file may take together: many small ones could share what is stored of them.
+    """The memory that all arrays of a file may take together, since many small ones could share stored data.
 
     Args:
         path: the file, for messages.
-        stored: its size in bytes.
+        stored: the size of the file in bytes.
     """
 
     def __init__(self, path: str, stored: int) -> None:
@@ -81,15 +81,15 @@ class Allowance:
         self._total = 0
 
     def take(self, place: str, size: int, stored: int) -> None:
-        """Take memory for an array; for the same one once.
+        """Take memory for an array. The same array counts only once.
 
         Args:
-            place: of the array in the file.
-            size: its bytes in memory.
-            stored: its bytes in the file, as the file says.
+            place: the place of the array in the file.
+            size: its size in memory, in bytes.
+            stored: its size in the file, in bytes, as the file states.
 
         Raises:
-            SavedFileError: it, or all together, are far larger than the file.
+            SavedFileError: if the array, or all arrays together, are far larger than the file.
         """
         if size < 0 or stored < 0:
             raise SavedFileError(self._path, place, "has a negative size.")
@@ -101,15 +101,15 @@ class Allowance:
 
 
 def read_json(data: bytes, path: str, place: str) -> Any:
-    """Return what a JSON text says.
+    """Return the contents of a JSON text.
 
     Args:
         data: the text, in UTF-8.
         path: the file, for messages.
-        place: in the file.
+        place: the place in the file.
 
     Raises:
-        SavedFileError: it is too long, nested too deeply, no JSON, or holds a number that nothing in a config has.
+        SavedFileError: if it is too long, nested too deeply, not JSON, or holds a number too large for a config.
     """
     if len(data) > MAX_CONFIG_BYTES:
         raise SavedFileError(path, place, f"{len(data)} bytes of JSON; at most {MAX_CONFIG_BYTES} are read.")
@@ -123,7 +123,7 @@ def read_json(data: bytes, path: str, place: str) -> Any:
 
     def integer(digits: str) -> int:
         if len(digits) > 20 or abs(int(digits)) > MAX_NUMBER:
-            raise SavedFileError(path, place, f"the number {digits[:30]} is beyond all sizes.")
+            raise SavedFileError(path, place, f"the number {digits[:30]} is too large.")
         return int(digits)
 
     with reading(path, place):
@@ -135,24 +135,24 @@ def check_readable(text: str, what: str) -> None:
 
     Args:
         text: the JSON.
-        what: it describes, for the message.
+        what: what the JSON describes, for the message.
 
     Raises:
-        ValueError: it is too long, nested too deeply, or the like.
+        ValueError: if it is too long, nested too deeply, or the like.
     """
     try:
         read_json(text.encode("utf-8"), what, "")
     except SavedFileError as error:
         raise ValueError(
-            f"{what} could be written, but not be read again: {error.reason} Keep large data out of `get_config`: in "
-            "weights, or in files by `save_assets`."
+            f"{what} could be written, but not read again: {error.reason} Keep large data out of `get_config`: in "
+            "weights, or in files that `save_assets` writes."
         ) from None
 
 
 def _measure(data: bytes) -> tuple[int, int, int]:
-    """Return how deep JSON is nested, how many lists and dicts it holds, and how many keys; strings aside.
+    """Return how deep JSON is nested, and how many lists and dicts, and keys, it has. Strings are ignored.
 
-    Block by block with NumPy: patterns take seconds, or all memory, for texts that are made for them.
+    It works block by block with NumPy, since regular expressions take seconds, or all memory, for crafted texts.
     """
     text = np.frombuffer(data.replace(b"\\\\", b"").replace(b'\\"', b""), np.uint8)
     inside, depth, deepest, brackets, keys = False, 0, 0, 0, 0

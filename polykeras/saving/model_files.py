@@ -1,4 +1,4 @@
-"""Whole models to files and back, whatever the format."""
+"""Saving and loading of whole models, in any format."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ def save_model(
     include_optimizer: bool = True,
     save_format: str | None = None,
 ) -> None:
-    """Write a model to a file: its layers, weights, what it was compiled with and its optimizer's state.
+    """Write a model to a file: its layers, weights, compile arguments and optimizer state.
 
-    The file is there as a whole or not at all. It does not depend on the backend, and Keras 3 reads it.
+    The file is written completely or not at all. It does not depend on the backend, and Keras 3 can read it.
 
     Args:
-        model: any model that can be described; see `get_config`.
-        filepath: ends in `.keras`, or in `.h5` for the form of Keras 2; or an open file, as `io.BytesIO`.
-        overwrite: whether a file that exists is replaced.
-        zipped: False writes the files of a `.keras` archive to a folder, whose name does not end in `.keras`.
+        model: any model that can be serialized; see `get_config`.
+        filepath: a path that ends in `.keras`, or in `.h5` for the format of Keras 2; or an open file, as `io.BytesIO`.
+        overwrite: whether an existing file is replaced.
+        zipped: False writes the files of a `.keras` archive to a folder, whose name must not end in `.keras`.
         include_optimizer: for `.h5`: whether to write the optimizer's state.
-        save_format: accepted for Keras 2 code, without effect, as in Keras 3: the suffix says which form is written.
+        save_format: accepted for Keras 2 code, without effect, as in Keras 3; the suffix decides the format.
 
     Raises:
-        FileExistsError: it exists and must not be replaced.
-        ImportError: h5py is not installed.
-        ValueError: another suffix, or one that does not fit `zipped`.
+        FileExistsError: if the file exists and must not be replaced.
+        ImportError: if h5py is not installed.
+        ValueError: if the suffix is unknown, or does not fit `zipped`.
 
     Example:
         >>> import tempfile
@@ -49,7 +49,7 @@ def save_model(
         ...     keras.saving.load_model(f"{folder}/model.keras").count_params()
         3
     """
-    # Code of a format is imported where it is used: `import polykeras` needs none of them.
+    # Code for a format is imported when it is used: `import polykeras` needs none of it.
     from polykeras.saving import unzipped
 
     if unzipped.is_file(filepath):
@@ -80,21 +80,21 @@ def load_model(
     compile: bool = True,
     safe_mode: bool = True,
 ) -> Model:
-    """Return the model of a file that `save_model` wrote, here or in Keras.
+    """Return the model of a file that `save_model`, or Keras, wrote.
 
-    A file may be a stranger's: it can name nothing but what is part of polykeras, what you registered and what you
-    pass; no code in it is run, and it gets no more memory than it brings (docs/saving.md).
+    The file may come from a stranger. It can name only objects of polykeras and those that you have registered or pass.
+    No code in it is run, and its memory is limited by its size (docs/saving.md).
 
     Args:
-        filepath: a `.keras` file, an open one, or a folder of what it holds; or an `.h5` file of Keras 1 or 2.
-        custom_objects: your classes and functions that it names.
+        filepath: a `.keras` file, an open one, or a folder with its contents; or an `.h5` file of Keras 1 or 2.
+        custom_objects: your classes and functions that the file names.
         compile: whether to compile the model as it was.
-        safe_mode: False runs code of `lambda`s that the file holds.
+        safe_mode: False also runs the code of `lambda`s in the file.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ImportError: h5py is not installed.
-        SavedFileError: the file is not what it should be; a `ValueError` that says where and why.
+        FileNotFoundError: if there is no such file.
+        ImportError: if h5py is not installed.
+        SavedFileError: if the file is malformed; a `ValueError` that says where and why.
     """
     from polykeras.saving import unzipped
 

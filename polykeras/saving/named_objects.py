@@ -1,4 +1,4 @@
-"""Built-in classes and functions by the names that users and configs give them."""
+"""Built-in classes and functions, by the names that users and configs use for them."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ C = TypeVar("C")
 
 
 class NamedObjects:
-    """The classes and functions of one kind, by name. Some have their modules loaded when they are first named.
+    """The classes and functions of one kind, by name. Some modules are loaded only when one of their names is used.
 
     Args:
-        kind: for messages, for instance `"loss"`.
-        module: the public module as configs spell it, for instance `"keras.losses"`.
+        kind: the kind, for messages, for instance `"loss"`.
+        module: the public module, as configs spell it, for instance `"keras.losses"`.
     """
 
     def __init__(self, kind: str, module: str) -> None:
@@ -39,7 +39,7 @@ class NamedObjects:
         return decorate
 
     def register_later(self, places: Mapping[str, str]) -> None:
-        """Add objects whose modules are loaded when they are first named: the path of the module of each."""
+        """Add objects whose modules are loaded on first use: the path of the module for each name."""
         self._later.update(places)
         for name in places:
             self._call(name)
@@ -68,14 +68,14 @@ class NamedObjects:
         """Return the class or function of that name.
 
         Raises:
-            ValueError: there is none; the nearest name is suggested.
+            ValueError: if there is none; the message suggests the nearest name.
         """
         custom = find_exactly(name)
         if custom is not None:
             return custom
         if name in self._aliases:
             return self._load(self._aliases[name])
-        custom = find_custom(name)  # by the last part of its name only what does not hide ours
+        custom = find_custom(name)  # found by the last part of its name only if it hides no built-in object
         if custom is not None:
             return custom
         raise ValueError(

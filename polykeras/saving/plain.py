@@ -1,4 +1,4 @@
-"""What JSON has no word for, in the words of Keras 3: tuples, slices, arrays, bytes."""
+"""Objects that JSON cannot express, written as in Keras 3: tuples, slices, arrays, bytes."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from polykeras import dtypes
 NOTHING = object()
 
 _MOST_IN_LISTS = 1000
-"""Larger arrays are written as bytes: as lists they would be too long to be read again. Keras reads lists only."""
+"""Larger arrays are written as bytes, since their lists would be too long to be read again. Keras reads only lists."""
 
 
 def encode(obj: Any) -> Any:
-    """Return the description of such an object, `NOTHING` for others."""
+    """Return the description of such an object, or `NOTHING` for other objects."""
     if isinstance(obj, (np.integer, np.floating, np.bool_)):
         return obj.item()
     if isinstance(obj, np.ndarray) and obj.size > _MOST_IN_LISTS and obj.dtype.name in dtypes.ALL:
@@ -44,15 +44,15 @@ def _tagged(name: str, config: Any) -> dict[str, Any]:
 
 
 def decode(name: str, inner: Any, within: Callable[[Any], Any]) -> Any:
-    """Return what a description stands for, `NOTHING` where it is none of these.
+    """Return the object of a description, or `NOTHING` if it is of another kind.
 
     Args:
-        name: its `class_name`.
-        inner: its `config`.
+        name: the `class_name` of the description.
+        inner: the `config` of the description.
         within: decodes the parts of a tuple.
     """
     if name in ("__numpy__", "__tensor__"):
-        # A dtype of the library's own: NumPy has some that take memory for the asking.
+        # Only a dtype of polykeras: NumPy has dtypes of arbitrary size.
         dtype = dtypes.numpy_dtype(dtypes.standardize_dtype(str(inner["dtype"])))
         return _array_of_bytes(inner, dtype) if "data" in inner else np.array(inner["value"], dtype=dtype)
     if name == "__bytes__":
@@ -77,5 +77,5 @@ def _array_of_bytes(inner: Any, dtype: np.dtype[Any]) -> np.ndarray:
     stored = np.frombuffer(data, np.uint8 if dtype.kind == "b" else dtype)
     if sys.byteorder == "big":
         stored = stored.byteswap()
-    # Copied, or made anew: bytes that are neither true nor false are true, and what is read may be changed.
+    # A new array that may be changed. For bools, any byte that is not 0 is true.
     return (stored != 0 if dtype.kind == "b" else stored.copy()).reshape(shape)

@@ -1,7 +1,8 @@
-"""Objects to configs and back: the registries of what a config may name.
+"""Objects to configs and back, with the registries of everything that a config may name.
 
-A config is plain data: `{"module", "class_name", "config", "registered_name"}`, as Keras 3 writes it. Only objects in
-a registry, registered by the user, or passed as `custom_objects` can be named; nothing is imported by name.
+A config is plain data: `{"module", "class_name", "config", "registered_name"}`, as Keras 3 writes it. It can name only
+objects that are in a registry, were registered by the user, or are passed as `custom_objects`. Nothing is imported by
+name.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ class Registry(NamedObjects, Generic[T]):
     """The objects of one kind, by name or by config.
 
     Args:
-        kind: for messages, for instance `"loss"`.
-        module: the public module as configs spell it, for instance `"keras.losses"`.
+        kind: the kind, for messages, for instance `"loss"`.
+        module: the public module, as configs spell it, for instance `"keras.losses"`.
     """
 
     def __init__(self, kind: str, module: str) -> None:
@@ -39,14 +40,14 @@ class Registry(NamedObjects, Generic[T]):
         _registries[module] = self
 
     def get(self, identifier: Any) -> Any:
-        """Return an object from what users may write for it.
+        """Return the object for an identifier of a user.
 
         Args:
-            identifier: None (stays None), a name, a config dict, a class (is called without arguments), or an
-                instance or function (is returned).
+            identifier: None (returned as None), a name, a config dict, a class (called without arguments), or an
+                instance or function (returned unchanged).
 
         Raises:
-            ValueError: an unknown name, or something else.
+            ValueError: if the name is unknown, or the argument is of another type.
         """
         if identifier is None:
             return None
@@ -69,20 +70,20 @@ class Registry(NamedObjects, Generic[T]):
         )
 
     def deserialize(self, config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
-        """Return the object of a config: see `deserialize_keras_object`."""
+        """Return the object of a config; see `deserialize_keras_object`."""
         if isinstance(config, str):
             return self.get(config)
         return deserialize_keras_object(config, custom_objects, default=self)
 
 
-Registry[Any]("seed generator", "keras.random").register()(SeedGenerator)  # whose own module knows nothing of files
+Registry[Any]("seed generator", "keras.random").register()(SeedGenerator)  # its own module does not know about files
 
 
 # ---- to configs ------------------------------------------------------------------------------------------------
 
 
 def _module_of(obj: Any) -> str | None:
-    """The public module of a built-in class or function, or None for a user's."""
+    """Return the public module of a built-in class or function, or None for a user's."""
     return next((module for module, registry in _registries.items() if obj in registry), None)
 
 
@@ -93,10 +94,10 @@ def serialize_keras_object(obj: Any) -> Any:
         obj: an object with `get_config`, a function, or plain data (which may hold such objects).
 
     Returns:
-        JSON-like data, from which `deserialize_keras_object` makes an equal object.
+        JSON-like data, which `deserialize_keras_object` turns into an equal object.
 
     Raises:
-        TypeError: something that cannot be described.
+        TypeError: if an object cannot be serialized.
     """
     if obj is None or isinstance(obj, (bool, int, float, str)):
         return obj
@@ -114,22 +115,22 @@ def serialize_keras_object(obj: Any) -> Any:
     if callable(obj) and hasattr(obj, "__name__"):
         if _module_of(obj):
             return obj.__name__
-        # As Keras writes functions, and looks for them.
+        # Functions are written as Keras writes them and looks for them.
         named = get_registered_name(obj)
         return {"module": "builtins", "class_name": "function", "config": named, "registered_name": "function"}
-    # Asked last, as it loads the framework.
+    # Checked last, since this loads the framework.
     if registry.current().is_tensor(obj):
         array = registry.current().to_numpy(obj)
         return serialize_keras_object(array) | {"class_name": "__tensor__"}
     raise TypeError(
-        f"Cannot describe {obj!r} ({type(obj).__name__}) in a config. Give its class a `get_config` method."
+        f"Cannot serialize {obj!r} ({type(obj).__name__}) in a config. Give its class a `get_config` method."
     )
 
 
 def _describe(obj: Any) -> dict[str, Any]:
     cls = type(obj)
     module = _module_of(cls)
-    # Where Keras 3 looks for it, for classes that are in no public module of it under that name.
+    # The module in which Keras 3 looks for a class that is in none of its public modules under that name.
     written = vars(cls).get("_module_in_configs")
     config = {
         "module": written or module or cls.__module__,
@@ -145,9 +146,9 @@ def _describe(obj: Any) -> dict[str, Any]:
 
 
 def _with_plain_parts(config: Any) -> Any:
-    """Return a config in which what a user's class left in it, objects and arrays, is described.
+    """Return a config in which objects and arrays that a user's class left in it are serialized.
 
-    What is plain is not copied: a part may be marked later, where its object occurs again.
+    Plain parts are not copied, because a part may be marked later when its object occurs again.
     """
     if isinstance(config, dict):
         parts: Any = {key: _with_plain_parts(part) for key, part in config.items()}
@@ -172,16 +173,16 @@ def deserialize_keras_object(
     """Return the object that a config describes.
 
     Args:
-        config: what `serialize_keras_object` gave, or plain data.
-        custom_objects: further names it may use.
-        safe_mode: False runs code of `lambda`s that the config holds.
-        default: the registry to search where the config names no module.
-        module_objects: classes and functions that a name, or a config without a module, may mean as well. Of the name
-            of a class an object without arguments is made.
-        **kwargs: of Keras 2, such as `printable_module_name`; they change nothing.
+        config: the result of `serialize_keras_object`, or plain data.
+        custom_objects: further names that it may use.
+        safe_mode: False runs code of `lambda`s in the config.
+        default: the registry to search if the config names no module.
+        module_objects: further classes and functions for a name, or for a config without a module. The name of a class
+            gives an object made without arguments.
+        **kwargs: arguments of Keras 2, such as `printable_module_name`; they have no effect.
 
     Raises:
-        ValueError: the config names something that is neither built in nor registered nor passed.
+        ValueError: if the config names something that is neither built in nor registered nor passed.
     """
     if custom_objects or not safe_mode:
         with custom_object_scope(custom_objects or {}), code_allowed(True) if not safe_mode else nullcontext():
@@ -223,18 +224,18 @@ def deserialize_keras_object(
 
 
 _OURS = frozenset(("", "builtins", "keras", "tf_keras", "polykeras", "tensorflow", "tf"))
-"""The packages whose names stand for what is built in: those of Keras, and ours."""
+"""The packages whose names stand for built-in objects: Keras's and our own."""
 
 
 def _find(name: str, config: Mapping[str, Any], default: Registry[Any] | None) -> Any:
-    """Return the class or function that a config names: the user's, or a built-in one. Nothing is imported."""
+    """Return the class or function that a config names, the user's or a built-in one. Nothing is imported by name."""
     module, registered = _text(config, "module"), _text(config, "registered_name")
     custom = find_exactly(registered) if registered else None
     custom = custom if custom is not None else find_exactly(name)
     if custom is not None:
         return custom
     package = registered.partition(">")[0] if ">" in registered else "keras"
-    ours = module.partition(".")[0] in _OURS and package.lower() == "keras"  # else a namesake would take its place
+    ours = module.partition(".")[0] in _OURS and package.lower() == "keras"  # not a namesake
     registry = _registries.get(module) or _registries.get(".".join(module.split(".")[:2])) or default
     if ours and registry is not None and registry.knows(name):
         return registry.find(name)
@@ -246,7 +247,7 @@ def _find(name: str, config: Mapping[str, Any], default: Registry[Any] | None) -
     if custom is not None:
         return custom
     if ours and registry is not None:
-        return registry.find(name)  # which says what is near
+        return registry.find(name)  # the error suggests a similar name
     raise ValueError(
         f"The config names {name!r} of module {module!r}, which is neither part of polykeras nor registered. Pass it "
         "in `custom_objects`, or decorate it with `polykeras.saving.register_keras_serializable`."
@@ -260,5 +261,5 @@ def _text(config: Mapping[str, Any], key: str) -> str:
 def _function(name: str, config: Mapping[str, Any], default: Registry[Any] | None) -> Any:
     found = _find(name, config, default)
     if inspect.isclass(found) and _module_of(found):
-        raise ValueError(f"The config names {name!r} as a function, and it is a class.")
+        raise ValueError(f"The config names {name!r} as a function, but it is a class.")
     return found

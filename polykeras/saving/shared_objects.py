@@ -1,7 +1,7 @@
-"""Objects that occur several times in one config: one object again when it is read.
+"""Objects that occur several times in one config, and become one object again when the config is read.
 
-A layer that a model shares with one nested in it is described in both. In Keras 3's files both descriptions carry the
-same `shared_object_id`.
+If a model shares a layer with a nested model, the layer is described in both. In Keras 3's files, both descriptions
+carry the same `shared_object_id`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _HOLDERS = frozenset((dict, list, tuple))
 
 @contextmanager
 def sharing_objects() -> Iterator[None]:
-    """Within this context objects are described, and made, once; an outer context goes on within an inner one."""
+    """Describe, and create, each object once within this context. An inner context continues the outer one."""
     tokens = [(held, held.set({})) for held in (_described, _made) if held.get() is None]
     try:
         yield
@@ -31,12 +31,12 @@ def sharing_objects() -> Iterator[None]:
 
 
 def mark(obj: Any, config: dict[str, Any]) -> dict[str, Any]:
-    """Return the config of an object, with a number where it was described before."""
+    """Return the config of an object, with a number if it was described before."""
     known = _described.get()
     if known is None:
         return config
     if id(obj) not in known:
-        known[id(obj)] = obj, config  # the object too: its id stays its own
+        known[id(obj)] = obj, config  # keeps the object too, so that its id stays unique
         return config
     first = known[id(obj)][1]
     first["shared_object_id"] = config["shared_object_id"] = id(obj) % 2**53
@@ -49,14 +49,14 @@ def configs() -> dict[int, dict[str, Any]]:
 
 
 def find(config: Any) -> Any:
-    """Return the object that was made for a config's number, or None."""
+    """Return the object that was created for a config's number, or None."""
     made = _made.get()
     number = config.get("shared_object_id")
     return None if made is None or not isinstance(number, int) else made.get(number)
 
 
 def note(config: Any, obj: Any) -> None:
-    """Take note of the object that was made of a config."""
+    """Remember the object that was created from a config."""
     made = _made.get()
     number = config.get("shared_object_id")
     if made is not None and isinstance(number, int):
@@ -64,13 +64,13 @@ def note(config: Any, obj: Any) -> None:
 
 
 def with_numbers_on_both(config: Any) -> Any:
-    """Return a config in which the first description of an object carries the number that the second one has.
+    """Return a config in which the first description of an object carries the same number as the second one.
 
-    Keras 3.15 leaves it out of what a `Sequential` holds, and then cannot read its own file. Layers are compared, which
-    have names, by digests: what holds each other many times over is read once all the same.
+    Keras 3.15 leaves the number out inside a `Sequential`, and then cannot read its own file. Layers, which have names,
+    are compared by digests, so that parts that are nested many times over are read only once.
 
     Raises:
-        ValueError: the config is larger than the budget allows.
+        ValueError: if the config is larger than the budget allows.
     """
     counts = Counter(entry["shared_object_id"] for entry in _described_objects(config) if "shared_object_id" in entry)
     single = {number for number, count in counts.items() if count == 1}
@@ -108,9 +108,9 @@ def _holds_more(parts: list[Any]) -> bool:
 
 
 def _digest(part: Any, layers: list[tuple[bytes, dict[str, Any]]]) -> bytes:
-    """Return a digest of a dict or list without the numbers; add the layers in it with the digests of their contents.
+    """Return a digest of a dict or list without the numbers, and add its layers with the digests of their contents.
 
-    What is in a dict or list stands in its text as it is, or as its own digest: JSON has no bytes.
+    A nested dict or list appears in the text as its own digest, in bytes, which JSON cannot contain.
     """
     budget.spend(len(part))
     if not isinstance(part, dict):
@@ -126,6 +126,6 @@ def _key_of(item: tuple[Any, Any]) -> str:
 
 
 def _hash(parts: list[Any], kind: bytes = b"list") -> bytes:
-    import hashlib  # which loads OpenSSL
+    import hashlib  # imported here because it loads OpenSSL
 
     return hashlib.blake2b(repr(parts).encode("utf-8", "surrogatepass"), digest_size=16, person=kind).digest()

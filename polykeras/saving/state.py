@@ -1,4 +1,4 @@
-"""The state of a model to files of arrays, and back: all of it or nothing."""
+"""The state of a model to files of arrays and back: all of it or nothing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from polykeras.saving.walk import parts
 from polykeras.variables import kept_values, put_back
 
 ARRAYS = "vars"
-"""The group in which a part's arrays are."""
+"""The name of the group that holds a part's arrays."""
 
 
 def group_of(path: str) -> str:
@@ -42,16 +42,16 @@ def load_state(
 
     Args:
         root: a built model.
-        file: what `save_state` wrote, or Keras.
-        skip_mismatch: leave out parts that the file does not hold, or holds in another number or of other shapes, and
-            arrays that have no place in the model.
-        without: paths of parts to leave as they are, with all that is in them.
+        file: a file that `save_state` or Keras wrote.
+        skip_mismatch: leave out parts that the file lacks, or holds with other numbers or shapes of arrays, and arrays
+            that have no place in the model.
+        without: the paths of parts to leave unchanged, with everything in them.
 
     Returns:
         The parts that were left out, each with the reason.
 
     Raises:
-        SavedFileError: the file does not fit the model; nothing is changed.
+        SavedFileError: if the file does not fit the model; then nothing is changed.
     """
     left_out: list[str] = []
     found = [(path, part) for path, part in parts(root) if not _is_within(path, without)]
@@ -99,7 +99,7 @@ def _load_part(part: Checkpointable, store: Mapping[str, StoredArray], path: str
 
 @contextmanager
 def unchanged_on_error(found: list[Checkpointable]) -> Iterator[None]:
-    """Give the variables of some parts their values back where the block raises."""
+    """Restore the values of some parts' variables if the block raises."""
     before = kept_values(v for part in found for v in part._saved_variables())
     try:
         yield

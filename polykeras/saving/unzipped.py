@@ -1,4 +1,4 @@
-"""Models in open files and in folders: what a `.keras` file holds, elsewhere than in a file of that name."""
+"""Models in open files and in folders: the contents of a `.keras` file in another place."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NAME = "model.keras"
 
 
 def is_file(target: Any) -> bool:
-    """Return whether something is an open file, such as `io.BytesIO`, rather than a path."""
+    """Return whether an object is an open file, such as `io.BytesIO`, and not a path."""
     return hasattr(target, "read") or hasattr(target, "write")
 
 
@@ -40,7 +40,7 @@ def save_to_file(model: Model, file: IO[bytes]) -> None:
 def load_from_file(
     file: IO[bytes], custom_objects: Mapping[str, Any] | None = None, compile: bool = True, safe_mode: bool = True
 ) -> Model:
-    """Return the model of an archive, read from an open file up to its end; arguments as of `load_archive`."""
+    """Return the model of an archive, read from an open file up to its end. Arguments are as for `load_archive`."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, _NAME)
         with path.open("wb") as copy:
@@ -49,14 +49,14 @@ def load_from_file(
 
 
 def save_folder(model: Model, path: str, overwrite: bool = True) -> None:
-    """Write what an archive of a model holds as files of a folder, each as a whole or not at all.
+    """Write the contents of a model's archive as files in a folder, each completely or not at all.
 
     Raises:
-        FileExistsError: the folder exists and must not be written to.
+        FileExistsError: if if the folder exists and must not be written to.
     """
     target = Path(path)
     if target.exists() and not overwrite:
-        raise FileExistsError(f"{path} exists; pass overwrite=True to replace what it holds.")
+        raise FileExistsError(f"{path} exists; pass overwrite=True to replace its contents.")
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         made = Path(folder, _NAME)
@@ -71,7 +71,7 @@ def save_folder(model: Model, path: str, overwrite: bool = True) -> None:
 def load_folder(
     path: str, custom_objects: Mapping[str, Any] | None = None, compile: bool = True, safe_mode: bool = True
 ) -> Model:
-    """Return the model of a folder; arguments as of `load_archive`, by which it is read. Links are passed over."""
+    """Return the model of a folder, read by `load_archive`, with the same arguments. Links are ignored."""
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder, _NAME)
         with zipfile.ZipFile(made, "w", zipfile.ZIP_STORED) as archive:

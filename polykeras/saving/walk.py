@@ -1,8 +1,8 @@
-"""The parts of a model that files hold, each with its path in them: that which Keras 3 gives it.
+"""The parts of a model that are saved, each with the path that Keras 3 gives it in files.
 
-A part is reached through the first attribute that leads to it, public names before private ones, each in the order of
-the alphabet; the parts of a list are numbered by class. So a new layer is saved without a line of its own, under names
-that do not depend on those that were given to layers.
+A part is reached by the first attribute that leads to it: public names before private ones, each in alphabetical order.
+The parts of a list are numbered by class. So a new layer is saved without further code, under names that do not depend
+on those that layers were given.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from polykeras.common.naming import to_snake_case
 
 
 def parts(root: Checkpointable) -> Iterator[tuple[str, Checkpointable]]:
-    """Return all parts of a model with their paths, the model itself, of path "", first; each once."""
+    """Yield each part of a model once, with its path. The model itself comes first, with the path ""."""
     seen: dict[int, Any] = {}
     yield from _visit(root, "", seen)
 
@@ -23,7 +23,7 @@ def parts(root: Checkpointable) -> Iterator[tuple[str, Checkpointable]]:
 def _visit(part: Checkpointable, path: str, seen: dict[int, Any]) -> Iterator[tuple[str, Checkpointable]]:
     if id(part) in seen:
         return
-    seen[id(part)] = part  # which keeps it alive: its id stays its own
+    seen[id(part)] = part  # keeps the part alive, so that its id stays unique
     yield path, part
     for name, value in _attributes(part):
         inner = f"{path}/{name}" if path else name
@@ -36,12 +36,12 @@ def _visit(part: Checkpointable, path: str, seen: dict[int, Any]) -> Iterator[tu
 def _attributes(part: Checkpointable) -> Iterator[tuple[str, Any]]:
     hidden = type(part)._unwalked() | set(getattr(part, "_untracked", ()))
     names = {name for name in (*vars(part), *type(part)._class_names()) if not name.startswith("__")} - hidden
-    # What a graph is made of comes before what a subclass adds to it.
+    # The layers of a graph come before those that a subclass adds.
     first = {"layers"} & names if getattr(part, "_graph_model", lambda: None)() else set()
     for name in sorted(names, key=lambda name: (name not in first, name.startswith("_"), name)):
         try:
             value = getattr(part, name)
-        except Exception:  # a property that has nothing to say yet; what it would give is an attribute too
+        except Exception:  # a property without a value yet; its value would be an attribute too
             continue
         yield name, value
 

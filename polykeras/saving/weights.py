@@ -18,24 +18,24 @@ LEGACY_SUFFIXES = (".h5", ".hdf5")
 def save_weights(
     model: Layer, filepath: str | os.PathLike[str], overwrite: bool = True, max_shard_size: float | None = None
 ) -> None:
-    """Write the weights of a layer or model to a file, which is there as a whole or not at all.
+    """Write the weights of a layer or model to a file, either completely or not at all.
 
-    A compiled model's optimizer goes with them. Names in the file come from the structure of the model, not from those
-    of its layers.
+    The optimizer state of a compiled model is included. Names in the file come from the structure of the model, not
+    from the names of its layers.
 
     Args:
         model: a built layer or model.
-        filepath: ends in one of `SUFFIXES`; or in another `.h5` or `.hdf5`: then it is written as Keras 2 did, without
-            the optimizer, which Keras 3 reads.
-        overwrite: whether a file that exists is replaced.
-        max_shard_size: for `.weights.json`: how many GB (2**30 bytes) go into one of several files; 5 by default.
+        filepath: a path that ends in one of `SUFFIXES`. Another `.h5` or `.hdf5` file is written in the format of Keras
+            2, which Keras 3 also reads, without the optimizer.
+        overwrite: whether an existing file is replaced.
+        max_shard_size: for `.weights.json`: the size in GB (2**30 bytes) of one of several files; 5 by default.
 
     Raises:
-        FileExistsError: it exists and must not be replaced.
-        ImportError: the library that the format needs is not installed.
-        ValueError: another suffix, or there are no weights yet.
+        FileExistsError: if the file exists and must not be replaced.
+        ImportError: if the library that the format needs is not installed.
+        ValueError: if the suffix is unknown, or there are no weights yet.
     """
-    # Libraries of formats are imported where files are written: `import polykeras` needs none of them.
+    # Libraries of formats are imported when files are written: `import polykeras` needs none of them.
     from polykeras.saving.files.formats import write_arrays
     from polykeras.saving.state import save_state
 
@@ -56,25 +56,25 @@ def save_weights(
 def load_weights(
     model: Layer, filepath: str | os.PathLike[str], skip_mismatch: bool = False, by_name: bool = False
 ) -> None:
-    """Give a layer or model the weights of a file; nothing is changed where they do not fit.
+    """Load the weights of a layer or model from a file. If they do not fit, nothing is changed.
 
     Args:
         model: a built layer or model.
-        filepath: what `save_weights` wrote, here or in Keras 3; a `.keras` file; or an `.h5` file of Keras 1 or 2.
-        skip_mismatch: leave out, with a warning, what the file does not hold or holds in other shapes.
-        by_name: for `.h5` files of Keras 1 and 2: find layers by their names, not by their order, and leave out others.
+        filepath: a file that `save_weights` or Keras 3 wrote, a `.keras` file, or an `.h5` file of Keras 1 or 2.
+        skip_mismatch: leave out, with a warning, what the file lacks or holds with other shapes.
+        by_name: for `.h5` files of Keras 1 and 2: match layers by name instead of order, and ignore others.
 
     Raises:
-        SavedFileError: the file is not what it should be, or does not fit.
-        ImportError: the library that the format needs is not installed.
-        ValueError: another suffix, or the layer has no weights yet.
+        SavedFileError: if the file is malformed, or does not fit the model.
+        ImportError: if the library that the format needs is not installed.
+        ValueError: if the suffix is unknown, or the layer has no weights yet.
     """
     path = os.fspath(filepath)
     if not model.built:
         raise ValueError(f"{model.name!r} is not built and has no weights to load yet. Call it on data first.")
     legacy = _is_legacy(path)
     if by_name and not legacy:
-        raise ValueError(f"`by_name` is for '.h5' files of Keras 1 and 2; {path!r} names weights by their place.")
+        raise ValueError(f"`by_name` is for '.h5' files of Keras 1 and 2; {path!r} names weights by their position.")
     if legacy:
         from polykeras.saving.legacy.weights import load_legacy_weights
 

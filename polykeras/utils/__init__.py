@@ -1,4 +1,4 @@
-"""Small helpers for users. Those that few scripts need are loaded when they are first named."""
+"""Small helpers for users. Rarely used ones are loaded on first use."""
 
 from typing import TYPE_CHECKING
 
@@ -62,7 +62,7 @@ LATER: dict[str, str] = {
     "text_dataset_from_directory": "polykeras.utils.data.text",
     "timeseries_dataset_from_array": "polykeras.utils.data.timeseries",
 }
-"""Names that are loaded later, with the module of each."""
+"""Names that are loaded on first use, with the module of each."""
 if not TYPE_CHECKING:
     __getattr__, __dir__ = lazy_names(__name__, LATER)
 

@@ -1,4 +1,4 @@
-"""Archives, unpacked whole or not at all, and never outside their folder."""
+"""Unpacking of archives, completely or not at all, and never outside of their folder."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 def extract_archive(file_path: str, path: str, archive_format: str | Iterable[str] | None = "auto") -> bool:
     """Unpack a tar or zip archive into a folder.
 
-    It is unpacked beside the folder and then moved there, so that an error leaves nothing behind.
+    The archive is unpacked next to the folder and then moved there, so that an error leaves nothing behind.
 
     Args:
         file_path: the archive.
-        path: the folder, made if needed; of what is in it, files of the same names are replaced.
+        path: the folder, created if needed; files of the same names are replaced.
         archive_format: `"tar"` (also compressed), `"zip"`, a list of these to try, `"auto"` for both, or None for none.
 
     Returns:
-        Whether it was an archive of that format.
+        Whether the file was an archive of that format.
 
     Raises:
-        ValueError: an unknown format; or something in the archive would lie outside the folder, or is no plain file,
-            folder or link.
+        ValueError: if the format is unknown, or an item of the archive lies outside of the folder, or is not a plain
+            file, folder or link.
     """
     formats = ("tar", "zip") if archive_format == "auto" else archive_format or ()
     for name in (formats,) if isinstance(formats, str) else formats:
@@ -58,7 +58,7 @@ def _untar(file_path: str, folder: str) -> None:
             archive.extractall(folder, filter="data")
         except tarfile.FilterError as error:
             raise ValueError(f"The archive {file_path} is not safe to unpack: {error}.") from error
-    os.makedirs(folder, exist_ok=True)  # of an empty archive
+    os.makedirs(folder, exist_ok=True)  # for an empty archive
 
 
 def _unzip(file_path: str, folder: str) -> None:
@@ -70,10 +70,10 @@ def _unzip(file_path: str, folder: str) -> None:
 
 
 def _check_name(name: str, file_path: str) -> None:
-    """Refuse names of another place than the folder, on any system."""
+    """Refuse names of places outside of the folder, on any system."""
     outside = any(path.is_absolute() or path.anchor or ".." in path.parts for path in _readings(name))
     if outside:
-        raise ValueError(f"The archive {file_path} is not safe to unpack: {name!r} would lie outside its folder.")
+        raise ValueError(f"The archive {file_path} is not safe to unpack: {name!r} would lie outside of its folder.")
 
 
 def _readings(name: str) -> tuple[PurePosixPath, PureWindowsPath]:

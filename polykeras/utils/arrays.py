@@ -12,13 +12,13 @@ def to_categorical(x: ArrayLike, num_classes: int | None = None) -> np.ndarray:
 
     Args:
         x: integers `(...)`, or `(..., 1)`.
-        num_classes: how many classes there are; the largest number plus 1 by default.
+        num_classes: the number of classes; by default the largest number plus 1.
 
     Returns:
         float32 zeros and ones, `(..., num_classes)`.
 
     Raises:
-        ValueError: a number is negative or not below `num_classes`.
+        ValueError: if a number is negative or not below `num_classes`.
 
     Example:
         >>> to_categorical([0, 2]).tolist()
@@ -37,12 +37,12 @@ def to_categorical(x: ArrayLike, num_classes: int | None = None) -> np.ndarray:
 
 
 def normalize(x: ArrayLike, axis: int = -1, order: int = 2) -> np.ndarray:
-    """Return vectors along `axis` scaled to length 1 in the norm of that order; zeros stay zeros.
+    """Return vectors along `axis`, scaled to length 1 in the norm of the given order. Vectors of zeros stay zeros.
 
     Args:
         x: numbers of any shape.
         axis: the axis of the vectors.
-        order: of the norm, as for `numpy.linalg.norm`.
+        order: the order of the norm, as for `numpy.linalg.norm`.
 
     Returns:
         Floats, of at least 32 bits, in the shape of `x`.

@@ -1,4 +1,4 @@
-"""Bounding boxes: formats, what becomes of them as images change, and how well two of them agree."""
+"""Bounding boxes: formats, transforms, and overlaps."""
 
 from __future__ import annotations
 
@@ -38,21 +38,21 @@ def affine_transform(
     center_y: float | None = None,
     bounding_box_format: str = "xyxy",
 ) -> Array:
-    """Return the boxes that hold what some boxes hold, after images were turned, slanted, scaled and moved.
+    """Return the boxes that enclose given boxes after an affine transform of the images.
 
     Args:
         boxes: `(batch, n, 4)`.
-        angle: by how many degrees, counter-clockwise, `(batch,)`.
-        translate_x: how far to the right, as a part of the width, `(batch,)`.
-        translate_y: how far down, as a part of the height, `(batch,)`.
-        scale: the factor by which pixels of the result are apart in the image, `(batch,)`.
-        shear_x: the angle along x in degrees, `(batch,)`.
-        shear_y: the angle along y in degrees, `(batch,)`.
-        height: of the images.
-        width: of the images.
-        center_x: what stays where it is, as a part of the width; the middle by default.
-        center_y: the same as a part of the height.
-        bounding_box_format: of `boxes` and of the result.
+        angle: the rotation in degrees, counter-clockwise, `(batch,)`.
+        translate_x: the shift to the right, as a fraction of the width, `(batch,)`.
+        translate_y: the shift down, as a fraction of the height, `(batch,)`.
+        scale: the distance in the image between neighbouring pixels of the result, `(batch,)`.
+        shear_x: the shear angle along x in degrees, `(batch,)`.
+        shear_y: the shear angle along y in degrees, `(batch,)`.
+        height: the height of the images.
+        width: the width of the images.
+        center_x: the fixed point, as a fraction of the width; by default the centre.
+        center_y: the fixed point, as a fraction of the height; by default the centre.
+        bounding_box_format: the format of `boxes` and of the result.
     """
     turn, sx, sy = (ops.convert_to_tensor(x, "float32") * (-math.pi / 180.0) for x in (angle, shear_x, shear_y))
     scale = ops.convert_to_tensor(scale, "float32")
@@ -76,9 +76,9 @@ def _sizes(image_shape: Sequence[int] | None) -> tuple[int | None, int | None]:
 
 
 def _checked(encoding: str, variance: Any) -> Array:
-    """Return the variance as an array, None for none."""
+    """Return the variance as an array, or None."""
     if encoding not in ("center_xywh", "center_yxhw"):
-        raise ValueError(f"Bounding boxes: deltas are those of 'center_xywh' or 'center_yxhw'; received {encoding!r}.")
+        raise ValueError(f"Bounding boxes: deltas must be 'center_xywh' or 'center_yxhw'; received {encoding!r}.")
     if variance is None:
         return None
     variance = ops.convert_to_tensor(variance, "float32")
@@ -96,19 +96,19 @@ def encode_box_to_deltas(
     variance: Any = None,
     image_shape: Sequence[int] | None = None,
 ) -> Array:
-    """Return by how much boxes differ from anchors: the centre in sizes of the anchor, and logarithms of the sizes.
+    """Return the differences of boxes from anchors: centres in units of the anchor, and logarithms of sizes.
 
     Args:
         anchors: `(..., 4)`.
         boxes: `(..., 4)`.
-        anchor_format: of the anchors.
-        box_format: of the boxes.
+        anchor_format: the format of the anchors.
+        box_format: the format of the boxes.
         encoding_format: `"center_yxhw"` or `"center_xywh"`, the order of the result.
-        variance: four numbers to divide by.
+        variance: four numbers by which the result is divided.
         image_shape: `(height, width, channels)`, for relative formats.
 
     Raises:
-        ValueError: another encoding, or variances of another size.
+        ValueError: if the encoding is unknown, or the variances have another size.
     """
     variance = _checked(encoding_format, variance)
     height, width = _sizes(image_shape)
@@ -129,19 +129,19 @@ def decode_deltas_to_boxes(
     variance: Any = None,
     image_shape: Sequence[int] | None = None,
 ) -> Array:
-    """Return the boxes that differ from anchors by what `encode_box_to_deltas` gave.
+    """Return the boxes with the given differences from anchors: the inverse of `encode_box_to_deltas`.
 
     Args:
         anchors: `(..., 4)`, or a dict of such arrays.
         boxes_delta: the differences, in the same form.
-        anchor_format: of the anchors.
-        box_format: of the result.
+        anchor_format: the format of the anchors.
+        box_format: the format of the result.
         encoded_format: the encoding of the differences.
-        variance: four numbers that they were divided by.
+        variance: the four numbers by which the differences were divided.
         image_shape: `(height, width, channels)`, for relative formats.
 
     Raises:
-        ValueError: another encoding, or variances of another size.
+        ValueError: if the encoding is unknown, or the variances have another size.
     """
     variance = _checked(encoded_format, variance)
     height, width = _sizes(image_shape)
@@ -166,21 +166,21 @@ def compute_iou(
     mask_val: float = -1,
     image_shape: Sequence[int] | None = None,
 ) -> Array:
-    """Return the intersection over the union of each box with each other one.
+    """Return the intersection over union of each pair of boxes.
 
     Args:
         boxes1: `(n, 4)` or `(batch, n, 4)`.
         boxes2: `(m, 4)` or `(batch, m, 4)`.
-        bounding_box_format: of both.
-        use_masking: whether boxes without a number that is not negative are no boxes.
-        mask_val: the result for these.
+        bounding_box_format: the format of both.
+        use_masking: whether boxes that contain only negative numbers are ignored.
+        mask_val: the result for ignored boxes.
         image_shape: `(height, width, channels)`, for relative formats.
 
     Returns:
         Shape `(n, m)` or `(batch, n, m)`.
 
     Raises:
-        ValueError: other ranks, or a relative format without `image_shape`.
+        ValueError: if the ranks are wrong, or the format is relative and `image_shape` is missing.
     """
     height, width = _sizes(image_shape)
     if "rel" in bounding_box_format and image_shape is None:
@@ -205,20 +205,20 @@ def compute_iou(
 def compute_ciou(
     boxes1: ArrayLike, boxes2: ArrayLike, bounding_box_format: str, image_shape: Sequence[int] | None = None
 ) -> Array:
-    """Return the complete intersection over union of boxes and others, one by one.
+    """Return the complete intersection over union of pairs of boxes.
 
     Source: Zheng et al., "Enhancing geometric factors in model learning and inference for object detection and
-    instance segmentation", 2020, https://arxiv.org/abs/2005.03572: less the distance of the centres, and less where
-    the aspect ratios differ.
+    instance segmentation", 2020, https://arxiv.org/abs/2005.03572. It is lower for distant centres and for different
+    aspect ratios.
 
     Args:
         boxes1: `(..., 4)`.
         boxes2: `(..., 4)`.
-        bounding_box_format: of both.
+        bounding_box_format: the format of both.
         image_shape: `(height, width, channels)`, for relative formats.
 
     Raises:
-        ValueError: a relative format without `image_shape`.
+        ValueError: if the format is relative and `image_shape` is missing.
     """
     if "rel" in bounding_box_format and image_shape is None:
         raise ValueError(f"compute_ciou: the format {bounding_box_format!r} needs `image_shape`.")

@@ -1,4 +1,4 @@
-"""A dictionary of settings that are attributes too."""
+"""A dictionary of settings that are also attributes."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 
 
 class Config:
-    """Named values, read and set as attributes or as items, that can be frozen and written as JSON.
+    """Named values that are read and set as attributes or items, and can be frozen and written as JSON.
 
     Args:
-        **kwargs: the first values.
+        **kwargs: the initial values.
 
     Example:
         >>> config = Config(learning_rate=0.1)
@@ -37,15 +37,15 @@ class Config:
         return self._frozen
 
     def freeze(self) -> None:
-        """Let no value be changed from here on."""
+        """Freeze the values: they cannot be changed any more."""
         object.__setattr__(self, "_frozen", True)
 
     def unfreeze(self) -> None:
-        """Let values be changed again."""
+        """Allow changes of values again."""
         object.__setattr__(self, "_frozen", False)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the values in a dictionary of their own."""
+        """Return a copy of the values as a dictionary."""
         return dict(self._config)
 
     def to_json(self) -> str:
@@ -61,24 +61,24 @@ class Config:
         return self._config.values()
 
     def items(self) -> ItemsView[str, Any]:
-        """Return the names with their values."""
+        """Return pairs of a name and its value."""
         return self._config.items()
 
     def get(self, keyname: str, value: Any = None) -> Any:
-        """Return the value of a name, or `value` where there is none.
+        """Return the value of a name, or a default.
 
         Args:
             keyname: the name.
-            value: what is returned where there is none.
+            value: the default.
         """
         return self._config.get(keyname, value)
 
     def pop(self, *args: Any) -> Any:
-        """Remove a name and return its value, or a default given second; an error where the config is frozen."""
+        """Remove a name and return its value, or a default given second. Raise if the config is frozen."""
         return self._changing().pop(*args)
 
     def update(self, *args: Any, **kwargs: Any) -> None:
-        """Set many values, as `dict.update`; arguments as there. An error where the config is frozen."""
+        """Set several values; arguments are as for `dict.update`. Raise if the config is frozen."""
         self._changing().update(*args, **kwargs)
 
     def _changing(self) -> dict[str, Any]:
@@ -92,7 +92,7 @@ class Config:
         self._changing()[name] = value
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") or name in ("_config", "_frozen"):  # asked for by `copy` before there are values
+        if name.startswith("__") or name in ("_config", "_frozen"):  # `copy` asks for these before there are values
             raise AttributeError(name)
         if name in self._config:
             return self._config[name]

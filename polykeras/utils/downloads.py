@@ -1,4 +1,4 @@
-"""A file from a URL, whole or not at all; what an interruption leaves is gone on with."""
+"""Downloads of files from a URL, completely or not at all. An interrupted download is resumed."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ ATTEMPTS = 3
 
 
 def download(origin: str, target: Path) -> None:
-    """Bring the file at a URL to `target`.
+    """Download the file at a URL to `target`.
 
-    What has come lies in `target` with `.part` at its end till all of it is there. A connection that breaks is made
-    anew, and a later call goes on with what an earlier one left, where the server says that it is the same file.
+    Until it is complete, the received data are in a file with the additional suffix `.part`. A broken connection is
+    opened again. A later call resumes an earlier one if the server says that it is the same file.
 
     Args:
         origin: an `http:`, `https:`, `ftp:` or `file:` URL.
-        target: where it comes to; its folder must exist.
+        target: the path of the file; its folder must exist.
 
     Raises:
-        OSError: the server, or the network, fails; what came is kept for the next call.
+        OSError: if the server, or the network, fails; received data are kept for the next call.
     """
     part = target.with_name(target.name + ".part")
     for attempt in range(1, ATTEMPTS + 1):
@@ -36,7 +36,7 @@ def download(origin: str, target: Path) -> None:
             _fetch(origin, part)
             break
         except urllib.error.HTTPError as error:
-            if error.code == 416 and part.exists():  # there is no rest: all of it was there, or the file got shorter
+            if error.code == 416 and part.exists():  # nothing is left: the part is complete, or the file got shorter
                 forget_part(target)
                 continue
             raise OSError(f"URL fetch failure on {origin}: {error.code} -- {error.msg}") from error
@@ -44,22 +44,20 @@ def download(origin: str, target: Path) -> None:
             raise OSError(f"URL fetch failure on {origin}: {error.reason}") from error
         except (OSError, HTTPException) as error:
             if attempt == ATTEMPTS:
-                raise OSError(
-                    f"URL fetch failure on {origin}: {error}. Call again to go on where it stopped."
-                ) from error
+                raise OSError(f"URL fetch failure on {origin}: {error}. Call again to resume the download.") from error
     os.replace(part, target)
     _notes(part).unlink(missing_ok=True)
 
 
 def forget_part(target: Path) -> None:
-    """Remove what an interrupted download of `target` left."""
+    """Remove the remains of an interrupted download of `target`."""
     part = target.with_name(target.name + ".part")
     for path in (part, _notes(part)):
         path.unlink(missing_ok=True)
 
 
 def _notes(part: Path) -> Path:
-    """Where it stands which file, in which version, the part is of."""
+    """Return the file that notes the URL and the version of a part."""
     return part.with_name(part.name + ".json")
 
 
@@ -67,7 +65,7 @@ def _fetch(origin: str, part: Path) -> None:
     begun, version = _left_behind(origin, part)
     request = urllib.request.Request(origin, headers={"User-Agent": "polykeras", "Accept-Encoding": "identity"})
     if begun:
-        # The server sends the rest if the file is still that version, and all of it otherwise.
+        # The server sends the rest if the file still has that version, and the whole file otherwise.
         request.add_header("Range", f"bytes={begun}-")
         request.add_header("If-Range", version)
     with urllib.request.urlopen(request) as answer:
@@ -96,7 +94,7 @@ def _copy(answer: Any, part: Path, begun: int, total: int | None) -> None:
 
 
 def _left_behind(origin: str, part: Path) -> tuple[int, str]:
-    """Return how much of the file is there from an earlier call, and its version."""
+    """Return the number of bytes from an earlier call, and the version of the file."""
     with suppress(OSError, ValueError, TypeError, KeyError):
         notes = json.loads(_notes(part).read_text(encoding="utf-8"))
         if notes["origin"] == origin and notes["version"]:
@@ -105,7 +103,7 @@ def _left_behind(origin: str, part: Path) -> tuple[int, str]:
 
 
 def _version(answer: Any) -> str:
-    """Return what the server calls this version; nothing where it makes no promise that bytes are the same."""
+    """Return the server's name for this version, or "" if it does not promise equal bytes."""
     tag = answer.headers.get("ETag", "")
     return "" if tag.startswith("W/") else tag
 

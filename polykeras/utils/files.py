@@ -28,32 +28,33 @@ def get_file(
     cache_dir: str | os.PathLike[str] | None = None,
     force_download: bool = False,
 ) -> str:
-    """Return the path of a file from a URL, which is downloaded if it is not there yet.
+    """Return the path of a file from a URL, which is downloaded if it does not exist.
 
-    A download that was interrupted goes on where it stopped. Archives are unpacked whole or not at all; one that would
-    write outside its folder is refused. Pass a hash for files whose contents you have not made yourself.
+    An interrupted download is resumed. Archives are unpacked completely or not at all; an archive that would write
+    outside of its folder is refused. Pass a hash for files from sources that you do not control.
 
     Args:
-        fname: its name in the folder; that in the URL by default. Of an archive that is unpacked, the folder's name
-            where it has no dot.
+        fname: its name in the folder; by default that in the URL. For an archive that is unpacked, the name of the
+            folder, if it contains no dot.
         origin: the URL: `https:`, `http:`, `ftp:` or `file:`.
-        untar: the legacy form of `extract`, for tar archives.
-        md5_hash: the legacy form of `file_hash`, by MD5.
-        file_hash: what the file must come to, in hexadecimal digits.
+        untar: like `extract`, for tar archives; used by older code.
+        md5_hash: like `file_hash`, with MD5; used by older code.
+        file_hash: the expected hash of the file, in hexadecimal digits.
         cache_subdir: the folder within `cache_dir`, or an absolute path.
-        hash_algorithm: `"sha256"`, `"md5"`, or `"auto"`, which knows them by their length.
-        extract: whether the file is an archive to be unpacked.
+        hash_algorithm: `"sha256"`, `"md5"`, or `"auto"`, which chooses by length.
+        extract: whether the file is an archive to unpack.
         archive_format: `"tar"`, `"zip"`, a list of them, `"auto"` for both, or None for none.
-        cache_dir: the folder; by default that in the variable `KERAS_HOME`, or `~/.keras`. Where nobody may write
-            there, `.keras` in the system's folder for temporary files.
-        force_download: whether to download also what is there.
+        cache_dir: the folder; by default that of the variable `KERAS_HOME`, or `~/.keras`. If it is not writable,
+            `.keras` in the system's folder for temporary files.
+        force_download: whether to download the file even if it exists.
 
     Returns:
-        The path of the file; of the folder where an archive is unpacked.
+        The path of the file, or of the folder of an unpacked archive.
 
     Raises:
-        ValueError: no origin, no name, a path as a name, a hash that does not fit, or an archive that is not safe.
-        OSError: the download failed.
+        ValueError: if the origin or the name is missing, the name is a path, the hash differs, or the archive is
+            unsafe.
+        OSError: if the download failed.
     """
     if origin is None:
         raise ValueError("get_file: pass `origin`, the URL of the file.")
@@ -72,13 +73,13 @@ def get_file(
         return str(target)
     formats = "tar" if untar else archive_format
     if (fresh or not unpacked.exists()) and not extract_archive(str(target), str(unpacked), formats):
-        warnings.warn(f"get_file: {target} is no archive of format {formats!r}; nothing was unpacked.", stacklevel=2)
+        warnings.warn(f"get_file: {target} is not an archive ({formats!r}); nothing was unpacked.", stacklevel=2)
     return str(unpacked)
 
 
 def _bring(origin: str, target: Path, file_hash: str | None, algorithm: str) -> None:
     if target.exists() and file_hash is not None and not _fits(target, file_hash, algorithm):
-        print(f"{target} is not the file whose hash is {file_hash}; it is downloaded anew.")
+        print(f"{target} does not have the hash {file_hash}; it is downloaded again.")
     print(f"Downloading data from {origin}")
     download(origin, target)
     if not _fits(target, file_hash, algorithm):
@@ -86,8 +87,8 @@ def _bring(origin: str, target: Path, file_hash: str | None, algorithm: str) -> 
         target.unlink()
         forget_part(target)
         raise ValueError(
-            f"get_file: the file at {origin} is incomplete, corrupted or another one: its hash is {found}; expected "
-            f"{file_hash}. It was removed."
+            f"get_file: the file at {origin} is incomplete, corrupted or a different file: its hash is {found}; "
+            f"expected {file_hash}. It was removed."
         )
 
 
@@ -126,14 +127,14 @@ def _folder(cache_dir: Any, cache_subdir: str) -> Path:
 
 
 def _places(folder: Path, fname: Any, origin: str, unpack: bool) -> tuple[Path, Path | None]:
-    """Return where the file comes to, and the folder into which it is unpacked, if it is."""
+    """Return the path of the file, and the folder into which it is unpacked or None."""
     name = os.fspath(fname) if fname else os.path.basename(urllib.parse.urlsplit(origin).path)
     if not name:
         raise ValueError(f"get_file: there is no file name in the URL {origin!r}. Pass `fname`.")
     if os.sep in name or name in (os.curdir, os.pardir):
         raise ValueError(
-            f"get_file: `fname` must be a name without folders; received {name!r}. Say the folder by `cache_dir` and "
-            "`cache_subdir`."
+            f"get_file: `fname` must be a name without folders; received {name!r}. Choose the folder with `cache_dir` "
+            "and `cache_subdir`."
         )
     if not unpack:
         return folder / name, None

@@ -1,4 +1,4 @@
-"""Image files and arrays. Files are read and written by Pillow, which is imported when it is needed."""
+"""Image files and arrays. Pillow reads and writes files; it is imported when it is needed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _MODES = {"grayscale": "L", "rgb": "RGB", "rgba": "RGBA"}
 _GRAY = ("L", "I;16", "I")
-"""Modes of Pillow that are kept where grey images are asked for: of 8, 16 and 32 bits."""
+"""Modes of Pillow that are kept if grey images are requested: of 8, 16 and 32 bits."""
 _INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "hamming", "box", "lanczos")
 
 
@@ -38,20 +38,20 @@ def _pillow(what: str) -> Any:
 def array_to_img(
     x: ArrayLike, data_format: str | None = None, scale: bool = True, dtype: DTypeLike | None = None
 ) -> Image:
-    """Return an image of Pillow made of an array.
+    """Return a Pillow image made from an array.
 
     Args:
         x: one image of 1, 3 (RGB) or 4 (RGBA) channels, `(height, width, channels)`; or channels first.
-        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        scale: map the smallest value to 0 and the largest to 255; otherwise values are cut to whole numbers.
-        dtype: of the arithmetic before that; the default float dtype by default.
+        data_format: `"channels_last"` or `"channels_first"`; by default the configured one.
+        scale: whether to map the smallest value to 0 and the largest to 255; otherwise values are truncated.
+        dtype: the dtype of the arithmetic before that; by default the default float dtype.
 
     Returns:
-        The image: of 8 bits a channel, but grey ones with values above 255 have 32 bits.
+        The image, with 8 bits for each channel. Grey images with values above 255 have 32 bits.
 
     Raises:
-        ValueError: another rank, or number of channels.
-        ImportError: Pillow is not installed.
+        ValueError: if the rank or the number of channels is wrong.
+        ImportError: if Pillow is not installed.
     """
     image = _pillow("array_to_img")
     first = config.standardize_data_format(data_format) == "channels_first"
@@ -72,18 +72,18 @@ def array_to_img(
 
 
 def img_to_array(img: Any, data_format: str | None = None, dtype: DTypeLike | None = None) -> np.ndarray:
-    """Return the pixels of an image of Pillow.
+    """Return the pixels of a Pillow image.
 
     Args:
         img: the image, or an array of 2 or 3 axes.
-        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        dtype: of the result; the default float dtype by default.
+        data_format: `"channels_last"` or `"channels_first"`; by default the configured one.
+        dtype: the dtype of the result; by default the default float dtype.
 
     Returns:
         Shape `(height, width, channels)`, or channels first.
 
     Raises:
-        ValueError: it has another number of axes.
+        ValueError: if it has another number of axes.
     """
     first = config.standardize_data_format(data_format) == "channels_first"
     x = np.asarray(img, dtype or config.floatx())
@@ -105,12 +105,12 @@ def save_img(
     """Write an array to an image file.
 
     Args:
-        path: of the file, or an open one.
+        path: the path of the file, or an open file.
         x: one image, see `array_to_img`.
-        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        file_format: as `"png"`; by default what the path ends with.
+        data_format: `"channels_last"` or `"channels_first"`; by default the configured one.
+        file_format: the format, such as `"png"`; by default given by the suffix of the path.
         scale: see `array_to_img`.
-        **kwargs: for `PIL.Image.Image.save`.
+        **kwargs: arguments of `PIL.Image.Image.save`.
     """
     if file_format is None and isinstance(path, (str, Path)):
         file_format = Path(path).suffix[1:].lower()
@@ -130,19 +130,19 @@ def load_img(
     interpolation: str = "nearest",
     keep_aspect_ratio: bool = False,
 ) -> Image:
-    """Return the image of a file, as Pillow has it.
+    """Return the Pillow image of a file.
 
     Args:
-        path: of the file, or a `BytesIO` of its bytes.
+        path: the path of the file, or a `BytesIO` with its bytes.
         color_mode: `"grayscale"`, `"rgb"` or `"rgba"`. Grey images of 16 or 32 bits keep them.
-        target_size: `(height, width)` to resize it to.
+        target_size: the `(height, width)` to which it is resized.
         interpolation: `"nearest"`, `"bilinear"`, `"bicubic"`, `"hamming"`, `"box"` or `"lanczos"`.
-        keep_aspect_ratio: cut it first, around the middle, to the aspect ratio of `target_size`.
+        keep_aspect_ratio: whether to first crop the image, centred, to the aspect ratio of `target_size`.
 
     Raises:
-        TypeError: `path` is something else.
-        ValueError: an unknown colour mode or interpolation.
-        ImportError: Pillow is not installed.
+        TypeError: if `path` is something else.
+        ValueError: if the colour mode or the interpolation is unknown.
+        ImportError: if Pillow is not installed.
 
     Example:
         >>> import io
@@ -183,7 +183,7 @@ def load_img(
 def smart_resize(
     x: ArrayLike, size: Sequence[int], interpolation: str = "bilinear", data_format: str | None = "channels_last"
 ) -> Any:
-    """Return images in another size without distorting them: what does not fit its aspect ratio is cut off first.
+    """Return resized images without distortion: they are first cropped to the new aspect ratio.
 
     Args:
         x: one image `(height, width, channels)` or a batch of them; or channels first.
@@ -192,7 +192,7 @@ def smart_resize(
         data_format: `"channels_last"` or `"channels_first"`.
 
     Returns:
-        The images: a NumPy array for a NumPy array, otherwise one of the backend.
+        The images, as a NumPy array for a NumPy array, otherwise as an array of the backend.
     """
     resized = ops.image.resize(x, size, interpolation, crop_to_aspect_ratio=True, data_format=data_format)
     return ops.convert_to_numpy(resized) if isinstance(x, np.ndarray) else resized

@@ -1,4 +1,4 @@
-"""Keras 2's functions for configs, under Keras 3's name for them."""
+"""Keras 2's functions for configs, under the name they have in Keras 3."""
 
 from typing import TYPE_CHECKING
 

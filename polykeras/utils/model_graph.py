@@ -1,4 +1,4 @@
-"""What a model looks like: boxes with texts, and lines between them."""
+"""The graph of a model: boxes with text, and lines between them."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 @dataclass
 class Cluster:
-    """The boxes of a model, and of the models in it.
+    """The boxes of a model, and of nested models.
 
     Attributes:
-        name: the model's.
-        boxes: for each layer its id and lines of text.
-        clusters: the models in it, where they are shown in detail.
+        name: the name of the model.
+        boxes: the id and the lines of text of each layer.
+        clusters: the nested models that are shown in detail.
     """
 
     name: str
@@ -27,7 +27,7 @@ class Cluster:
     clusters: list[Cluster] = field(default_factory=list)
 
     def all_boxes(self) -> dict[int, list[str]]:
-        """Return the boxes of this model and of those in it."""
+        """Return the boxes of this model and of nested models."""
         result = dict(self.boxes)
         for cluster in self.clusters:
             result |= cluster.all_boxes()
@@ -36,7 +36,7 @@ class Cluster:
 
 @dataclass(frozen=True)
 class Shown:
-    """What is told of layers, see `plot_model`."""
+    """The facts about layers to show; see `plot_model`."""
 
     shapes: bool = False
     dtype: bool = False
@@ -46,15 +46,15 @@ class Shown:
 
 
 def graph_of(model: Model, shown: Shown, expand_nested: bool = False) -> tuple[Cluster, list[tuple[int, int]]]:
-    """Return the boxes of a model, and its lines: pairs of ids of boxes.
+    """Return the boxes of a model, and its lines as pairs of ids of boxes.
 
     Args:
         model: a built model; one that is neither Sequential nor Functional is a single box.
-        shown: what the boxes tell.
-        expand_nested: whether models in it are shown in detail.
+        shown: the facts that the boxes show.
+        expand_nested: whether nested models are shown in detail.
 
     Raises:
-        ValueError: the model is not built.
+        ValueError: if the model is not built.
     """
     if not model.built:
         raise ValueError("The model is not built: its layers have no shapes. Call it on data, or `build`, first.")
@@ -98,7 +98,7 @@ def _cluster(model: Any, shown: Shown, expand: bool, lines: list[tuple[int, int]
 
 
 def _end(operation: Any, place: int, expand: bool) -> Any:
-    """Return the layer that gives an output: of a model that is shown in detail, the one in it."""
+    """Return the layer of an output. For a model that is shown in detail, this is an inner layer."""
     while expand and _is_nested(operation):
         if _is_chain(operation):
             operation, place = operation.layers[-1], 0
@@ -109,7 +109,7 @@ def _end(operation: Any, place: int, expand: bool) -> Any:
 
 
 def _start(operation: Any, place: int, expand: bool) -> Any:
-    """Return the layer that takes an input: of a model that is shown in detail, the one in it."""
+    """Return the layer of an input. For a model that is shown in detail, this is an inner layer."""
     while expand and _is_nested(operation):
         operation = operation.layers[0] if _is_chain(operation) else operation.inputs[place].history[0].operation
     return operation

@@ -1,4 +1,4 @@
-"""Pictures of models: by Graphviz where it is installed, else by matplotlib."""
+"""Pictures of models, by Graphviz if it is installed, otherwise by matplotlib."""
 
 from __future__ import annotations
 
@@ -30,27 +30,27 @@ def model_to_dot(
     show_trainable: bool = False,
     splines: str = "ortho",
 ) -> Any:
-    """Return a model as a graph of pydot.
+    """Return a model as a pydot graph.
 
     Args:
         model: a built model.
-        show_shapes: whether to tell the shapes of inputs and outputs.
-        show_dtype: whether to tell the dtypes of outputs.
-        show_layer_names: whether to tell the names of layers beside their classes.
+        show_shapes: whether to show the shapes of inputs and outputs.
+        show_dtype: whether to show the dtypes of outputs.
+        show_layer_names: whether to show the names of layers besides their classes.
         rankdir: `"TB"` from top to bottom, `"LR"` from left to right.
-        expand_nested: whether models in it are shown in detail.
+        expand_nested: whether nested models are shown in detail.
         dpi: dots per inch.
         subgraph: whether to return a cluster for another graph.
-        show_layer_activations: whether to tell activations.
-        show_trainable: whether to tell which layers learn.
-        splines: the form of the lines, see Graphviz.
+        show_layer_activations: whether to show activations.
+        show_trainable: whether to show which layers are trainable.
+        splines: the shape of the lines, see Graphviz.
 
     Returns:
         A `pydot.Dot`, or a `pydot.Cluster`.
 
     Raises:
-        ValueError: the model is not built.
-        ImportError: pydot is not installed.
+        ValueError: if the model is not built.
+        ImportError: if pydot is not installed.
     """
     shown = Shown(show_shapes, show_dtype, show_layer_names, show_layer_activations, show_trainable)
     cluster, lines = graph_of(model, shown, expand_nested)
@@ -97,27 +97,27 @@ def plot_model(
     show_trainable: bool = False,
     splines: str = "ortho",
 ) -> Any:
-    """Draw a model to a file: by Graphviz where `dot` and pydot are installed, else by matplotlib.
+    """Draw a model to a file, by Graphviz if `dot` and pydot are installed, otherwise by matplotlib.
 
     Args:
         model: a built model.
-        to_file: the file; its end says the format, `.png` without one.
+        to_file: the file; its suffix gives the format, by default `.png`.
         show_shapes: see `model_to_dot`.
-        show_dtype: see there.
-        show_layer_names: see there.
-        rankdir: see there.
-        expand_nested: see there.
-        dpi: see there.
-        show_layer_activations: see there.
-        show_trainable: see there.
-        splines: see there.
+        show_dtype: see `model_to_dot`.
+        show_layer_names: see `model_to_dot`.
+        rankdir: see `model_to_dot`.
+        expand_nested: see `model_to_dot`.
+        dpi: see `model_to_dot`.
+        show_layer_activations: see `model_to_dot`.
+        show_trainable: see `model_to_dot`.
+        splines: see `model_to_dot`.
 
     Returns:
-        The picture as notebooks show it, where IPython is installed; else None.
+        The picture in a form that notebooks show if IPython is installed, else None.
 
     Raises:
-        ValueError: the model is not built.
-        ImportError: neither is installed.
+        ValueError: if the model is not built.
+        ImportError: if neither of them is installed.
     """
     path = os.fspath(to_file)
     file_format = os.path.splitext(path)[1][1:] or "png"
@@ -139,7 +139,7 @@ def _has(module: str) -> bool:
 
 
 def _draw(cluster: Cluster, lines: list[tuple[int, int]], path: str, file_format: str, rankdir: str, dpi: int) -> None:
-    """Draw boxes in rows by how far they are from the inputs."""
+    """Draw boxes in rows, ordered by their distance from the inputs."""
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
@@ -177,7 +177,7 @@ def _draw(cluster: Cluster, lines: list[tuple[int, int]], path: str, file_format
 
 
 def _ranks(names: list[int], lines: list[tuple[int, int]]) -> dict[int, int]:
-    """Return for each box the length of the longest way to it, from 0 on."""
+    """Return for each box the length of the longest path to it, starting with 0."""
     ranks = dict.fromkeys(names, 0)
     for _ in names:
         moved = False

@@ -11,20 +11,20 @@ from polykeras.training.callbacks.progress_line import ProgressLine
 
 
 class Progbar:
-    """Shows how far a loop is, the time and some values: the line that `fit` shows.
+    """Shows the progress of a loop, the time and some values, in the same line as `fit`.
 
     Args:
-        target: how many steps there are; None where unknown.
-        width: of the bar, in characters.
-        verbose: 0 nothing, 1 a bar (a line at the end where standard output cannot redraw one), 2 a line at the end.
-        interval: seconds between two drawings.
-        stateful_metrics: names of values that are shown as they are; of others the mean over the steps is.
-        stateless_metrics: names of values of which the mean is shown, others are shown as they are; in place of
+        target: the number of steps; None if unknown.
+        width: the width of the bar in characters.
+        verbose: 0 for nothing, 1 for a bar (a final line if the output cannot redraw one), 2 for a final line.
+        interval: the seconds between two updates.
+        stateful_metrics: names of values that are shown unchanged; for other values, the mean over the steps is shown.
+        stateless_metrics: names of values whose mean is shown; other values are shown unchanged. It replaces
             `stateful_metrics`.
-        unit_name: what a step is called.
+        unit_name: the name of a step.
 
     Raises:
-        ValueError: both lists of names are given.
+        ValueError: if both lists of names are given.
 
     Example:
         >>> bar = Progbar(2, verbose=0)
@@ -52,7 +52,7 @@ class Progbar:
         self.stateful_metrics = set(stateful_metrics or ()) if stateless_metrics is None else None
         self.stateless_metrics = None if stateless_metrics is None else set(stateless_metrics)
         self._line = ProgressLine(verbose, target, width, interval, unit_name)
-        self._sums: dict[str, tuple[float, int]] = {}  # of each value, and over how many steps
+        self._sums: dict[str, tuple[float, int]] = {}  # the sum of each value, and the number of steps
         self._seen_so_far = 0
 
     def update(
@@ -61,9 +61,9 @@ class Progbar:
         """Show that `current` steps are done.
 
         Args:
-            current: the steps done.
+            current: the number of steps.
             values: pairs of a name and the value of the last step.
-            finalize: whether the line ends; by default with the last step, where `target` says which that is.
+            finalize: whether the line ends; by default at the last step, if `target` is known.
         """
         if finalize is None:
             finalize = self.target is not None and current >= self.target
@@ -81,10 +81,10 @@ class Progbar:
             self._line.end(self._means())
 
     def add(self, n: int, values: Iterable[tuple[str, Any]] | None = None) -> None:
-        """Show that `n` further steps are done; `values` as for `update`.
+        """Show that `n` more steps are done.
 
         Args:
-            n: how many.
+            n: the number of steps.
             values: pairs of a name and the value of the last step.
         """
         self.update(self._seen_so_far + n, values)

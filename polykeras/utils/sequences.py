@@ -18,22 +18,22 @@ def pad_sequences(
     truncating: str = "pre",
     value: Any = 0.0,
 ) -> np.ndarray:
-    """Return sequences cut and filled up to one length.
+    """Return sequences that are cut and padded to one length.
 
     Args:
         sequences: a list of sequences, whose items are numbers, strings or arrays of one shape `(...)`.
-        maxlen: the length; that of the longest sequence by default.
-        dtype: of the result; `object` for strings of any length.
-        padding: `"pre"` or `"post"`: where shorter sequences are filled.
-        truncating: `"pre"` or `"post"`: where longer sequences are cut.
-        value: what they are filled with.
+        maxlen: the length; by default that of the longest sequence.
+        dtype: the dtype of the result; `object` for strings of any length.
+        padding: `"pre"` or `"post"`: the end at which shorter sequences are padded.
+        truncating: `"pre"` or `"post"`: the end at which longer sequences are cut.
+        value: the value to pad with.
 
     Returns:
         An array `(sequences, maxlen, ...)`.
 
     Raises:
-        ValueError: an item is no sequence, or of another shape than the others; another word for `padding` or
-            `truncating`; a string as `value` for a dtype of numbers.
+        ValueError: if an item is not a sequence, or has another shape than the others; if `padding` or `truncating` is
+            unknown; or if `value` is a string and the dtype is numeric.
 
     Example:
         >>> pad_sequences([[1], [2, 3, 4]], maxlen=2).tolist()

@@ -1,4 +1,4 @@
-"""Pictures of images with boxes and masks, in memory (by NumPy) and as galleries (by matplotlib)."""
+"""Pictures of images with boxes and masks, as arrays (by NumPy) and as galleries (by matplotlib)."""
 
 from polykeras.visualization.boxes import draw_bounding_boxes, plot_bounding_box_gallery
 from polykeras.visualization.gallery import plot_image_gallery

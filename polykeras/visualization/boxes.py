@@ -13,7 +13,7 @@ from polykeras.layers.image.boxes import convert_format
 from polykeras.visualization.gallery import image_batch, matplotlib_module, plot_image_gallery
 
 _TEXT_SIZE = 30
-"""The size of the font in pixels where `font_scale` is 1: capitals are then about as high as OpenCV's."""
+"""The font size in pixels for a `font_scale` of 1. Capitals are then about as high as OpenCV's."""
 
 
 def draw_bounding_boxes(
@@ -30,25 +30,25 @@ def draw_bounding_boxes(
     """Return images with boxes drawn on them.
 
     Args:
-        images: `(batch, height, width, channels)`; or channels first. Floats are from 0 to 1 where none is above 1,
-            else from 0 to 255.
-        bounding_boxes: `"boxes"`, `(batch, n, 4)`; `"labels"`, `(batch, n)`, where -1 stands for no box; and, if you
-            like, `"confidences"`, `(batch, n)`.
-        bounding_box_format: of the boxes; see `utils.bounding_boxes.convert_format`.
-        class_mapping: names of classes, which are written beside the boxes of these classes. It needs Pillow.
-        color: of lines and texts, red, green and blue from 0 to 255.
-        line_thickness: of the lines in pixels, with the edge in the middle; a negative one fills the boxes.
-        text_thickness: of the texts; that of the lines for None.
+        images: `(batch, height, width, channels)`; or channels first. Floats are in 0 to 1 if none is above 1,
+            otherwise in 0 to 255.
+        bounding_boxes: `"boxes"`, `(batch, n, 4)`; `"labels"`, `(batch, n)`, where -1 stands for no box; and optionally
+            `"confidences"`, `(batch, n)`.
+        bounding_box_format: the format of the boxes; see `utils.bounding_boxes.convert_format`.
+        class_mapping: names of classes, which are written next to the boxes of these classes. It needs Pillow.
+        color: the colour of lines and texts: red, green and blue from 0 to 255.
+        line_thickness: the thickness of the lines in pixels, centred on the edge; a negative one fills the boxes.
+        text_thickness: the thickness of the texts; None uses that of the lines.
         font_scale: the size of the texts; at 1, capitals are about 21 pixels high.
-        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
+        data_format: `"channels_last"` or `"channels_first"`; by default the configured one.
 
     Returns:
         An array of uint8 in the shape of `images`.
 
     Raises:
-        ImportError: there are names to write and Pillow is not installed.
-        TypeError: `bounding_boxes` is no dict.
-        ValueError: it lacks boxes or labels; `images` are no batch; or the format is unknown.
+        ImportError: if there are names to write and Pillow is not installed.
+        TypeError: if `bounding_boxes` is not a dict.
+        ValueError: if it lacks boxes or labels, `images` is not a batch, or the format is unknown.
     """
     batch = image_batch(images, "draw_bounding_boxes", data_format)
     if not isinstance(bounding_boxes, Mapping):
@@ -77,7 +77,7 @@ def draw_bounding_boxes(
 
 
 def _as_bytes(images: np.ndarray) -> np.ndarray:
-    """Return a copy in uint8."""
+    """Return a copy of images as uint8."""
     if images.dtype.kind == "f" and images.size:
         images = images.clip(0, 1) * 255 if images.max() <= 1 else images.clip(0, 255)
     return images.astype("uint8")
@@ -101,7 +101,7 @@ def _span(start: int, stop: int) -> slice:
 
 
 def _place(x: int, y: int, scale: float, thickness: int) -> tuple[int, int]:
-    """Return where the line of a text begins: above the box, or within it where there is no room above."""
+    """Return the position of a text: above the box, or inside of it if there is no room above."""
     height = int(scale * 12)
     return (x, y - 8) if y - 8 - 2 * height > 0 else (x + 3, y + 2 * height + thickness + 3)
 
@@ -111,7 +111,7 @@ def _write(image: np.ndarray, text: str, place: tuple[int, int], ink: np.ndarray
         from PIL import Image, ImageDraw, ImageFont
     except ImportError as error:
         raise ImportError(
-            "draw_bounding_boxes writes names of classes by Pillow, which is not installed. Install it with `pip "
+            "draw_bounding_boxes needs Pillow to write names of classes, and it is not installed. Install it with `pip "
             "install polykeras[images]`, or pass no `class_mapping`."
         ) from error
     page = Image.new("L", (image.shape[1], image.shape[0]))
@@ -142,32 +142,32 @@ def plot_bounding_box_gallery(
     data_format: str | None = None,
     **kwargs: Any,
 ) -> None:
-    """Show images in a grid with true and predicted boxes.
+    """Show images in a grid, with true and predicted boxes.
 
     Args:
         images: `(batch, height, width, channels)`; or channels first.
-        bounding_box_format: of the boxes; see `utils.bounding_boxes.convert_format`.
+        bounding_box_format: the format of the boxes; see `utils.bounding_boxes.convert_format`.
         y_true: true boxes; see `draw_bounding_boxes`.
         y_pred: predicted boxes.
-        value_range: the smallest and the largest value of a pixel; where boxes are drawn, of the drawn images.
-        true_color: of true boxes.
-        pred_color: of predicted boxes.
-        line_thickness: of the lines in pixels.
+        value_range: the smallest and the largest value of a pixel; if boxes are drawn, of the drawn images.
+        true_color: the colour of true boxes.
+        pred_color: the colour of predicted boxes.
+        line_thickness: the thickness of the lines in pixels.
         font_scale: the size of the texts.
-        text_thickness: of the texts; that of the lines by default.
+        text_thickness: the thickness of the texts; by default that of the lines.
         class_mapping: names of classes.
-        ground_truth_mapping: names of classes beside true boxes; `class_mapping` by default.
-        prediction_mapping: the same beside predicted boxes.
-        legend: whether a legend says which colour is which.
+        ground_truth_mapping: names of classes for true boxes; by default `class_mapping`.
+        prediction_mapping: names of classes for predicted boxes; by default `class_mapping`.
+        legend: whether to show a legend of the colours.
         legend_handles: handles of matplotlib for another legend.
-        rows: of the grid.
-        cols: of the grid.
-        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        **kwargs: for `plot_image_gallery`.
+        rows: the number of rows of the grid.
+        cols: the number of columns of the grid.
+        data_format: `"channels_last"` or `"channels_first"`; by default the configured one.
+        **kwargs: arguments of `plot_image_gallery`.
 
     Raises:
-        ImportError: matplotlib is not installed.
-        ValueError: `images` are no batch, or there is a `legend` and `legend_handles`.
+        ImportError: if matplotlib is not installed.
+        ValueError: if `images` is not a batch, or both `legend` and `legend_handles` are given.
     """
     patches = matplotlib_module("patches", "plot_bounding_box_gallery")
     if legend and legend_handles:

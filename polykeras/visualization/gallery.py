@@ -19,7 +19,7 @@ def image_batch(images: ArrayLike, what: str, data_format: str | None) -> np.nda
     """Return images as a NumPy array `(batch, height, width, channels)`.
 
     Raises:
-        ValueError: they have not four axes, or the format is unknown.
+        ValueError: if they do not have four axes, or the format is unknown.
     """
     found = np.asarray(ops.convert_to_numpy(images))
     if found.ndim != 4:
@@ -31,7 +31,7 @@ def matplotlib_module(name: str, what: str) -> Any:
     """Return a module of matplotlib.
 
     Raises:
-        ImportError: matplotlib is not installed.
+        ImportError: if matplotlib is not installed.
     """
     try:
         return import_module(f"matplotlib.{name}")
@@ -65,21 +65,21 @@ def plot_image_gallery(
         y_true: the true class of each image, `(batch,)`, for its title.
         y_pred: the predicted classes.
         label_map: the names of classes.
-        rows: of the grid; by default so that it is about a square.
-        cols: of the grid; by default as many as all images need. Images that do not fit are left out.
+        rows: the number of rows of the grid; by default, the grid is roughly a square.
+        cols: the number of columns of the grid; by default, all images fit. Images that do not fit are left out.
         value_range: the smallest and the largest value of a pixel.
         scale: the size of one image, in inches.
-        path: the file to write, instead of showing the picture.
-        show: whether to show the picture; by default where there is no `path`. Where neither is done, the figure is
-            left to matplotlib as the current one.
+        path: the file to write instead of showing the picture.
+        show: whether to show the picture; by default if there is no `path`. If neither is done, the figure stays the
+            current one of matplotlib.
         transparent: whether the background of the file is transparent.
         dpi: pixels per inch of the file.
         legend_handles: handles of matplotlib for a legend.
-        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
+        data_format: `"channels_last"` or `"channels_first"`; by default the configured one.
 
     Raises:
-        ImportError: matplotlib is not installed.
-        ValueError: `path` with `show`, classes without names, or `images` that are no batch.
+        ImportError: if matplotlib is not installed.
+        ValueError: if `path` is given together with `show`, a class has no name, or `images` is not a batch.
     """
     plt = matplotlib_module("pyplot", "plot_image_gallery")
     if path is not None and show:

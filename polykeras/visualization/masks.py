@@ -1,4 +1,4 @@
-"""Classes of pixels as colours on images."""
+"""Classes of pixels, drawn as colours on images."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from polykeras.common.types import ArrayLike
 from polykeras.visualization.gallery import image_batch, plot_image_gallery
 
 _STEPS = np.array([2**25 - 1, 2**15 - 1, 2**21 - 1])
-"""By how much red, green and blue of a class differ from those of the class before, modulo 255: Keras's colours."""
+"""How much red, green and blue of a class differ from those of the previous class, modulo 255: Keras's colours."""
 
 
 def draw_segmentation_masks(
@@ -25,26 +25,26 @@ def draw_segmentation_masks(
     ignore_index: int = -1,
     data_format: str | None = None,
 ) -> np.ndarray:
-    """Return images with the classes of their pixels as colours.
+    """Return images with the classes of their pixels drawn as colours.
 
     Args:
         images: `(batch, height, width, channels)`, from 0 to 255; or channels first.
         segmentation_masks: the class of each pixel, integers, `(batch, height, width, 1)`, or channels first, or
             `(batch, height, width)`. Classes from 0 to `num_classes - 1` are drawn.
-        num_classes: by default the largest class in the masks, which is itself not drawn then, as in Keras: pass one
-            more to have all.
-        color_mapping: red, green and blue of classes; a class without a colour is not drawn.
-        alpha: how much of a colour is seen, from 0 to 1.
-        blend: False paints the colours over the pixels.
+        num_classes: by default the largest class in the masks, which is then not drawn itself, as in Keras. Pass one
+            more to draw all.
+        color_mapping: the red, green and blue of each class; a class without a colour is not drawn.
+        alpha: the opacity of the colours, from 0 to 1.
+        blend: whether to blend the colours with the pixels; False replaces the pixels.
         ignore_index: a class that is not drawn.
-        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
+        data_format: `"channels_last"` or `"channels_first"`; by default the configured one.
 
     Returns:
         `(batch, height, width, channels)`, uint8; float32 without `blend`.
 
     Raises:
-        TypeError: masks of floats.
-        ValueError: `images` are no batch, or the masks have other sizes.
+        TypeError: if the masks are floats.
+        ValueError: if `images` is not a batch, or the masks have other sizes.
     """
     batch = image_batch(images, "draw_segmentation_masks", data_format).astype("float32")
     classes = _classes(segmentation_masks, batch, data_format)
@@ -91,7 +91,7 @@ def plot_segmentation_mask_gallery(
     data_format: str | None = None,
     **kwargs: Any,
 ) -> None:
-    """Show each image in a row: as it is, with its true classes and with predicted ones.
+    """Show each image in a row: unchanged, with its true classes, and with predicted ones.
 
     Args:
         images: `(batch, height, width, channels)`; or channels first.
@@ -99,16 +99,16 @@ def plot_segmentation_mask_gallery(
         value_range: the smallest and the largest value of a pixel.
         y_true: the true class of each pixel; see `draw_segmentation_masks`.
         y_pred: the predicted classes.
-        color_mapping: red, green and blue of classes.
-        blend: False paints the colours over the pixels.
-        alpha: how much of a colour is seen, from 0 to 1.
+        color_mapping: the red, green and blue of each class.
+        blend: whether to blend the colours with the pixels; False replaces the pixels.
+        alpha: the opacity of the colours, from 0 to 1.
         ignore_index: a class that is not drawn.
-        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        **kwargs: for `plot_image_gallery`.
+        data_format: `"channels_last"` or `"channels_first"`; by default the configured one.
+        **kwargs: arguments of `plot_image_gallery`.
 
     Raises:
-        ImportError: matplotlib is not installed.
-        ValueError: `images` are no batch, or masks have other sizes.
+        ImportError: if matplotlib is not installed.
+        ValueError: if `images` is not a batch, or the masks have other sizes.
     """
     batch = image_batch(images, "plot_segmentation_mask_gallery", data_format)
     columns = [batch]

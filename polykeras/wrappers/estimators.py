@@ -1,4 +1,4 @@
-"""Estimators of scikit-learn around models."""
+"""scikit-learn estimators around models."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class SKLBase(BaseEstimator):
     Args:
         model: a compiled model, which is cloned for each `fit`, or a function of `X`, `y` and `model_kwargs` that
             returns one.
-        warm_start: whether a further `fit` goes on with the model that is there.
+        warm_start: whether a further `fit` continues with the existing model.
         model_kwargs: further arguments of such a function.
         fit_kwargs: further arguments of the model's `fit`.
 
     Attributes:
-        model_: the model that was trained.
+        model_: the trained model.
         history_: its history.
     """
 
@@ -54,7 +54,7 @@ class SKLBase(BaseEstimator):
         return tags
 
     def __sklearn_clone__(self) -> Self:
-        # A model is a parameter of which scikit-learn would demand that a copy is the same object.
+        # scikit-learn would require that the copy of a parameter is the same object.
         model = copy.deepcopy(self.model) if isinstance(self.model, Model) else self.model
         return type(self)(model, self.warm_start, self.model_kwargs, self.fit_kwargs)
 
@@ -65,13 +65,13 @@ class SKLBase(BaseEstimator):
         return [] if history is None else history.epoch
 
     def set_fit_request(self, **kwargs: Any) -> Self:
-        """Say which metadata `fit` is to be given by pipelines, where scikit-learn's metadata routing is enabled.
+        """Select the metadata that pipelines pass to `fit`, if scikit-learn's metadata routing is enabled.
 
         Returns:
             This estimator.
 
         Raises:
-            RuntimeError: it is not.
+            RuntimeError: if it is not enabled.
         """
         import sklearn
 
@@ -103,7 +103,7 @@ class SKLBase(BaseEstimator):
         Args:
             X: samples, `(samples, features)`.
             y: targets.
-            **kwargs: further arguments of the model's `fit`, before those of `fit_kwargs`.
+            **kwargs: further arguments of the model's `fit`, which take precedence over `fit_kwargs`.
 
         Returns:
             This estimator.
@@ -126,7 +126,7 @@ class SKLBase(BaseEstimator):
         return self._decoded(self._outputs(X))
 
     def _encoded(self, y: np.ndarray) -> np.ndarray:
-        """Return targets as the model is given them, with a last axis."""
+        """Return targets in the form for the model, with a last axis."""
         if type_of_target(y) == "unknown":
             raise ValueError(f"{type(self).__name__}: Unknown label type: {y!r}")
         self._is_flat = y.ndim == 1
@@ -137,7 +137,7 @@ class SKLBase(BaseEstimator):
 
 
 class SKLearnClassifier(ClassifierMixin, SKLBase):
-    """A model as a classifier of scikit-learn. Its targets are given to the model one-hot.
+    """A model as a scikit-learn classifier. The model gets one-hot targets.
 
     Args:
         model: see `SKLBase`.
@@ -186,7 +186,7 @@ class SKLearnClassifier(ClassifierMixin, SKLBase):
 
 
 class SKLearnRegressor(RegressorMixin, SKLBase):
-    """A model as a regressor of scikit-learn.
+    """A model as a scikit-learn regressor.
 
     Args:
         model: see `SKLBase`.
@@ -202,7 +202,7 @@ class SKLearnRegressor(RegressorMixin, SKLBase):
 
 
 class SKLearnTransformer(TransformerMixin, SKLBase):
-    """A model as a transformer of scikit-learn: its outputs are the transformed samples.
+    """A model as a scikit-learn transformer: its outputs are the transformed samples.
 
     Args:
         model: see `SKLBase`.

@@ -730,7 +730,7 @@ def gathered_gradients(compiled: Entry) -> Iterator[Any]:
         yield weight.grad
 
 
-@PROGRAMS.add(OUTSIDE, "gradients that a parameter has gathered before", "refused", "has gathered")
+@PROGRAMS.add(OUTSIDE, "gradients that a parameter has gathered before", "refused", "reads the gradient of a tensor")
 def read_gradients(compiled: Entry) -> Iterator[Any]:
     weight = nn.Parameter(torch.ones(3))
     fn = compiled(lambda x: x * weight.grad)
@@ -817,7 +817,7 @@ refused("`masked_select`", "shape of a result", "masked_select", lambda x: x.mas
 refused("`nonzero`", "shape of a result", "nonzero", lambda x: torch.nonzero(x > 0.6).sum())
 refused("`unique`", "shape of a result", "unique", lambda x: x.round().unique())
 refused("`bincount`", "shape of a result|looks at", "bincount", lambda x: torch.bincount((x.reshape(-1) + 1).long()))
-refused("`tensor_split` by a tensor", "cuts a tensor", "split", lambda x: x.tensor_split(_lengths(x)[-1:])[0].sum())
+refused("`tensor_split` by a tensor", "splits a tensor", "split", lambda x: x.tensor_split(_lengths(x)[-1:])[0].sum())
 refused(
     "`repeat_interleave` by a tensor",
     "shape of a result",
@@ -840,11 +840,11 @@ refused("a sparse tensor in the function", "sparse", "sparse", lambda x: torch.s
 refused("a quantized tensor in the function", "of another kind|behind", "quantized", lambda x: _quantized(x))
 refused("a nested tensor in the function", "of another kind|nested|followed", "nested", lambda x: _nested(x))
 refused("a tensor of another class in the function", "of another kind|does not hold", "subclass", lambda x: _masked(x))
-refused("a hook on a tensor", "hangs a hook", "tensor_hook", lambda x: _hooked(x))
+refused("a hook on a tensor", "registers a hook", "tensor_hook", lambda x: _hooked(x))
 refused("`resize_`", "changes the shape|behind", "resize", lambda x: x.clone().resize_(2, 2))
-refused("`set_`", "changes the shape|behind|place in it", "set", lambda x: torch.empty(0).set_(x.clone()))
+refused("`set_`", "changes the shape|behind|at an offset", "set", lambda x: torch.empty(0).set_(x.clone()))
 refused("`transpose_`", "changes the shape", "transpose", lambda x: x.clone().transpose_(0, 1))
-refused("a custom operator", "nothing is known", "custom", lambda x: _custom(x))
+refused("a custom operator", "an unknown operator", "custom", lambda x: _custom(x))
 
 
 def _quiet(make: Callable[[], Tensor]) -> Tensor:

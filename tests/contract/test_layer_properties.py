@@ -28,7 +28,7 @@ from polykeras.graph import KerasTensor
 NUMPY = registry.load(REFERENCE)
 EXAMPLES = {"jax": 3, "tensorflow": 10, "torch": 12}
 """How many a family on backends that take their time; on numpy there are 30."""
-TELLING = re.compile("received|does not fit|do not divide|leaves nothing|is not known")
+TELLING = re.compile("received|does not fit|do not divide|leaves nothing|is not known|is unknown")
 """What our refusals say, and a framework's own do not."""
 HALVES = {"float16": 0.03, "bfloat16": 0.1, "mixed_float16": 0.03, "mixed_bfloat16": 0.1}
 

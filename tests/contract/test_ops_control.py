@@ -139,7 +139,7 @@ def test_rearrange(backend: Backend) -> None:
     agree(ops.rearrange(x, "b (h w) c -> b c h w", h=3), x.reshape(2, 3, 4, 2).transpose(0, 3, 1, 2))
     agree(ops.rearrange(x, "... c -> c ..."), x.transpose(2, 0, 1))
     agree(ops.rearrange(x, "a b c -> (c a) 1 b"), x.transpose(2, 0, 1).reshape(4, 1, 12))
-    with pytest.raises(ValueError, match="each name must stand once"):
+    with pytest.raises(ValueError, match="each name must appear once"):
         ops.rearrange(x, "a b c -> a b")
     with pytest.raises(ValueError, match=r"an axis of size 12 does not split into \(h w\)"):
         ops.rearrange(x, "b (h w) c -> b h w c", h=5)

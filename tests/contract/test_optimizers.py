@@ -132,8 +132,8 @@ def test_config_of_a_schedule() -> None:
         (lambda: optimizers.SGD(momentum=1.5), r"SGD: `momentum` must lie in \[0, 1\]"),
         (lambda: optimizers.Adam(beta_1=1.0), r"`beta_1` must lie in \[0, 1\)"),
         (lambda: optimizers.Adam(ema_momentum=-0.1), "`ema_momentum`"),
-        (lambda: optimizers.Adam(ema_overwrite_frequency=0), "`ema_overwrite_frequency` must be an int from 1"),
-        (lambda: optimizers.Adam(gradient_accumulation_steps=1), "must be an int from 2"),
+        (lambda: optimizers.Adam(ema_overwrite_frequency=0), "`ema_overwrite_frequency` must be an int >= 1"),
+        (lambda: optimizers.Adam(gradient_accumulation_steps=1), "must be an int >= 2"),
         (lambda: optimizers.Adam(decay=-1.0), "`decay`"),
         (lambda: optimizers.AdamW(weight_decay=None), "use Adam"),
         (lambda: optimizers.Lion(beta_1=0.0), "Lion: `beta_1`"),
@@ -238,9 +238,9 @@ def test_a_map_goes_through_a_config_and_copies() -> None:
     assert all((v.numpy() == w.numpy() + 1).all() for v, w in zip(again.variables, optimizer.variables, strict=True))
     with pytest.raises(AttributeError, match="no learning rate of its own"):
         _ = again.learning_rate
-    with pytest.raises(ValueError, match="several patterns fit"):
+    with pytest.raises(ValueError, match="several patterns match"):
         _ = optimizers.OptimizerMap(optimizers.SGD(), {"a.*": optimizers.SGD(), ".*b": optimizers.SGD()})["ab"]
-    with pytest.raises(ValueError, match="hold no other ones"):
+    with pytest.raises(ValueError, match="contain no others"):
         optimizers.MultiOptimizer(lambda variable: both()).build(trained)
 
 
@@ -252,7 +252,7 @@ def test_shared_arguments_go_by_place_too() -> None:
     )  # fmt: skip
     assert by_place.get_config() == by_name.get_config()
     assert list(inspect.signature(optimizers.AdamW).parameters)[5:8] == ["amsgrad", "clipnorm", "clipvalue"]
-    with pytest.raises(TypeError, match="several values of weight_decay"):
+    with pytest.raises(TypeError, match="multiple values for weight_decay"):
         optimizers.Adam(0.1, 0.8, 0.9, 1e-5, True, 0.25, weight_decay=0.25)
     assert optimizers.legacy.Adam(lr=0.5, decay=0.1).learning_rate == 0.5
 

@@ -123,7 +123,7 @@ def test_config_round_trip(case: str) -> None:
         (lambda: schedules.ExponentialDecay(0.1, 0, 0.5), "`decay_steps` must be positive"),
         (lambda: schedules.CosineDecayRestarts(0.1, 10, t_mul=0), "`t_mul` must be positive"),
         (lambda: schedules.CosineDecay(0.1, 10, warmup_steps=-1), "`warmup_steps`"),
-        (lambda: schedules.PiecewiseConstantDecay([1], [0.1]), "one more of `values`"),
+        (lambda: schedules.PiecewiseConstantDecay([1], [0.1]), "one more value than boundaries"),
         (lambda: schedules.PiecewiseConstantDecay([2, 1], [0.1, 0.2, 0.3]), "must increase"),
     ],
 )

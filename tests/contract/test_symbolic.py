@@ -31,7 +31,7 @@ def test_shape_and_dtype(case: Case) -> None:
         with running(SYMBOLIC, 32):
             leaves = call(case, SYMBOLIC, 32)
     except (TypeError, ValueError) as error:
-        if case.op not in REFUSED or not re.search("value|not known", str(error)):
+        if case.op not in REFUSED or not re.search("value|not known|unknown", str(error)):
             raise
         return
     for leaf, want in zip(leaves, reference(case).values, strict=True):

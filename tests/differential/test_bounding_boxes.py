@@ -76,7 +76,7 @@ def test_what_does_not_fit_is_told() -> None:
             (lambda: bounding_boxes.convert_format(BOXES[..., :3], "xyxy", "xywh"), "the last axis must have size 4"),
             (lambda: bounding_boxes.compute_iou(BOXES, BOXES, "rel_xyxy"), "needs `image_shape`"),
             (lambda: bounding_boxes.compute_iou(BOXES[0, 0], BOXES, "xyxy"), "expected boxes"),
-            (lambda: bounding_boxes.encode_box_to_deltas(BOXES, BOXES, "xyxy", "xyxy", "xyxy"), "deltas are those of"),
+            (lambda: bounding_boxes.encode_box_to_deltas(BOXES, BOXES, "xyxy", "xyxy", "xyxy"), "deltas must be"),
             (lambda: bounding_boxes.clip_to_image_size({"boxes": BOXES}), "needs `height` and `width`"),
         ):
             with pytest.raises(ValueError, match=message):

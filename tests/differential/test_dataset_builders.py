@@ -134,7 +134,7 @@ def test_data_of_tensorflow_are_split_and_made() -> None:
     windows = utils.timeseries_dataset_from_array(np.arange(9.0), np.arange(9), 3, batch_size=4)
     assert_same(windows, windows.to("tensorflow"))
     assert windows.to("tensorflow").element_spec[0].shape.as_list() == [None, 3]
-    with pytest.raises(ValueError, match="makes no data sets; expected one of: tensorflow"):
+    with pytest.raises(ValueError, match="has no data sets; expected one of: tensorflow"):
         windows.to("numpy")
 
 

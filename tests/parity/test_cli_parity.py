@@ -143,7 +143,7 @@ def test_it_is_told_where_backends_part(folder: Path, chosen: str, capsys: pytes
     assert set(report["first_layers"].values()) == {"off"}
     assert main(["parity", "nets.py:parts", "--backends", chosen, "--html", "p.html"]) == 1
     name = next(name for name in chosen.split(",") if name != "numpy")
-    assert re.search(rf"{name} parts from numpy in outputs: output\[\d+, \d\]: ", capsys.readouterr().out)
+    assert re.search(rf"{name} differs from numpy in outputs: output\[\d+, \d\]: ", capsys.readouterr().out)
     assert '<td class="bad"' in Path("p.html").read_text(encoding="utf-8")
     wide = ("--tolerance", "0.1", "--tolerance-trained", "0.1")
     assert main(["parity", "nets.py:parts", "--backends", chosen, *wide]) == 0

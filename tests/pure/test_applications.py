@@ -177,7 +177,7 @@ def test_channels_first() -> None:
         ({"weights": "imagenet", "input_shape": (64, 64, 1), "include_top": False}, "three channels"),
         ({"weights": None, "input_shape": (31, 64, 3)}, "at least 32"),
         ({"weights": None, "input_shape": (None, 64, 3)}, "must be known"),
-        ({"weights": None, "input_shape": (64, 64)}, "of three sizes"),
+        ({"weights": None, "input_shape": (64, 64)}, "with three sizes"),
         ({"weights": None, "input_tensor": np.zeros((1, 32, 32, 3))}, "must be symbolic"),
     ],
 )

@@ -256,7 +256,7 @@ MODELS = ("a.keras", "a.h5", "a.hdf5", "a_folder")
 WEIGHTS = ("a.weights.h5", "a.npz", "a.safetensors", "a.weights.json")
 
 
-@pytest.mark.filterwarnings("ignore:.*optimizer's state is not read")  # which .h5 has for a trained one alone
+@pytest.mark.filterwarnings("ignore:.*optimizer's state is not loaded")  # which .h5 has for a trained one alone
 def test_each_model_becomes_each_other(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run(capsys, "convert", "nets.py:small", "first.keras")
     expected = keras.saving.load_model("first.keras").get_weights()
@@ -350,7 +350,7 @@ def test_doctor_tells_what_is_there(only_numpy: None, capsys: pytest.CaptureFixt
     assert (found["works"], found["version"], found["devices"]) == (True, np.__version__, ["cpu:0"])
     assert {part["needs"]: part["version"] for part in report["parts"]}["h5py"] == h5py.__version__
     text = run(capsys, "doctor")
-    assert "What is configured works." in text
+    assert "Everything that is configured works." in text
     assert "default backend: numpy" in text
 
 
@@ -389,7 +389,7 @@ def test_doctor_finds_a_framework_that_cannot_be_loaded(
     done = processed("-m", "polykeras", "doctor", "--json", PYTHONPATH=path)
     report = json.loads(done.stdout)
     assert done.returncode == 1
-    assert report["problems"] == ["Backend 'brittle' is installed and does not work: libbrittle.so: cannot open"]
+    assert report["problems"] == ["Backend 'brittle' is installed but does not work: libbrittle.so: cannot open"]
 
 
 def test_doctor_names_extras_that_exist() -> None:

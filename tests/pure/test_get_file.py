@@ -235,7 +235,7 @@ def test_zip_archives(server: Server, tmp_path: Path) -> None:
 
 def test_what_is_no_archive_is_warned_of(server: Server, tmp_path: Path) -> None:
     (tmp_path / "text").write_text("text")
-    with pytest.warns(UserWarning, match="is no archive of format 'auto'"):
+    with pytest.warns(UserWarning, match=r"is not an archive \('auto'\)"):
         get_file(origin=(tmp_path / "text").as_uri(), extract=True)
     with pytest.raises(ValueError, match='"auto", "tar", "zip" or None'):
         extract_archive(str(tmp_path / "text"), str(tmp_path / "out"), "rar")

@@ -197,7 +197,7 @@ def _scale_offset(file: Any, lab: Lab) -> None:
 # ---- HDF5: forms -----------------------------------------------------------------------------------------------
 
 
-@_in_both("opaque_bytes_without_end", "does not say what that is")
+@_in_both("opaque_bytes_without_end", "does not say what kind of data")
 def _opaque(file: Any, lab: Lab) -> None:
     shape = file[FIRST].shape
     del file[FIRST]
@@ -276,7 +276,7 @@ def no_hdf5(lab: Lab) -> None:
     lab.path.write_bytes(b"cos\nsystem\n(S'id'\ntR." * 100)
 
 
-@attack(".weights.h5", "heap does not add up")
+@attack(".weights.h5", "heap is inconsistent")
 def a_heap_without_end(lab: Lab) -> None:
     """The library looks for the end of what is free, which is 0 bytes long; found by `fuzz.py`."""
     write_weights(lab.path)
@@ -286,7 +286,7 @@ def a_heap_without_end(lab: Lab) -> None:
     lab.path.write_bytes(data)
 
 
-@attack(".weights.h5", "heap does not add up")
+@attack(".weights.h5", "heap is inconsistent")
 def heaps_within_heaps(lab: Lab) -> None:
     """Each of 32,000 begins in an object of the one before and goes on to the end of the file."""
     write_weights(lab.path)
@@ -326,8 +326,10 @@ _npy_attack(
 _npy_attack("a_negative_shape", "has the shape|negative", _header("'<f4'", "(-4, -3)"))
 _npy_attack("a_shape_of_bools", "has the shape|shape", _header("'<f4'", "(True, 3)"))
 _npy_attack("a_dtype_of_long_texts", "no numbers|not a valid dtype", _header("'<U1000000000'", "(4, 3)"))
-_npy_attack("a_dtype_of_many_bytes", "Unknown dtype|is said", _header("'|V1000000000'", "(4, 3)"))
-_npy_attack("a_dtype_with_a_shape", "Unknown dtype|no numbers|is said|descr", _header("'(1000,1000)<f4'", "(4, 3)"))
+_npy_attack("a_dtype_of_many_bytes", "Unknown dtype|its name says", _header("'|V1000000000'", "(4, 3)"))
+_npy_attack(
+    "a_dtype_with_a_shape", "Unknown dtype|no numbers|its name says|descr", _header("'(1000,1000)<f4'", "(4, 3)")
+)
 _npy_attack("a_dtype_of_records", "no numbers", _header("[('a', '<f4'), ('b', '<f8')]", "(4, 3)"))
 _npy_attack("a_dtype_of_objects", "no numbers", _header("'|O'", "(4, 3)"), "Keras 3.15.1, pull request 23047")
 _npy_attack(

@@ -150,7 +150,7 @@ def a_builtin_of_python(lab: Lab) -> None:
     write_config(lab, functional(entry("Lambda", {"function": named("builtins", "exec")})))
 
 
-@attack(".keras", "as a function, and it is a class")
+@attack(".keras", "as a function, but it is a class")
 def a_class_as_a_function(lab: Lab) -> None:
     write_config(lab, functional(entry("Lambda", {"function": named("keras.layers", "Dense")})))
 
@@ -445,7 +445,7 @@ def a_class_of_a_module_of_keras_2(lab: Lab) -> None:
     _legacy(lab, _legacy_layers({"class_name": "os.system", "config": {"name": "l"}}))
 
 
-@attack(".h5", "beyond all sizes|nested|JSON")
+@attack(".h5", "is too large|nested|JSON")
 def deep_json_of_keras_2(lab: Lab) -> None:
     import h5py
 

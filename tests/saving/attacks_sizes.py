@@ -40,12 +40,12 @@ def json_of_escapes(lab: Lab) -> None:
     write_config(lab, b'"' + b'\\"' * (15 * 2**20) + b'"')
 
 
-@attack(".keras", "beyond all sizes")
+@attack(".keras", "is too large")
 def a_number_of_many_digits(lab: Lab) -> None:
     write_config(lab, b'{"class_name": "Dense", "config": {"units": ' + b"9" * 1_000_000 + b"}}")
 
 
-@attack(".keras", "beyond all sizes")
+@attack(".keras", "is too large")
 def a_number_beyond_sizes(lab: Lab) -> None:
     write_config(lab, functional(entry("Dense", {"units": 2**70})))
 

@@ -189,7 +189,7 @@ def test_an_error_in_the_block_leaves_the_old_file(tmp_path: Path) -> None:
         raise KeyError("mine")
     assert path.read_text() == "old"
     assert _names(tmp_path) == {"file"}
-    assert "is as it was before" in "".join(caught.value.__notes__)
+    assert "is unchanged" in "".join(caught.value.__notes__)
 
 
 def test_a_missing_folder_is_told(tmp_path: Path) -> None:
@@ -282,7 +282,7 @@ def test_a_full_disk_leaves_the_old_file(suffix: str, tmp_path: Path) -> None:
                     _save(_model(2.0), path)
             finally:
                 resource.setrlimit(resource.RLIMIT_FSIZE, before)
-            assert "as it was before" in "".join(getattr(caught.value, "__notes__", ())), limit
+            assert "is unchanged" in "".join(getattr(caught.value, "__notes__", ())), limit
             assert _names(tmp_path) == names, limit
             assert _value(path) == 1.0
     finally:

@@ -113,7 +113,7 @@ def test_files_that_keras_cannot_read_say_so(backend: Backend, name: str, suffix
     outer = keras.Model(model.input, layers.Flatten()(model(model.input)) * 2.0)
     x = np.random.default_rng(0).normal(size=(3, 4, 4)).astype("float32")
     for one in (model, outer):
-        with pytest.warns(UserWarning, match=rf"polykeras will read this file, Keras cannot: '.*' has .* {name} "):
+        with pytest.warns(UserWarning, match=rf"polykeras can read this file, but Keras cannot: '.*' has .* {name} "):
             one.save(path)
         back = keras.saving.load_model(path)
         np.testing.assert_allclose(back(x), one(x), rtol=1e-6)

@@ -77,7 +77,7 @@ def test_arguments_of_old_versions(tmp_path: Path) -> None:
     ("change", "message"),
     [
         ({"time_major": True}, "time_major=True is not supported; only False is"),
-        ({"novelty": None}, r"the argument 'novelty' \(None\) is not known here"),
+        ({"novelty": None}, r"the argument 'novelty' \(None\) is unknown"),
         ({"units": -1}, "units"),
     ],
 )

@@ -274,10 +274,10 @@ def test_batch_normalization_and_other_arguments(tmp_path: Path) -> None:
     [
         (layer("BatchNormalization", "n", mode=2, batch_input_shape=[None, 3]), "mode=2 is not supported"),
         (layer("Recurrence", "n", output_dim=3, batch_input_shape=[None, 3]), "Unknown layer 'Recurrence'"),
-        (layer("Dense", "n", output_dim=3, batch_input_shape=[None, 3], colour=1), r"the argument 'colour' \(1\) is not known"),
+        (layer("Dense", "n", output_dim=3, batch_input_shape=[None, 3], colour=1), r"the argument 'colour' \(1\) is unknown"),
         (
             layer("Dense", "n", output_dim=3, batch_input_shape=[None, 3], W_regularizer={"name": "EigenvalueRegularizer"}),
-            "W_regularizer|no regularizer 'EigenvalueRegularizer'",
+            "W_regularizer|the regularizer 'EigenvalueRegularizer' no longer exists",
         ),
     ],
 )  # fmt: skip

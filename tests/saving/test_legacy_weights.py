@@ -108,7 +108,7 @@ def test_keras_1_without_a_word_of_its_version(tmp_path: Path) -> None:
     model.load_weights(path)
     np.testing.assert_array_equal(model.get_weights()[0], kernel.transpose(2, 3, 1, 0))
     other = weights_file(tmp_path / "v.h5", {"c": [("c_W", data(1)), ("c_b", data(4))]}, version=None)
-    with pytest.raises(SavedFileError, match="was taken for one of Keras 1"):
+    with pytest.raises(SavedFileError, match="was treated as one of Keras 1"):
         model.load_weights(other)
 
 
@@ -164,7 +164,7 @@ def spoil(path: str, what: str) -> str:
             return "second: 'second' is a link"
         if what == "names":
             file.attrs["layer_names"] = 3.0
-            return "'layer_names' is no list of names"
+            return "'layer_names' must be a list of names"
         if what == "twice":
             file["first"].attrs["weight_names"] = [b"first/kernel:0"] * 2
             return "first: names an array twice"

@@ -57,11 +57,11 @@ def test_a_model_that_could_not_be_read_again_is_not_written(words: Any, name: s
     path = tmp_path / name
     path.write_text("old")
     model = keras.Sequential([keras.Input((2,)), _Talkative(words)])
-    with pytest.raises(ValueError, match="not be read again: .*(nested|beyond)"):
+    with pytest.raises(ValueError, match="not read again: .*(nested|too large)"):
         model.save(path)
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == [name]
-    with pytest.raises(ValueError, match="not be read again"):
+    with pytest.raises(ValueError, match="not read again"):
         model.to_json()
 
 
@@ -115,7 +115,7 @@ def test_bytes_that_are_no_array_are_refused(change: dict[str, Any]) -> None:
 def test_more_files_than_are_read_are_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sharded, "_MOST_SHARDS", 2)
     model = keras.Sequential([keras.Input((8,)), *(layers.Dense(8) for _ in range(3))])
-    with pytest.raises(ValueError, match="at most 2 are read again: pass a larger `max_shard_size`"):
+    with pytest.raises(ValueError, match="at most 2 can be read again: pass a larger `max_shard_size`"):
         model.save_weights(tmp_path / "m.weights.json", max_shard_size=300 / 2**30)
     assert not os.listdir(tmp_path)
 
@@ -138,7 +138,7 @@ def test_where_no_python_can_be_started_no_text_is_read(
     name: str, value: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, name, value, raising=False)
-    with pytest.raises(SavedFileError, match="none to start"):
+    with pytest.raises(SavedFileError, match="cannot be started here"):
         hdf5_texts.read_texts(tmp_path / "m.h5", 0, ["/"])
 
 

@@ -75,7 +75,7 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
         model.save(tmp_path / "m.keras", zipped=False)
     with pytest.raises(ValueError, match=r"'\.keras'"):
         model.save(tmp_path / "m", zipped=True)
-    with pytest.raises(SavedFileError, match=r"is not a \.keras file: it is no zip archive"):
+    with pytest.raises(SavedFileError, match=r"is not a \.keras file: it is not a zip archive"):
         keras.models.load_model(io.BytesIO(b"no model" * 10))
     (tmp_path / "m.txt").write_text("no model")
     with pytest.raises(ValueError, match="Models are read from files that end in"):

@@ -237,7 +237,7 @@ def test_such_a_size_is_no_number_of_pythons() -> None:
 
     assert float(run(float)) == 7.0  # autograph makes TensorFlow's function of it
     for compute in (float, int, math.sqrt):
-        with pytest.raises(TypeError, match="not known while the graph is made"):
+        with pytest.raises(TypeError, match="unknown while the graph is made"):
             run(compute, autograph=False)
     with pytest.raises(OverflowError):  # Python does not ask the size here; at least no number comes out
         run(lambda size: 1.0 / size, autograph=False)
@@ -286,7 +286,7 @@ def test_windows_over_odd_sizes(layer: Any) -> None:
 
 def test_strides_larger_than_a_padded_window_need_known_sizes() -> None:
     layer = layers.Conv1D(1, 2, 3, padding="same")
-    with pytest.raises(TypeError, match="not known while the graph is made"):
+    with pytest.raises(TypeError, match="unknown while the graph is made"):
         tf.function(lambda x: layer(x), input_signature=unknown(SEQUENCES, axes=2))(SEQUENCES)
 
 

@@ -48,7 +48,7 @@ def test_cond_takes_one_branch_and_keeps_its_structure(tb: Any) -> None:
 
 
 def test_branches_of_two_structures_are_an_error(tb: Any) -> None:
-    with pytest.raises(ValueError, match="one structure"):
+    with pytest.raises(ValueError, match="the same structure"):
         tb.compile(lambda flag: tb.cond(flag, lambda: [1.0], lambda: (1.0,)))(True)
 
 

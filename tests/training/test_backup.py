@@ -613,7 +613,7 @@ def test_damaged_files(tmp_path: Path) -> None:
     start(tmp_path / "single")
     latest = tmp_path / "single" / "latest.npz"
     latest.write_bytes(b"not this")
-    with pytest.raises(SavedFileError, match=r"latest\.npz: is not a \.npz file: it is no zip archive"):
+    with pytest.raises(SavedFileError, match=r"latest\.npz: is not a \.npz file: it is not a zip archive"):
         make().fit(X, Y, 4, 3, 0, callbacks.BackupAndRestore(tmp_path / "single"))
 
 

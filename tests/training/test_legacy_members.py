@@ -49,7 +49,7 @@ def test_minimize_takes_tapes(make: Any) -> None:
 
 def test_mistakes_of_minimize() -> None:
     with use_backend("numpy"):
-        with pytest.raises(ValueError, match="a function that computes the loss, or `tape`"):
+        with pytest.raises(ValueError, match="a function that computes the loss, or a loss and the `tape`"):
             optimizers.SGD().minimize(1.0, [polykeras.Variable(1.0)])
         with pytest.raises(ValueError, match="no variables"):
             optimizers.SGD().minimize(lambda: 1.0, [])

@@ -66,7 +66,7 @@ METHODS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any], str]] = {
     "fit_generator": (
         by_generator(samples_per_epoch=10, nb_epoch=2, nb_worker=3, max_q_size=4, pickle_safe=True),
         by_generator(steps_per_epoch=3, epochs=2),
-        "samples_per_epoch: steps_per_epoch=3, as batches hold 4; nb_epoch: epochs",
+        "samples_per_epoch: steps_per_epoch=3, since batches hold 4; nb_epoch: epochs",
     ),
     "fit_generator validation": (
         lambda m: by_generator(steps_per_epoch=1, validation_data=batches(), nb_val_samples=8)(m),
@@ -144,8 +144,8 @@ ERRORS: dict[str, tuple[Callable[[Any], Any], str]] = {
     "both": (lambda m: m.fit(X, Y, epochs=1, nb_epoch=1), "`nb_epoch` is Keras 1's or 2's name of `epochs`; both"),
     "twice": (lambda m: m.fit(X, x=X, nb_epoch=1), "fit"),
     "too many": (lambda m: m.predict(X, 1, 0, 1, None, 1, workers=1), "predict"),
-    "no reset": (lambda m: m.train_on_batch(X, Y, reset_metrics=False), "only True can be given; received False"),
-    "targets": (lambda m: m.compile("sgd", "mse", target_tensors=[1]), "only None can be given"),
+    "no reset": (lambda m: m.train_on_batch(X, Y, reset_metrics=False), "accepts only True here; received False"),
+    "targets": (lambda m: m.compile("sgd", "mse", target_tensors=[1]), "accepts only None here"),
     "a callback's": (
         lambda m: callbacks.ModelCheckpoint("w.keras", monitr=1),
         r"^ModelCheckpoint\(\) got .* Did you mean 'monitor'\?",

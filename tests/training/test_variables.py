@@ -92,7 +92,7 @@ def test_the_first_value_by_the_name_of_an_initializer(backend: Backend) -> None
         Variable("none_such", (2,))
 
 
-@pytest.mark.filterwarnings("ignore:On torch a function that was to be compiled runs as plain Python")
+@pytest.mark.filterwarnings("ignore:On torch a function that should be compiled runs as plain Python")
 def test_repr_within_a_compiled_function(backend: Backend) -> None:
     seen = []
     variable = Variable([1.0], name="w")

@@ -1,4 +1,4 @@
-"""Models, layers, optimizers and metrics in a `tf.train.Checkpoint` of a user's."""
+"""Models, layers, optimizers and metrics of polykeras in a user's `tf.train.Checkpoint`."""
 
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ _NAME = "variables"
 
 
 class Part(Trackable):
-    """One of our objects in a checkpoint: the values of its variables, as a vector with one string for each.
+    """The form of a polykeras object in a checkpoint: a vector of strings with the value of each variable.
 
-    So a file can be read before all variables exist, for instance before the first step of an optimizer.
+    This form can be restored even if some variables do not exist yet, such as those of an optimizer before its first
+    step.
 
     Args:
-        part: has `variables`.
+        part: the object, which has `variables`.
     """
 
     def __init__(self, part: Any) -> None:
@@ -42,7 +43,7 @@ class Part(Trackable):
 
     def _restore_from_tensors(self, restored: dict[str, Array]) -> None:
         part, stored = self._part, list(restored[_NAME].numpy())
-        if isinstance(getattr(part, "build", None), _BuildFirst):  # an earlier checkpoint, whose values wait
+        if isinstance(getattr(part, "build", None), _BuildFirst):  # an earlier checkpoint's values are still waiting
             del part.build
         if len(stored) <= len(self._variables()) or getattr(part, "built", True):
             _give(part, self._variables(), stored)
@@ -56,11 +57,11 @@ class Part(Trackable):
 
 
 class _BuildFirst:
-    """The `build` of an optimizer whose variables take values of a checkpoint when its first step has made them.
+    """Replaces `build` of an optimizer, and assigns values to its variables once they are built.
 
     Args:
         part: the optimizer.
-        stored: the values.
+        stored: the stored values.
     """
 
     def __init__(self, part: Any, stored: Sequence[bytes]) -> None:
@@ -76,15 +77,15 @@ class _BuildFirst:
 
 
 def _give(part: Any, variables: Sequence[Any], stored: Sequence[bytes]) -> None:
-    """Assign the values of a checkpoint.
+    """Assign stored values to variables.
 
     Raises:
-        ValueError: there are more or fewer variables than values.
+        ValueError: if the numbers of variables and values differ.
     """
     if len(stored) != len(variables):
         raise ValueError(
             f"{type(part).__name__} {part.name!r} has {len(variables)} variables; the checkpoint holds {len(stored)} "
-            "values for it. It was made of another model; `model.save_weights` and `load_weights` can skip what does "
+            "values for it. It was made from another model; `model.save_weights` and `load_weights` can skip what does "
             "not fit."
         )
     for variable, value in zip(variables, stored, strict=True):
@@ -99,7 +100,7 @@ def _is_ours(part: Any) -> bool:
 
 
 def _refuse_within(value: Any, name: str) -> None:
-    """Refuse an object of ours in a list, tuple or dict: TensorFlow would not save it, and not say so."""
+    """Raise if a list, tuple or dict contains a polykeras object, which TensorFlow would silently not save."""
     found = next((part for part in nested.flatten(value) if part is not value and _is_ours(part)), None)
     if found is not None:
         raise ValueError(

@@ -1,8 +1,7 @@
-"""The functions of a SavedModel, called on the values of a scope, for the layer around it.
+"""Functions of a SavedModel, for the layer around one, with the values of variables in the current scope.
 
-A graph of a SavedModel knows its variables by the handles that it captured. In a step that is compiled or
-differentiated the variables have other values. Then the graph gets the handles of variables that are made for this
-call, and gradients reach the values through them.
+A graph of a SavedModel refers to its variables by captured handles. To run it on other values, as in a compiled or
+differentiated step, it gets handles of temporary variables, and gradients flow through these to the values.
 """
 
 from __future__ import annotations
@@ -20,26 +19,26 @@ raw = tf.raw_ops
 
 
 class SavedModel:
-    """Functions of a SavedModel.
+    """The functions of a SavedModel.
 
     Args:
-        folder: that of the SavedModel.
-        endpoints: the names of the functions: attributes of what was saved, or signatures.
+        folder: the folder of the SavedModel.
+        endpoints: the names of the functions: attributes of the saved object, or signatures.
 
     Attributes:
-        saved: what was saved, as TensorFlow restores it.
-        functions: by name.
-        variables: those that the functions use, each once; the trainable ones first.
+        saved: the saved object, as TensorFlow restores it.
+        functions: the functions by name.
+        variables: the variables that the functions use, each once, the trainable ones first.
 
     Raises:
-        ValueError: there is no such function.
+        ValueError: if there is no such function.
     """
 
     def __init__(self, folder: str, endpoints: Sequence[str]) -> None:
         self.saved = tf.saved_model.load(folder)
         self.functions = {name: self._function(name, folder) for name in endpoints}
         self.variables = _variables_of(self.functions.values())
-        # As graphs captured them. A variable that a layer holds gives other ones in eager code of a scope.
+        # The handles that graphs captured. In a scope, eager code may get other handles from a layer's variable.
         self._handles = [variable.handle for variable in self.variables]
 
     def _function(self, name: str, folder: str) -> Callable[..., Any]:
@@ -56,24 +55,24 @@ class SavedModel:
     def call_on_values(
         self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], values: Sequence[Array]
     ) -> tuple[Any, dict[int, Array]]:
-        """Return what a function returns on other values of the variables. Gradients reach these values.
+        """Call a function with other values of the variables, through which gradients flow.
 
         Args:
-            name: that of the function.
-            args: of the call, with tensors of the current graph or eager tensors.
-            kwargs: of the call, in the same way.
+            name: the name of the function.
+            args: the positional arguments, with eager tensors or tensors of the current graph.
+            kwargs: the keyword arguments, likewise.
             values: one for each of `variables`.
 
         Returns:
-            The outputs, and the new values of variables that the function assigns to, by their places.
+            The outputs, and the new values of variables that the function assigns to, by their index.
 
         Raises:
-            RuntimeError: this TensorFlow cannot call a graph on other variables.
+            RuntimeError: if this TensorFlow cannot call a graph on other variables.
         """
         if call_on_captures is None:
             raise RuntimeError(
-                f"This TensorFlow, {tf.__version__}, lacks what a graph of a SavedModel needs to run on other values "
-                "of its variables, so that it cannot take part in compiled or differentiated code. Call the layer "
+                f"This TensorFlow, {tf.__version__}, lacks a function that runs a graph of a SavedModel on other "
+                "values of its variables, so the layer cannot take part in compiled or differentiated code. Call it "
                 "outside of these, or use a version that polykeras is tested with."
             )
         given = Flattened(args, kwargs)
@@ -100,7 +99,7 @@ class SavedModel:
         return results, {place: _read(handle, self.variables[place].dtype) for place, handle in written.items()}
 
     def _with_shapes(self, results: list[Array], graph: Any, arrays: list[Array]) -> list[Array]:
-        """Return results with static shapes, which graphs with loops or branches lack. A run on zeros finds them."""
+        """Return results with their shapes. Graphs with loops and branches lack them; one run on zeros has them."""
         with tf.init_scope():
             zeros = [tf.zeros(x.shape, x.dtype) for x in arrays]
             values = [_read(handle, v.dtype) for handle, v in zip(self._handles, self.variables, strict=True)]
@@ -121,7 +120,7 @@ def _variables_of(functions: Any) -> list[tf.Variable]:
 
 
 def _handle_of(value: Array) -> Array:
-    """Return the handle of a new variable with a value. Tapes take what is read by the handle for the value."""
+    """Return the handle of a new variable with a value. Tapes treat what is read through it as the value."""
     handle = raw.VarHandleOp(dtype=value.dtype, shape=value.shape, shared_name=anonymous_name())
     raw.AssignVariableOp(resource=handle, value=value)
     return assigned_to(value, handle)

@@ -1,1 +1,1 @@
-"""The compiler of this backend: a function runs once, is recorded below autograd, and repeats as a list of kernels."""
+"""The compiler of this backend: it runs a function once, records it below autograd, and repeats a list of kernels."""

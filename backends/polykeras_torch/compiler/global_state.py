@@ -1,7 +1,7 @@
-"""What the whole process, or this thread, sets for torch: code that runs under other settings is another program.
+"""Settings of torch, of the process or the thread. Code that runs under other settings is another program.
 
-What kernels ask for themselves in each run (TF32, cuDNN's search, the number of threads) needs no place here; what
-Python code, autograd, autocast or the choice of a kernel depend on has one.
+Settings that kernels read in each run (TF32, cuDNN's search, the number of threads) are not needed here. Settings that
+Python code, autograd, autocast or the choice of a kernel depend on are.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from polykeras_torch.subnormals import are_zero
 
 
 def global_state() -> tuple[Hashable, ...]:
-    """Return what is set for torch now: what was recorded is repeated under the same settings only."""
+    """Return torch's current settings. A recording is repeated only under the same settings."""
     try:
         precision = private.matmul_precision()
-    except RuntimeError:  # it was set by backend (`torch.backends.mkldnn.matmul.fp32_precision`), where kernels ask
+    except RuntimeError:  # set for one library (`torch.backends.mkldnn.matmul.fp32_precision`); kernels read it
         precision = None
     return (
         torch.is_grad_enabled(),
@@ -42,10 +42,10 @@ def global_state() -> tuple[Hashable, ...]:
 
 
 def is_looked_on() -> bool:
-    """Return whether somebody wants to see what torch computes: nothing is recorded or repeated then.
+    """Return whether something observes torch's calls. Then nothing is recorded or repeated.
 
-    That is a mode of torch (of dispatch or functions, but for a default device), `torch.func`, the search for nan in
-    gradients, or hooks on what autograd saves.
+    An observer is a mode of torch (of dispatch or functions, except a default device), `torch.func`, anomaly detection,
+    or a hook on the tensors that autograd saves.
     """
     return bool(
         private.count_modes() > 0
@@ -57,7 +57,7 @@ def is_looked_on() -> bool:
 
 
 def _autocast() -> tuple[Hashable, ...]:
-    """Return the dtype to which products are cast, by the kind of device."""
+    """Return the dtype to which autocast casts products, by the kind of device."""
     kinds = private.device_kinds()
     return tuple([(kind, torch.get_autocast_dtype(kind)) for kind in kinds if torch.is_autocast_enabled(kind)])
 
@@ -71,20 +71,20 @@ def _default_devices() -> tuple[Hashable, ...] | None:
 
 
 def has_settings() -> bool:
-    """Return whether torch would cast, or place, what kernels are given once more than it was when it was recorded."""
+    """Return whether torch would cast or move arguments of kernels again, after it did so during the recording."""
     return bool(private.any_autocast() or private.count_function_modes())
 
 
 @contextmanager
 def settings_applied() -> Iterator[None]:
-    """Let kernels take what they are given: casts and default devices of now are in what was recorded."""
+    """Let kernels take their arguments as they are. The recording already contains casts and default devices."""
     with private.without_functions(), private.without_autocast():
         yield
 
 
 @contextmanager
 def without_autocast_cache() -> Iterator[None]:
-    """Let autocast cast weights anew within the block: what it keeps of them are copies, which change no more."""
+    """Let autocast cast weights again within the block: its cache holds copies, which do not change any more."""
     before = torch.is_autocast_cache_enabled()
     torch.set_autocast_cache_enabled(False)
     try:

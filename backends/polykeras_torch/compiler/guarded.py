@@ -1,4 +1,4 @@
-"""Inputs of a recorded run that get their values back, should the run fail."""
+"""Inputs of a recorded run that get their values back if the run fails."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from polykeras_torch.private import schema_of, storage_of
 
 
 class Guarded:
-    """Tensors of which those that a run changes are copied before.
+    """Tensors that are copied before a run changes them.
 
     Args:
         tensors: no two of them share memory.
@@ -21,10 +21,10 @@ class Guarded:
 
     def __init__(self, tensors: Sequence[Tensor]) -> None:
         self._unchanged = {storage_of(tensor): tensor for tensor in tensors}
-        self._before: list[tuple[Tensor, Tensor]] = []  # those that are changed, with a copy from before
+        self._before: list[tuple[Tensor, Tensor]] = []  # the changed tensors, each with its earlier copy
 
     def keep(self, func: Any, args: Any, kwargs: Any) -> None:
-        """Copy those that the call of an operator is going to change."""
+        """Copy the tensors that a call of an operator is about to change."""
         if not self._unchanged or not schema_of(func).is_mutable:
             return
         for tensor in written(func, args, kwargs):
@@ -32,7 +32,7 @@ class Guarded:
                 self._before.append((given, given.clone()))
 
     def restore(self) -> None:
-        """Give each tensor that was changed the value that it had before the run."""
+        """Restore the earlier value of each tensor that was changed."""
         with torch.no_grad():
             for tensor, before in self._before:
                 tensor.copy_(before)

@@ -1,4 +1,4 @@
-"""Ways to the values of a tensor, and into its memory, for which there is no call of an operator to be recorded."""
+"""Accesses to the values or the memory of a tensor that do not appear as calls of operators."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _DATA: Any = Tensor.__dict__.get("data") or Tensor.data
 
 
 class Watcher(Protocol):
-    """Who is told of them."""
+    """An object that is told about such accesses."""
 
     def refuse(self, why: str) -> None:
-        """Note that what runs is not to be repeated."""
+        """Note that the current run must not be repeated."""
         ...
 
     def is_constant(self, tensor: Tensor) -> bool:
@@ -48,15 +48,15 @@ _LEAVES_GRADIENTS = {torch.autograd.backward, Tensor.backward}
 _GRADIENT = {Tensor.grad.__get__}  # type: ignore[attr-defined]
 _COPIES = {torch.tensor, Tensor.new_tensor}
 _INDEXES = {Tensor.__getitem__, Tensor.__setitem__}
-_COPIES_OF_NUMBERS = {torch.as_tensor, torch.asarray}  # what is an array they share
+_COPIES_OF_NUMBERS = {torch.as_tensor, torch.asarray}  # they share the memory of arrays
 
 
 class HiddenReads(TorchFunctionMode):
-    """Tells a watcher of conversions to NumPy and lists, of addresses, and of code that is called by autograd.
+    """Tells a watcher about conversions to NumPy and lists, about addresses, and about code that autograd calls.
 
     Attributes:
-        copies: whether a function runs now that copies what it is given into a new tensor.
-        indexes: whether one runs that makes tensors of numbers and lists, as indices.
+        copies: whether a function is running that copies its argument into a new tensor.
+        indexes: whether a function is running that makes tensors from numbers and lists, such as indices.
     """
 
     def __init__(self, watcher: Watcher) -> None:
@@ -90,11 +90,11 @@ class HiddenReads(TorchFunctionMode):
         if func in _WRITES:
             return f"it changes a tensor behind torch's back (`Tensor.{name}`)"
         if func in _CUTS and any(isinstance(x, Tensor) for x in (*args[1:], *kwargs.values())):
-            return "it cuts a tensor at places that another one says (`tensor_split`)"
+            return "it splits a tensor at indices from another tensor (`tensor_split`)"
         if func in _HANGS_HOOKS:
-            return f"it hangs a hook on a tensor (`Tensor.{name}`)"
+            return f"it registers a hook on a tensor (`Tensor.{name}`)"
         if func in _GRADIENT and self._watcher.is_foreign(args[0]):
-            return "it reads the gradient that a tensor from outside has gathered (`Tensor.grad`)"
+            return "it reads the gradient of a tensor from outside (`Tensor.grad`)"
         if func in _LEAVES_GRADIENTS and self._watcher.is_foreign_graph():
             return "it leaves gradients in tensors that polykeras does not hold (`backward`)"
         return None

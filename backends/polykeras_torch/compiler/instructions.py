@@ -1,4 +1,4 @@
-"""What a recording is made of: the calls of operators, and the tensors in them by number."""
+"""The parts of a recording: calls of operators, and numbered tensors."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from torch import Tensor
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A tensor of the recorded function, by number."""
+    """A numbered tensor of the recorded function."""
 
     number: int
 
 
 @dataclass(frozen=True, slots=True)
 class TensorInfo:
-    """What is kept of a tensor, which itself may be gone.
+    """The properties of a tensor, which itself may no longer exist.
 
     Attributes:
-        dtype: of its elements.
+        dtype: its dtype.
         shape: its shape.
-        device: where it lay.
+        device: its device.
         memory: the number of its storage.
         row_major: whether its elements lie in row-major order.
-        whole: whether it takes the whole of its storage.
-        value: the tensor itself, if it depends on no input and can be held: a constant, or one from outside.
+        whole: whether it covers its whole storage.
+        value: the tensor itself if it depends on no input and can be kept: a constant, or a tensor from outside.
     """
 
     dtype: torch.dtype
@@ -45,15 +45,15 @@ class Instruction:
     """One operator call.
 
     Attributes:
-        op: the overload that was called.
-        args: its positional arguments; tensors are `Slot`s.
-        kwargs: its keyword arguments, in the same way.
-        outputs: the slots of its results; None for a result that is no tensor.
-        single: whether it returns its one result itself instead of a sequence.
-        writes: those of its arguments' slots that it changes in place.
-        constant: whether nothing in its arguments depends on the inputs, and it always gives the same.
-        into: the argument whose memory is to take the result; None for new memory.
-        steady: whether it is so but for tensors from outside, whose values others may change between two runs.
+        op: the called overload.
+        args: the positional arguments; tensors are `Slot`s.
+        kwargs: the keyword arguments, in the same form.
+        outputs: the slots of the results; None for a result that is not a tensor.
+        single: whether it returns a single result instead of a sequence.
+        writes: the slots of the arguments that it changes in place.
+        constant: whether its arguments do not depend on the inputs, and it always returns the same.
+        into: the argument whose memory takes the result; None for new memory.
+        steady: whether it is constant except for tensors from outside, whose values others may change between runs.
     """
 
     op: Any
@@ -78,7 +78,7 @@ class Instruction:
 
 
 def replace(value: Any, change: Callable[[Any], Any], kind: type) -> Any:
-    """Return nested arguments with `change(leaf)` in place of each leaf of a kind."""
+    """Return nested arguments with `change(leaf)` in place of each leaf of the type `kind`."""
     if isinstance(value, kind):
         return change(value)
     if isinstance(value, (tuple, list)):

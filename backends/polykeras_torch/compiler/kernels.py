@@ -1,4 +1,4 @@
-"""How a recorded operator is called: by the cheapest binding, and into memory that is there already."""
+"""How a recorded operator is called: by the cheapest binding, and into existing memory."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from torch import Tensor
 from polykeras_torch.compiler.instructions import TensorInfo
 from polykeras_torch.private import callable_of, schema_of
 
-# torch's own bindings parse their arguments faster than those of the operator overloads, by 0.4 us a call. Those
-# listed take the arguments of the overloads in the same order.
+# torch's own bindings parse their arguments faster than the overloads of operators do. The listed bindings take the
+# arguments of the overloads in the same order.
 # fmt: off
 _BOUND = {
     "abs", "add", "addmm", "argmax", "bitwise_and", "bitwise_or", "bitwise_xor", "bmm", "cat", "clone", "cos", "div",
@@ -22,16 +22,16 @@ _BOUND = {
 }
 _METHODS = {"expand", "view"}
 
-# Each element of the result depends on the same element of the arguments alone, and `out=` takes the result.
+# Elementwise operators: each element of the result depends only on that element of the arguments. They take `out=`.
 _POINTWISE = {
     "abs", "add", "bitwise_and", "bitwise_or", "bitwise_xor", "clamp", "cos", "div", "exp", "expm1", "floor", "log",
     "log1p", "maximum", "minimum", "mul", "neg", "reciprocal", "rsqrt", "sigmoid", "sin", "sqrt", "sub", "tanh",
     "where",
 }
-# Those of the gradients, whose bindings torch does not have.
+# Elementwise operators of gradients, for which torch has no bindings.
 _POINTWISE_GRADIENTS = {"sigmoid_backward", "tanh_backward", "threshold_backward"}
 
-# Between a tensor and a number.
+# Operators between a tensor and a number.
 _WITH_NUMBERS = {"add", "div", "eq", "ge", "gt", "le", "lt", "mul", "ne", "rsub", "sub"}
 # fmt: on
 
@@ -40,13 +40,13 @@ _EXACT = (torch.float32, torch.float64, torch.int32, torch.int64)
 
 
 def name_of(op: Any) -> str:
-    """Return the name of an overload of torch's own, "" for others."""
+    """Return the name of one of torch's own overloads, "" for others."""
     namespace, _, name = schema_of(op).name.partition("::")
     return name if namespace == "aten" else ""
 
 
 def _overload(op: Any) -> str:
-    """Return the name of an overload among those of its operator."""
+    """Return the name of an overload within its operator."""
     return str(op).rpartition(".")[2]  # `aten.add.Tensor`
 
 
@@ -59,13 +59,13 @@ def binding(op: Any) -> Callable[..., Any]:
 
 
 def binding_into(op: Any) -> tuple[Callable[..., Any], str] | None:
-    """Return a form of an overload that writes its result where told, and the name of that argument.
+    """Return a form of an overload that writes its result into a given tensor, and the name of that argument.
 
-    None where there is none, or where elements of the result depend on other elements: then the result may not take
-    the memory of an argument.
+    Return None if there is no such form, or if elements of the result depend on other elements. Then the result must
+    not take the memory of an argument.
     """
     name = name_of(op)
-    if _overload(op) == "Scalar_Tensor":  # a number first: the bindings of some (`bitwise_and`) take no `out`
+    if _overload(op) == "Scalar_Tensor":  # a number comes first: some bindings (`bitwise_and`) take no `out`
         return None
     if name in _POINTWISE and _overload(op) not in ("Scalar_mode", "Tensor_mode"):
         return getattr(torch, name), "out"
@@ -75,14 +75,14 @@ def binding_into(op: Any) -> tuple[Callable[..., Any], str] | None:
 
 
 def is_copy(op: Any) -> bool:
-    """Return whether an overload gives the same values in memory of its own."""
+    """Return whether an overload gives the same values in new memory."""
     return op is torch.ops.aten.clone.default
 
 
 def number_as_tensor(op: Any, tensor: TensorInfo, number: Any) -> Tensor | None:
-    """Return a number that an overload takes beside a tensor as a tensor, which spares 1.5 us a call.
+    """Return the number argument of an overload as a tensor, since torch would otherwise make one in each call.
 
-    None where the result might be another one.
+    Return None if the result might differ.
     """
     if name_of(op) not in _WITH_NUMBERS or type(number) not in (int, float) or tensor.dtype not in _EXACT:
         return None

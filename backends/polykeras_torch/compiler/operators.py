@@ -1,7 +1,7 @@
-"""What calls of torch's operators do beside giving tensors: which of them may be repeated, and which not.
+"""The effects of torch's operators: which calls may be repeated, and which not.
 
-An operator is taken for a pure function of its tensors, but for the arguments that its schema says it writes to, where
-it is one of torch's own and not listed here. Others run as they are, and are not repeated.
+An operator is assumed to be a pure function of its tensors, except for the arguments that its schema says it writes to,
+if it is one of torch's own and is not listed here. Other operators run unchanged, and are not repeated.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from polykeras_torch.private import BATCH_NORM, schema_of
 
 aten: Any = torch.ops.aten
 
-_OURS = ("aten", "prims")  # the namespaces of torch's own operators; all others are somebody's
+_OURS = ("aten", "prims")  # the namespaces of torch's own operators; all others belong to somebody else
 
-# Of their first argument these take the shape, not the values.
+# These use the shape of their first argument, not its values.
 _SHAPED = {getattr(aten, name) for name in ("zeros_like", "ones_like", "full_like")}
 # fmt: off
 _EMPTY = {
     getattr(aten, name)
     for name in ("empty", "empty_like", "empty_strided", "empty_permuted", "new_empty", "new_empty_strided")
 }
-# Operators whose kernels read values of an argument on the host, or have sizes by them, without a tag that says so;
-# that change what a tensor is, not its values; or that print, end the process or wait.
+# Operators whose kernels read values of an argument on the host, or get sizes from them, without a tag that says so;
+# that change the properties of a tensor, not its values; or that print, end the process or wait.
 _NOT_REPEATED = {
     "_assert_async", "_assert_scalar", "_async_error", "_cudnn_init_dropout_state", "_cudnn_rnn", "_ctc_loss",
     "_pack_padded_sequence", "_pack_padded_sequence_backward", "_pad_packed_sequence", "_print", "_resize_output_",
@@ -36,14 +36,14 @@ _NOT_REPEATED = {
     "set_data", "sym_constrain_range",
 }
 # fmt: on
-# Kernels that change their fourth and fifth argument, running statistics, where the sixth says that they train; their
+# Kernels that change their fourth and fifth argument, running statistics, if the sixth says that they train. Their
 # schemas do not say so.
 _UPDATES_STATISTICS = {BATCH_NORM, *(getattr(aten, name, None) for name in ("cudnn_batch_norm", "miopen_batch_norm"))}
 _NUMBERS_BY_SHAPE = {"_fused_sdp_choice", "is_same_size", "sym_numel", "sym_size", "sym_storage_offset", "sym_stride"}
 
 
 def is_plain(tensor: Tensor) -> bool:
-    """Return whether a tensor is a block of numbers in memory: not sparse, quantized, nested, or of another class."""
+    """Return whether a tensor is a block of numbers in memory: not sparse, quantized, nested, or of a subclass."""
     return (
         type(tensor) in (Tensor, Parameter)
         and tensor.layout is torch.strided
@@ -55,7 +55,7 @@ def is_plain(tensor: Tensor) -> bool:
 
 @cache
 def draws(func: Any) -> bool:
-    """Return whether a call gives other values each time."""
+    """Return whether a call returns different values each time."""
     return torch.Tag.nondeterministic_seeded in func.tags or any("Generator" in str(a.type) for a in _arguments(func))
 
 
@@ -65,7 +65,7 @@ def takes_shape_only(func: Any) -> bool:
 
 
 def makes_room_only(func: Any) -> bool:
-    """Return whether a call gives memory in which there is nothing yet."""
+    """Return whether a call returns uninitialized memory."""
     return func.overloadpacket in _EMPTY
 
 
@@ -78,7 +78,7 @@ def written(func: Any, args: Any, kwargs: Any) -> list[Tensor]:
 
 
 def read(func: Any, args: Any, kwargs: Any) -> list[Tensor]:
-    """Return the tensors whose values a call reads: neither those that it views, nor those that it changes."""
+    """Return the tensors whose values a call reads, without those that it only views or changes."""
     return _given(func, args, kwargs, lambda alias: alias is None)
 
 
@@ -97,9 +97,9 @@ def _arguments(func: Any) -> Any:
 
 @cache
 def why_not(func: Any) -> str | None:
-    """Return why calls of an operator may not be repeated, whatever they are given; None where they may."""
+    """Return why calls of an operator may never be repeated, or None if they may."""
     if func.namespace not in _OURS:
-        return f"it calls an operator of which nothing is known (`{func}`)"
+        return f"it calls an unknown operator (`{func}`)"
     if schema_of(func).name.partition("::")[2] in _NOT_REPEATED:
         return f"it calls an operator that may read values behind torch's back, or does more than compute (`{func}`)"
     if torch.Tag.inplace_view in func.tags:
@@ -110,11 +110,11 @@ def why_not(func: Any) -> str | None:
 
 
 def why_not_of_values(func: Any, args: Any) -> str | None:
-    """Return why a call with arguments that vary may not be repeated; None where it may."""
+    """Return why a call with variable arguments may not be repeated, or None if it may."""
     if torch.Tag.data_dependent_output in func.tags or _gives_numbers(func):
         return f"Python looks at a value that was computed (`{func}`)"
     if func is aten.as_strided.default and args[3:] not in ((), (None,)):
-        return "it views memory by a place in it (`as_strided` with an offset)"
+        return "it views memory at an offset (`as_strided` with an offset)"
     if torch.Tag.dynamic_output_shape in func.tags and not _has_fixed_shape(func, args):
         return f"the shape of a result depends on values (`{func}`)"
     return None
@@ -122,14 +122,14 @@ def why_not_of_values(func: Any, args: Any) -> str | None:
 
 @cache
 def _gives_numbers(func: Any) -> bool:
-    """Return whether a call gives numbers or flags to Python, and no tensor."""
+    """Return whether a call returns numbers or flags to Python, and no tensor."""
     returns = schema_of(func).returns
     name = schema_of(func).name.partition("::")[2]
     return bool(returns) and name not in _NUMBERS_BY_SHAPE and not any("Tensor" in str(r.type) for r in returns)
 
 
 def _has_fixed_shape(func: Any, args: Any) -> bool:
-    """Return whether a call indexes with integers: its result has the shape of the indices."""
+    """Return whether a call indexes with integers, so that its result has the shape of the indices."""
     if func.overloadpacket is not aten.index:
         return False
     return all(index is None or index.dtype not in (torch.bool, torch.uint8) for index in args[1])

@@ -25,18 +25,18 @@ class Outside:
     """Tensors whose memory a recording has not seen before.
 
     Attributes:
-        storages: their memory: not ours to change.
+        storages: their storages, which must not be changed.
         collects: whether some of them collect gradients.
     """
 
     def __init__(self) -> None:
         self.storages: set[int] = set()
         self.collects = False
-        self._tensors: dict[int, Tensor] = {}  # by identity: several may be the same memory
-        self._indices: set[int] = set()  # storages that an index came with, which torch may have made of a number
+        self._tensors: dict[int, Tensor] = {}  # by identity, since several may share memory
+        self._indices: set[int] = set()  # storages of indices, which torch may have made from a number
 
     def add(self, tensor: Tensor, storage: int, is_index: bool) -> None:
-        """Note a tensor of new memory."""
+        """Add a tensor with new memory."""
         self.storages.add(storage)
         if is_index:
             self._indices.add(storage)
@@ -44,7 +44,7 @@ class Outside:
         self.see(tensor, storage)
 
     def see(self, tensor: Tensor, storage: int) -> None:
-        """Note a tensor that may be another one of the same memory."""
+        """Add a tensor that may be another one with known memory."""
         if storage in self.storages:
             self._tensors[id(tensor)] = tensor
 
@@ -53,7 +53,7 @@ class Outside:
         return list(self._tensors.values())
 
     def was_made_here(self, values: Sequence[Tensor | None]) -> bool:
-        """Return whether some were made in the run, out of sight: nobody else holds these.
+        """Return whether some of them were made within the run, unseen: then nobody else holds them.
 
         Args:
             values: the tensors that the recording itself holds, once each.
@@ -67,7 +67,7 @@ class Outside:
     def _held_by_nobody(self, values: Sequence[Tensor | None]) -> list[Tensor]:
         seen = set(map(id, values))
         counts = zip(self._tensors.values(), _references(self._tensors), strict=True)
-        # Those that the recording itself holds have two references more: of `values`, and of what it was made of.
+        # Tensors that the recording holds have two more references: one in `values`, one in the list it was made from.
         return [x for x, count in counts if count <= _ALONE + (2 if id(x) in seen else 0)]
 
 
@@ -76,7 +76,7 @@ def _references(tensors: dict[int, Tensor]) -> list[int]:
 
 
 def _count_alone() -> int:
-    """Return how many references are counted of a tensor that only the dict holds: releases of Python differ in it."""
+    """Return the reference count of a tensor that only the dict holds, which differs between releases of Python."""
     return _references({0: torch.empty(0)})[0]
 
 
@@ -84,20 +84,20 @@ _ALONE = _count_alone()
 
 
 def _is_made_here(tensors: Sequence[Tensor]) -> bool:
-    """Return whether a tensor of a recording, which was made out of its sight, was made in the run.
+    """Return whether tensors that a recording did not see being made were made within the run.
 
-    Then it may depend on the arguments. Such memory is torch's own, and only these tensors lie in it.
+    Then they may depend on the arguments. Such memory belongs to torch, and holds only these tensors.
 
     Args:
-        tensors: of one storage, which nobody but the recording holds.
+        tensors: the tensors of one storage that only the recording holds.
     """
     storage = tensors[0].untyped_storage()
-    owners = owners_of(storage) - 1  # `storage` is one
+    owners = owners_of(storage) - 1  # `storage` itself is one owner
     return storage.resizable() and storage.nbytes() > 0 and owners <= len(tensors)
 
 
 class Foreign:
-    """Tensors from outside that a recording reads anew in each run, as long as they are where they were.
+    """Tensors from outside that a recording reads again in each run, as long as their memory stays in place.
 
     Args:
         tensors: the tensors.
@@ -105,7 +105,7 @@ class Foreign:
 
     def __init__(self, tensors: Collection[Tensor]) -> None:
         self._held = list(tensors)
-        self._strided = [x for x in self._held if not x.is_contiguous()]  # of all others the shape tells the strides
+        self._strided = [x for x in self._held if not x.is_contiguous()]  # for all others, the shape suffices
         self._known = self._now()
 
     def _now(self) -> list[list[Any]]:
@@ -113,5 +113,5 @@ class Foreign:
         return [*layout, list(map(Tensor.stride, self._strided))] if self._strided else layout
 
     def hold(self) -> bool:
-        """Return whether they lie where they lay: nobody assigned to `.data`, resized one or moved a module."""
+        """Return whether their memory is still in place: nothing assigned `.data`, resized one or moved a module."""
         return not self._held or self._now() == self._known

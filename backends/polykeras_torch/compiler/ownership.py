@@ -1,4 +1,4 @@
-"""Whose memory a tensor is: results that callers may own, and arguments that native code may change."""
+"""Ownership of memory: results that callers may keep, and arguments that native code may change."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from polykeras_torch.private import storage_of, version_of
 
 
 def own(leaves: Sequence[Any], taken: set[int], recorder: Recorder | None = None) -> list[Any]:
-    """Return results that callers may own: row-major, no two in the same memory, none in memory that is taken.
+    """Return results that callers may keep: row-major, without shared memory, and not in memory of others.
 
     Args:
         leaves: the results.
         taken: the storages of others.
-        recorder: that sees it; then no result is in the memory of a constant either.
+        recorder: the active recorder; then no result is in the memory of a constant either.
     """
     taken = set(taken)
     result = []
@@ -34,17 +34,17 @@ def own(leaves: Sequence[Any], taken: set[int], recorder: Recorder | None = None
 
 
 def memory(leaves: Sequence[Any]) -> set[int]:
-    """Return the storages of the tensors among leaves."""
+    """Return the storages of all tensors among leaves."""
     return {storage_of(leaf) for leaf in leaves if isinstance(leaf, Tensor) and is_plain(leaf)}
 
 
 def written_to(copies: Sequence[Tensor], places: Sequence[int]) -> list[int]:
-    """Return which of fresh copies were changed in place; in inference mode nobody counts that."""
+    """Return the indices of fresh copies that were changed in place. In inference mode, changes are not counted."""
     return [i for i in places if copies[i].is_inference() or version_of(copies[i]) > 0]
 
 
 def with_copies(tensors: Sequence[Tensor], places: Sequence[int]) -> Sequence[Tensor]:
-    """Return tensors of which some are copies."""
+    """Return the tensors, with those at `places` copied."""
     if not places:
         return tensors
     result = list(tensors)

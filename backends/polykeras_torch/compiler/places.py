@@ -1,4 +1,4 @@
-"""Where the storages of a recorded run lie in memory."""
+"""The addresses of the storages of a recorded run."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from polykeras_torch.private import StorageReference
 
 
 class Places:
-    """The ranges of addresses of storages, with a reference to each, so that no later one is taken for it."""
+    """Address ranges of storages, each with a reference, so that no later storage is mistaken for one of them."""
 
     def __init__(self) -> None:
         self._ranges: list[tuple[int, int, Any]] = []
 
     def add(self, storage: Any, ours: bool) -> None:
-        """Add a storage; `ours` says that the run made it. Others get an empty range: their memory may be shared."""
+        """Add a storage. If the run did not make it (`ours`), its range is empty, since its memory may be shared."""
         place = storage.data_ptr()
         self._ranges.append((place, place + storage.nbytes() if ours else place, StorageReference(storage)))
 
     def hold(self, tensor: Tensor) -> bool:
-        """Return whether the tensor's memory lies in the range of a storage that was added and still exists."""
+        """Return whether the tensor's memory lies in the range of an added storage that still exists."""
         place = tensor.untyped_storage().data_ptr()
         return any(first <= place < last and not known.expired() for first, last, known in self._ranges)

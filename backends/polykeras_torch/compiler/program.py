@@ -1,8 +1,8 @@
-"""Makes one straight Python function of recorded operator calls: what a step costs then is torch's kernels alone.
+"""Makes one straight Python function of recorded operator calls, so that a step costs only torch's kernels.
 
-What changes nothing that is returned is left out, what depends on no input is computed once, each tensor is let go of
-after its last use. The calls run below autograd (nothing in them is to be differentiated again), which makes them
-cheaper and leaves ordinary tensors as results.
+Calls that change no result are left out, calls that depend on no input are computed once, and each tensor is released
+after its last use. The calls run below autograd, since they are not differentiated again. This makes them cheaper, and
+their results are ordinary tensors.
 """
 
 from __future__ import annotations
@@ -28,16 +28,17 @@ from polykeras_torch.compiler.rewriting import (
 )
 
 Program: TypeAlias = Callable[[Sequence[Tensor]], list[Tensor]]
-"""Recorded calls as a function: takes tensors, laid out like the recorded inputs; returns a list of the results."""
+"""Recorded calls as a function: takes tensors in the layout of the recorded inputs, and returns a list of results."""
 
 Repetition: TypeAlias = Callable[[list[Tensor], Iterable[Sequence[Tensor]]], list[Tensor]]
-"""Recorded calls as a loop, for inputs of which the first are a state: between steps there is nothing but a `for`.
+"""Recorded calls as a loop, for inputs that begin with a state. Between two steps there is nothing but a `for`.
 
-It takes the state, as a list that it empties, and for each step the inputs that follow it; it returns the new state.
+It takes the state, as a list that it empties, and an iterator over the other inputs of each step. It returns the new
+state.
 """
 
 
-# Constants that are the same where they are printed the same; others are told apart as objects.
+# Constants of these types are equal if they print the same. Others are compared by identity.
 _PRINTED = (float, complex, torch.dtype, torch.device, torch.layout, torch.memory_format)
 
 
@@ -45,10 +46,10 @@ def compile_program(recorder: Recorder, inputs: int, outputs: Sequence[Slot], do
     """Return the recorded calls as a function.
 
     Args:
-        recorder: has run.
+        recorder: the recorder, after its run.
         inputs: the number of its inputs; they have the first slots.
         outputs: the slots to return.
-        donated: the numbers of the inputs whose memory may be used for results.
+        donated: the indices of the inputs whose memory may be used for results.
     """
     instructions = _simplified(recorder, inputs, outputs, donated)
     return _Writer().function(instructions, inputs, outputs)
@@ -58,9 +59,9 @@ def compile_repetition(recorder: Recorder, inputs: int, state: Sequence[Slot]) -
     """Return the recorded calls as a loop.
 
     Args:
-        recorder: has run.
+        recorder: the recorder, after its run.
         inputs: the number of its inputs; they have the first slots.
-        state: the slots of the new state, which is the first inputs in the next step; their memory may be used.
+        state: the slots of the new state, which becomes the first inputs of the next step; its memory may be used.
     """
     tensors = recorder.tensors
     instructions = _simplified(recorder, inputs, state, range(len(state)))
@@ -73,10 +74,10 @@ def text_of(stage: str, recorder: Recorder, inputs: int, outputs: Sequence[Slot]
 
     Args:
         stage: "traced" for the calls as they were recorded, "compiled" for the source of `compile_program`'s result.
-        recorder: has run.
-        inputs: as for `compile_program`, and so are the others.
+        recorder: the recorder, after its run.
+        inputs: the number of its inputs.
         outputs: the slots to return.
-        donated: the numbers of the inputs whose memory may be used for results.
+        donated: the indices of the inputs whose memory may be used for results.
     """
     traced = stage == "traced"
     instructions = recorder.instructions if traced else _simplified(recorder, inputs, outputs, donated)
@@ -86,7 +87,7 @@ def text_of(stage: str, recorder: Recorder, inputs: int, outputs: Sequence[Slot]
 def _simplified(
     recorder: Recorder, inputs: int, results: Sequence[Slot], donated: Collection[int]
 ) -> list[Instruction]:
-    """Return the calls that are needed for results, which reuse memory."""
+    """Return the calls that are needed for the results, rewritten to reuse memory."""
     tensors = recorder.tensors
     written = written_memory(recorder.instructions, tensors)
     instructions = needed(recorder.instructions, tensors, inputs, results, written)
@@ -99,7 +100,7 @@ def _simplified(
 
 
 class _Writer:
-    """Writes the source of a program: a variable for each slot, a global for everything that is no literal."""
+    """Writes the source of a program, with a variable for each slot and a global for each value without a literal."""
 
     def __init__(self) -> None:
         self._globals: dict[str, Any] = {}
@@ -120,9 +121,9 @@ class _Writer:
         outputs: Sequence[Slot],
         frees: bool,
     ) -> str:
-        """Return the source of that function, below comments that say what the constants are.
+        """Return the source of that function, below comments that explain the constants.
 
-        `frees` says whether it lets go of tensors.
+        `frees` says whether it releases tensors.
         """
         kept = outputs if frees else map(Slot, range(len(tensors)))
         source = _source(
@@ -144,7 +145,7 @@ class _Writer:
         inputs: int,
         state: Sequence[Slot],
     ) -> Callable[..., list[Tensor]]:
-        """Return the function that does some calls, and then others for each step; see `Repetition`."""
+        """Return the function that makes some calls once, and others for each step; see `Repetition`."""
         size = len(state)
         batch = self._names_of(range(size, inputs))
         new = self._names_of(slot.number for slot in state)
@@ -171,7 +172,7 @@ class _Writer:
         return "".join(f"t{number}, " for number in numbers)
 
     def _calls(self, instructions: Sequence[Instruction], needed_later: Collection[int]) -> list[str]:
-        """Return the lines of the calls, which let go of what is not needed later after its last use."""
+        """Return the lines of the calls; tensors that are not needed later are released after their last use."""
         last = {slot.number: place for place, instruction in enumerate(instructions) for slot in instruction.reads()}
         last |= dict.fromkeys(needed_later, len(instructions))
         lines = []
@@ -213,7 +214,7 @@ class _Writer:
         return self._name(value, "c")
 
     def _name(self, value: Any, stem: str) -> str:
-        """Return the name of a global with this value: a stem and a number."""
+        """Return the name of a global with this value, made from a stem and a number."""
         key = (type(value), repr(value) if isinstance(value, _PRINTED) else id(value))
         if key not in self._names:
             self._names[key] = f"{stem}_{len(self._names)}"
@@ -226,7 +227,7 @@ def _source(parameters: str, lines: Sequence[str]) -> str:
 
 
 def _shown(value: Any) -> str:
-    """Return a constant as text: of a larger tensor what it is."""
+    """Return a constant as text; a larger tensor is only described."""
     if isinstance(value, Tensor) and value.numel() > 1:
         return f"constant of {value.dtype}, {tuple(value.shape)}"
     return repr(value)

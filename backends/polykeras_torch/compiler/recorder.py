@@ -1,16 +1,16 @@
-"""Records what a function does with tensors, below autograd, as one flat list of operator calls.
+"""Records the operator calls of a function on tensors, below autograd, as one flat list.
 
-A training step of neutral code is run once under a `Recorder`: forward pass, gradients and updates are seen as the
-aten operators that torch runs in the end. `polykeras_torch.compiler.program` makes a straight function of the list.
+A training step of neutral code runs once under a `Recorder`. It sees the forward pass, gradients and updates as the
+aten operators that torch finally runs. `polykeras_torch.compiler.program` makes a straight function of the list.
 
-A tensor is known by the memory that it describes (storage, offset, shape, strides), since autograd hands out new
-objects for the same values. The recorder holds no memory but that of constants: a recorded step takes as much as a
-plain one. A tensor from outside (*foreign*) is read anew in each run, and what is computed of it is computed again:
-whoever holds it may change it.
+A tensor is identified by the memory that it describes (storage, offset, shape, strides), since autograd returns new
+objects for the same values. The recorder keeps only the memory of constants, so a recorded step takes as much memory
+as a plain one. A tensor from outside (*foreign*) is read again in each run, and values that depend on it are computed
+again, since its owner may change it.
 
-What may not be repeated, because Python looked at a value, because memory from outside was changed, or because an
-operator is not known to do nothing else, is noted in `refused`, and so is what cannot be noted at all; the run itself
-goes on as without the recorder.
+A run may not be repeated if Python looked at a value, if memory from outside was changed, if an operator may have other
+effects, or if something cannot be recorded. The reason is stored in `refused`; the run itself goes on as without the
+recorder.
 """
 
 from __future__ import annotations
@@ -46,17 +46,17 @@ _active: ContextVar[Recorder | None] = ContextVar("polykeras_torch_recorder", de
 
 
 class Recorder(DispatchMode):
-    """Within this context, calls of operators in this thread are noted in `instructions`.
+    """Records the operator calls of this thread in `instructions` within this context.
 
     Args:
-        inputs: the tensors that the function gets, no two of which share memory.
-        guarded: how many of the first ones get their values back, should the function have changed them.
+        inputs: the tensor arguments of the function, no two of which share memory.
+        guarded: how many of the first inputs can be restored if the function changes them.
 
     Attributes:
-        guarded: those inputs.
-        instructions: the calls, in their order.
+        guarded: the inputs that can be restored.
+        instructions: the calls, in order.
         tensors: one for each slot, as it was in this run.
-        refused: why the run may not be repeated from the list; None where it may.
+        refused: why the run may not be repeated from the list, or None if it may.
     """
 
     def __init__(self, inputs: Sequence[Tensor], guarded: int = 0) -> None:
@@ -66,13 +66,13 @@ class Recorder(DispatchMode):
         self.refused: str | None = None
         self._slots: dict[Hashable, Slot] = {}
         self._bases: dict[int, Slot] = {}  # the first slot of each storage
-        self._offsets: dict[int, int] = {}  # where it begins in there
+        self._offsets: dict[int, int] = {}  # the offset of that slot in its storage
         self._places = Places()
-        self._variable: set[int] = set()  # storages whose values depend on inputs
-        self._steady: set[int] = set()  # those whose values depend on foreign ones: the same within a run
+        self._variable: set[int] = set()  # storages with values that depend on inputs
+        self._steady: set[int] = set()  # storages that depend on foreign tensors: constant within a run
         self._outside = Outside()
-        self._empty: set[int] = set()  # storages into which nothing was written yet
-        self._is_fresh = False  # whether an argument is a copy that was made out of sight
+        self._empty: set[int] = set()  # uninitialized storages
+        self._is_fresh = False  # whether an argument is a copy that was made unseen
         self.guarded = Guarded(inputs[:guarded])
         self._host_reads = HiddenReads(self)
         self._generator = Generator()
@@ -91,7 +91,7 @@ class Recorder(DispatchMode):
         super().__exit__(*exc_info)
 
     def refuse(self, why: str) -> None:
-        """Note that the recorded run may not be repeated; the first reason stays."""
+        """Note that the recorded run may not be repeated. The first reason is kept."""
         self.refused = self.refused or why
 
     def is_constant(self, tensor: Tensor) -> bool:
@@ -100,7 +100,7 @@ class Recorder(DispatchMode):
         return storage in self._bases and storage not in self._variable and storage not in self._steady
 
     def is_dependent(self, tensor: Tensor) -> bool:
-        """Return whether a tensor stands for other values too."""
+        """Return whether a tensor has other values in other runs."""
         storage = None if self.refused else _storage(tensor)
         return storage in self._variable or storage in self._steady
 
@@ -114,15 +114,15 @@ class Recorder(DispatchMode):
         return storage in self._outside.storages or storage not in self._bases
 
     def is_foreign_graph(self) -> bool:
-        """Return whether tensors from outside took part that collect gradients."""
+        """Return whether tensors from outside that collect gradients took part."""
         return self._outside.collects
 
     def foreign(self) -> list[Tensor]:
-        """Return the tensors from outside, which somebody may come to put elsewhere."""
+        """Return the tensors from outside, which others may move."""
         return self._outside.tensors()
 
     def finish(self) -> None:
-        """Refuse, after the run, what used tensors or random numbers that were made out of sight of the dispatcher."""
+        """After the run, refuse it if it used tensors or random numbers that the dispatcher did not see being made."""
         if self._outside.was_made_here([tensor.value for tensor in self.tensors]):
             self.refuse("it computes with a tensor that was made out of sight of the dispatcher")
         self._check_generator()
@@ -132,7 +132,7 @@ class Recorder(DispatchMode):
             self.refuse("torch's random numbers are seeded or drawn in it out of sight of the dispatcher")
 
     def slot(self, tensor: Tensor) -> Slot:
-        """Return the slot of a tensor; one whose memory was never seen is from outside."""
+        """Return the slot of a tensor. A tensor with unknown memory comes from outside."""
         storage = storage_of(tensor)
         found = self._slots.get(_key(tensor))
         if found is not None:
@@ -140,13 +140,13 @@ class Recorder(DispatchMode):
             return found
         if storage not in self._bases:
             return self._from_outside(tensor, storage)
-        # A view of memory we know that was made out of our sight.
+        # A view of known memory that was made unseen.
         base = self._bases[storage]
         if self.tensors[base.number].dtype != tensor.dtype:
             self.refuse("it views a tensor as another dtype out of sight of the dispatcher")
         if tensor.storage_offset() != self._offsets[storage]:
             self.refuse("it views a part of a tensor out of sight of the dispatcher")
-        args = (base, tuple(tensor.shape), tensor.stride())  # from where the base begins, which another run may move
+        args = (base, tuple(tensor.shape), tensor.stride())  # relative to the base, which another run may move
         constant, steady = storage not in self._variable | self._steady, storage not in self._variable
         found = self._new(tensor, constant, steady)
         view = torch.ops.aten.as_strided.default
@@ -154,7 +154,7 @@ class Recorder(DispatchMode):
         return found
 
     def _from_outside(self, tensor: Tensor, storage: int) -> Slot:
-        if self._is_fresh:  # `torch.tensor` has just made it
+        if self._is_fresh:  # just made by `torch.tensor`
             return self._new(tensor, constant=True)
         if self._places.hold(tensor):
             self.refuse("it came to the memory of a tensor out of sight of the dispatcher")
@@ -162,7 +162,7 @@ class Recorder(DispatchMode):
         return self._new(tensor, constant=False, value=tensor)
 
     def copy(self, tensor: Tensor) -> Tensor:
-        """Return a copy that is made anew in each run, also of a constant."""
+        """Return a copy that is made again in each run, even of a constant."""
         copied = tensor.clone()
         if not self.refused:
             self.instructions[-1].constant = self.instructions[-1].steady = False
@@ -182,7 +182,7 @@ class Recorder(DispatchMode):
         return result
 
     def followed(self, work: Callable[[], T]) -> T | None:
-        """Return the result of noting something; None where nothing is noted any more. An error in it is a refusal."""
+        """Return the result of `work`, which records something, or None after a refusal. An error is a refusal."""
         if self.refused:
             return None
         try:
@@ -192,7 +192,7 @@ class Recorder(DispatchMode):
             return None
 
     def _look_at(self, func: Any, args: Any, kwargs: Any) -> tuple[Any, bool, bool, list[Tensor]] | None:
-        """Return what is to be known of a call before it happens: its arguments as slots, constant, steady, written."""
+        """Return facts about a call before it happens: its arguments as slots, constant, steady, written."""
         if (why := why_not(func)) is not None:
             self.refuse(why)
             return None
@@ -247,7 +247,7 @@ class Recorder(DispatchMode):
         if makes_room_only(func) and result.numel():
             self._empty.add(storage_of(result))
         if not written and outputs and all(slot is not None and slot.number < known for slot in outputs):
-            return  # the same memory under the same name: `detach`, a view that changes nothing
+            return  # the same memory in the same form: `detach`, or a view without a change
         writes = [self.slot(tensor) for tensor in written]
         args, kwargs = slotted
         self.instructions.append(Instruction(func, args, kwargs, outputs, single, writes, constant, steady=steady))
@@ -273,23 +273,23 @@ class Recorder(DispatchMode):
 
 
 class _Refused(Exception):
-    """A call is not noted any further; the reason is."""
+    """Raised to stop the recording of a call, after its reason was noted."""
 
 
 def is_recorded(x: Any) -> bool:
-    """Return whether `x` stands for other values too: a tensor that depends on the inputs of a recording."""
+    """Return whether `x` has other values in other runs: a tensor that depends on the inputs of a recording."""
     recorder = _active.get()
     return recorder is not None and isinstance(x, Tensor) and recorder.is_dependent(x)
 
 
 def refuse_recording(why: str) -> None:
-    """Note, where something is recorded now, that it may not be repeated: the reason that is told."""
+    """If something is being recorded, note that it may not be repeated, and why."""
     if (recorder := _active.get()) is not None:
         recorder.refused = why
 
 
 def _storage(tensor: Tensor) -> int | None:
-    """Return the storage of a tensor; None where it is sparse, or of another kind."""
+    """Return the storage of a tensor, or None if it is sparse or otherwise special."""
     if not is_plain(tensor):
         return None
     with without_functions():

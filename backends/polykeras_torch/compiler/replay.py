@@ -33,17 +33,17 @@ _requires_grad = attrgetter("requires_grad")
 
 
 def signature(tensors: Sequence[Tensor]) -> tuple[Hashable, ...]:
-    """Return what a recording is good for: dtypes, shapes and devices, and what kind of tensors they are."""
+    """Return the key of a recording: dtypes, shapes, devices and kinds of the tensors."""
     return tuple(map(_kind, tensors))
 
 
 def contiguous(tensors: Sequence[Tensor]) -> list[Tensor]:
-    """Return the tensors in row-major order, for which everything is recorded; see `are_blocks`."""
+    """Return the tensors in row-major order, as recordings require; see `are_blocks`."""
     return list(map(Tensor.contiguous, tensors))
 
 
 def are_blocks(tensors: Sequence[Tensor]) -> bool:
-    """Return whether all tensors are blocks of numbers in memory. Of others a warning says that nothing is recorded."""
+    """Return whether all tensors are plain blocks of memory. For others, a warning says that nothing is recorded."""
     if all(map(is_plain, tensors)):
         return True
     _warn("an argument is a tensor that is sparse, or of another class")
@@ -51,13 +51,13 @@ def are_blocks(tensors: Sequence[Tensor]) -> bool:
 
 
 def is_watched(tensors: Sequence[Tensor]) -> bool:
-    """Return whether something else follows the calls: an outer recording, autograd, `torch.func`, a mode of torch."""
+    """Return whether something else observes the calls: an outer recording, autograd, `torch.func`, or a mode."""
     return is_looked_on() or any(map(_requires_grad, tensors))
 
 
 def _warn(why: str) -> None:
     warnings.warn(
-        f"On torch a function that was to be compiled runs as plain Python, more slowly: {why}. Write it with "
+        f"On torch a function that should be compiled runs as plain Python, more slowly: {why}. Write it with "
         "polykeras.ops over polykeras variables to have it compiled.",
         RuntimeWarning,
         stacklevel=3,
@@ -65,20 +65,20 @@ def _warn(why: str) -> None:
 
 
 class Recording:
-    """A function of a list of tensors that has run once; calling it repeats what it did.
+    """A function of a list of tensors that has run once. Calling it repeats the recorded calls.
 
     Args:
-        fn: the function. It is called itself where the run cannot be repeated.
-        recorder: has run; None where the run cannot be repeated.
-        modules: the modules of torch that it called.
+        fn: the function. It is called itself if the run cannot be repeated.
+        recorder: the recorder after its run, or None if the run cannot be repeated.
+        modules: the torch modules that it called.
         inputs: the number of tensors.
-        donated: how many of the first tensors give their memory away.
+        donated: how many of the first tensors are donated.
         leaves: the results of the run.
-        outputs: the slots of those results that are tensors, by place.
+        outputs: the slots of the results that are tensors, by index.
         definition: the tree of the results.
-        advances: whether `advance` is going to be called, for the donated state alone.
-        changed: the arguments that native code in a run that cannot be repeated changes in place: they are the
-            caller's, and it gets copies.
+        advances: whether `advance` will be called, for the donated state alone.
+        changed: the arguments that native code changes in place in a run that cannot be repeated. They belong to the
+            caller, so it gets copies.
     """
 
     def __init__(
@@ -121,17 +121,17 @@ class Recording:
             self._repetition = compile_repetition(recorder, inputs, slots[:donated])
 
     def _holds(self) -> bool:
-        """Return whether the modules that were called are as they were, and tensors from outside where they were."""
+        """Return whether the called modules are unchanged, and the memory of tensors from outside is in place."""
         if self._modules is None or self._foreign is None:
             return True
         return self._modules.hold() and self._foreign.hold()
 
     def _settings(self) -> Callable[[], AbstractContextManager[Any]] | None:
-        """Return a function that makes the context in which kernels are called; None where the present one will do."""
+        """Return a function that makes the context for kernels, or None if the present one will do."""
         wanted = {
             settings_applied: has_settings(),
             one_thread: self._wants_one_thread,
-            # Some kernels keep what `backward` needs only where gradients are on: they were, within the step.
+            # Some kernels keep what `backward` needs only if gradients are enabled, as they were within the step.
             torch.enable_grad: not torch.is_grad_enabled(),
         }
         makers = [make for make, holds in wanted.items() if holds]
@@ -151,7 +151,7 @@ class Recording:
 
     @property
     def can_advance(self) -> bool:
-        """Whether there is `advance`: what was recorded can be repeated, with results of the same shapes."""
+        """Whether `advance` is available: the recording can be repeated, with results of the same shapes."""
         return self._repetition is not None
 
     def __call__(self, tensors: Sequence[Tensor]) -> Any:
@@ -169,12 +169,12 @@ class Recording:
         return nested.unflatten(self._definition, results)
 
     def advance(self, state: list[Tensor], batches: Iterator[Sequence[Tensor]], times: int) -> list[Tensor]:
-        """Repeat what was recorded several times, each time with the state that the time before returned.
+        """Repeat the recording several times, each time with the state that the previous time returned.
 
         Args:
             state: the first tensors; the list is emptied.
-            batches: the tensors after the state; as many are taken as it is repeated.
-            times: how often.
+            batches: the tensors after the state, one item for each repetition.
+            times: the number of repetitions.
 
         Returns:
             The new state.
@@ -188,7 +188,7 @@ class Recording:
 
 
 def current(recording: Recording | None) -> Recording | None:
-    """Return a recording where it may be repeated; None where there is none, or it is out of date."""
+    """Return a recording if it may be repeated, or None if it is missing or out of date."""
     return recording if recording is not None and recording._holds() else None
 
 
@@ -199,29 +199,28 @@ def record(
     advances: bool = False,
     when_recorded: Callable[[Recorder, list[Slot]], None] | None = None,
 ) -> tuple[Any, Recording]:
-    """Run a function, and return its result and a form of it that is repeated faster.
+    """Run a function, and return its result and a faster form that repeats it.
 
     Args:
-        fn: a pure function of a list of tensors that returns a tree. It runs itself in each call where the run cannot
-            be repeated, which a warning tells.
-        tensors: row-major.
-        donated: how many of the first tensors give their memory away; in their place, `fn` returns first a list of as
-            many.
-        advances: whether `Recording.advance` is going to be called, for the state alone.
-        when_recorded: is told what was recorded and the slots of the results, where it can be repeated.
+        fn: a pure function of a list of tensors that returns a tree. If the run cannot be repeated, a warning says so
+            and each call runs `fn` itself.
+        tensors: the arguments, row-major.
+        donated: how many of the first tensors are donated. If any, `fn` returns first a list of as many tensors.
+        advances: whether `Recording.advance` will be called, for the state alone.
+        when_recorded: called with the recorder and the slots of the results if the run can be repeated.
     """
     others = range(donated, len(tensors))
     if not can_record():
         given = with_copies(tensors, others)
         result, changed = _plainly(fn, given, donated), written_to(given, others)
         return result, Recording(fn, None, None, len(tensors), donated, [], {}, None, changed=changed)
-    # The recorder knows tensors by their memory. What is donated nobody else holds; of the others the function may hold
-    # views, so that they are copied always.
+    # The recorder identifies tensors by their memory. Nobody else holds donated tensors. The function may hold views of
+    # the others, so these are always copied.
     inputs = [*own(tensors[:donated], set()), *(x.clone() for x in tensors[donated:])]
     modules = Modules()
     with without_autocast_cache(), HostDraws() as host, modules, Recorder(inputs, donated) as recorder:
         leaves, definition = nested.flatten_with_def(_run(fn, inputs, recorder))
-        with without_functions():  # which would tell the recorder of all that is asked of tensors here
+        with without_functions():  # a mode of functions would tell the recorder about every access to tensors here
             leaves = _owned(leaves, inputs, donated, recorder)
             arrays = [(i, leaf) for i, leaf in enumerate(leaves) if isinstance(leaf, Tensor)]
             outputs = recorder.followed(lambda: {i: recorder.output(leaf) for i, leaf in arrays})
@@ -245,7 +244,7 @@ def record(
 
 
 def _owned(leaves: Sequence[Any], inputs: Sequence[Tensor], donated: int, recorder: Recorder) -> list[Any]:
-    """Return the results of a run in memory that callers may own."""
+    """Return the results of a run in memory that callers may keep."""
     if any(isinstance(leaf, Tensor) and leaf.requires_grad for leaf in leaves):
         recorder.refuse("its result is to be differentiated by torch itself")
         return list(leaves)
@@ -253,7 +252,7 @@ def _owned(leaves: Sequence[Any], inputs: Sequence[Tensor], donated: int, record
 
 
 def _run(fn: Callable[[Sequence[Tensor]], Any], inputs: Sequence[Tensor], recorder: Recorder) -> Any:
-    """Return what a function returns; where it raises, native code in it has not changed the donated state."""
+    """Return the results of a function. If it raises, the donated state is restored."""
     try:
         return fn(inputs)
     except BaseException:
@@ -262,6 +261,6 @@ def _run(fn: Callable[[Sequence[Tensor]], Any], inputs: Sequence[Tensor], record
 
 
 def _plainly(fn: Callable[[Sequence[Tensor]], Any], tensors: Sequence[Tensor], donated: int) -> Any:
-    """Return what a function returns, in memory that is not that of its (undonated) arguments."""
+    """Return the results of a function, in memory that differs from that of its arguments that are not donated."""
     leaves, definition = nested.flatten_with_def(fn(tensors))
     return nested.unflatten(definition, own(leaves, memory(tensors[donated:])))

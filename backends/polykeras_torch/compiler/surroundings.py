@@ -1,4 +1,4 @@
-"""What a recorded function used that is not among its arguments: modules of torch, and torch's random numbers."""
+"""What a recorded function uses besides its arguments: torch modules and torch's random numbers."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from polykeras_torch.layer_base import TorchModule
 from polykeras_torch.private import HOOKS_OF_ALL_MODULES
 
 _CONTAINERS = (dict, list, set, tuple)
-_USES = ("forward", "training")  # who asks a module for one of these uses it: each call of a module does
+_USES = ("forward", "training")  # reading one of these counts as using the module, and each call does
 
 _watching: dict[int, Modules] = {}  # by thread
 _lock = threading.Lock()
 
 
 class Modules:
-    """The modules that are used, with the ones that they hold, and all that is set on them.
+    """The torch modules that a run uses, with their submodules and all of their attributes.
 
-    Within the context it sees what this thread uses: modules that are called, whose `forward` is called, or that are
-    asked whether they train. For that `torch.nn.Module` gets a `__getattribute__` meanwhile. Afterwards it knows
-    whether anything is another object than it was: a flag, a number, a parameter, a hook, an entry of a list or dict
+    Within the context, it sees what this thread uses: modules that are called, whose `forward` is called, or whose
+    `training` flag is read. For this, `torch.nn.Module` temporarily gets a `__getattribute__`. Afterwards it can tell
+    whether any attribute has become another object: a flag, a number, a parameter, a hook, or an item of a list or dict
     that is an attribute.
     """
 
     def __init__(self) -> None:
-        self._holders: dict[int, tuple[Any, list[Any]]] = {}  # what modules hold, and what was in it, by identity
-        self._empty: list[Any] = []  # those in which there is nothing: most
-        self._views: list[Any] = []  # of the others
+        self._holders: dict[int, tuple[Any, list[Any]]] = {}  # containers of modules and their items, by identity
+        self._empty: list[Any] = []  # empty containers, which are the majority
+        self._views: list[Any] = []  # views of the others
         self._known: Any = None
         self._hooked = False
         self._why: str | None = None
@@ -54,15 +54,15 @@ class Modules:
                 del Module.__getattribute__
 
     def use(self, module: Module) -> None:
-        """Note that a module is used. It never raises."""
+        """Note that a module is used. Never raises."""
         try:
             if id(module.__dict__) not in self._holders and not isinstance(module, TorchModule):
                 for part in module.modules():
-                    if isinstance(part, TorchModule):  # of whose changes polykeras knows itself
+                    if isinstance(part, TorchModule):  # polykeras itself notices its changes
                         continue
                     self._add(part.__dict__)
                     if isinstance(part, ScriptModule):
-                        self._why = "a module is a script of TorchScript, whose attributes nobody sees (`torch.jit`)"
+                        self._why = "a module is a TorchScript module, whose attributes are hidden (`torch.jit`)"
         except Exception as error:
             self._why = f"a module of torch could not be followed ({type(error).__name__}: {error})"
 
@@ -75,7 +75,7 @@ class Modules:
                 self._holders[id(holder)] = holder, list(_view(holder))
 
     def why_not(self) -> str | None:
-        """Return why what ran may not be repeated, because of modules. It is called outside the context."""
+        """Return why the run may not be repeated because of its modules, or None. Call it after the context."""
         if self._why is not None:
             return self._why
         if not self._holders:
@@ -92,7 +92,7 @@ class Modules:
         return None
 
     def hold(self) -> bool:
-        """Return whether all modules are as they were after the run."""
+        """Return whether all modules are unchanged since the run."""
         if not self._views:
             return True
         return (
@@ -106,7 +106,7 @@ def _view(holder: Any) -> Any:
 
 
 def _objects_in(views: Sequence[Any]) -> np.ndarray:
-    """Return what is in containers, one after the other. The bytes of the array are the identities."""
+    """Return the items of containers, one after another. The bytes of the array are their identities."""
     return np.fromiter(chain.from_iterable(views), dtype=object)
 
 
@@ -121,9 +121,9 @@ def _are_same(some: Sequence[Any], others: Sequence[Any]) -> bool:
 
 
 class Generator:
-    """torch's generator for the CPU, as the draws that a recording sees leave it.
+    """The state of torch's CPU generator after the draws that a recording saw.
 
-    Other threads may draw from it too, which counts as drawn out of sight; but for threads of ours, see `draws`.
+    Draws of other threads count as unseen, except those of our own threads; see `draws`.
     """
 
     def __init__(self) -> None:
@@ -135,5 +135,5 @@ class Generator:
         self._state = torch.get_rng_state()
 
     def was_touched(self) -> bool:
-        """Return whether it was seeded, or gave numbers, without a draw that was seen."""
+        """Return whether it was seeded or drawn from without the recording seeing it."""
         return not torch.equal(self._state, torch.get_rng_state()) and not self._threads.have_run()

@@ -1,4 +1,4 @@
-"""How many of torch's threads compute a program: one, where its kernels are so small that more would only wait."""
+"""The number of torch's threads for a program: one, if its kernels are so small that more threads would only wait."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ import torch
 from polykeras_torch.compiler.instructions import Instruction, Slot, TensorInfo, replace
 from polykeras_torch.private import schema_of
 
-# Multiplications and additions of a matrix product. Two threads wait for each other, 1.3 us a product: five layers of
-# 32 take 91 us a step with two and 74 with one, of 128 204 and 236; where something else wants the other core as well,
-# 20 layers of 32 take twice as long with two (MKL, 2 cores). Smaller products, and vectors, are given one in any case.
+# Multiplications and additions of a matrix product. Below this size, two threads lose more time waiting for each other
+# than they gain, most of all if something else needs the other core (MKL, 2 cores). Products that are smaller still,
+# and products with vectors, always get one thread.
 _WORTH_TWO = 2**19
 _GIVEN_TWO = 2**12
-_NUMBERS = 2**15  # torch gives other kernels over fewer to one thread in any case (at::internal::GRAIN_SIZE)
-_UPDATED = 2**11  # numbers a product, which an optimizer's kernel over many may update in one thread for what is gained
+_NUMBERS = 2**15  # torch always runs other kernels over fewer numbers in one thread (at::internal::GRAIN_SIZE)
+_UPDATED = 2**11  # numbers that an optimizer's kernel may update in one thread for each product
 
-# Where the first factor is among the arguments; its last axis is summed over.
+# The index of the first factor among the arguments. Its last axis is summed over.
 _PRODUCTS = {"mm": 0, "bmm": 0, "addmm": 1, "baddbmm": 1}
-# In names of kernels that compute more than a few operations for each number, or add up a part in each thread however
-# small they are ("norm": layer normalization's gradient), so that their bits depend on how many there are.
+# Parts of the names of kernels that compute many operations for each number, or that add up a part in each thread even
+# if they are small ("norm": the gradient of layer normalization), so that their bits depend on the number of threads.
 # fmt: off
 _LONG = (
     "attention", "cdist", "cholesky", "conv", "embedding_bag", "fft", "geqrf", "gru", "linalg", "lstm", "norm", "ormqr",
@@ -32,10 +32,10 @@ _LONG = (
 
 
 def wants_one_thread(instructions: Sequence[Instruction], tensors: Sequence[TensorInfo]) -> bool:
-    """Return whether one thread computes a recording faster: two would be given products that are too small for them.
+    """Return whether one thread computes a recording faster, because its products are too small for two.
 
-    It depends on shapes and dtypes alone, and such products of float32 have the same bits in one thread and in several
-    (of float64 they do not): those of a program do not depend on how it is run.
+    The answer depends on shapes and dtypes alone. Such products have the same bits in one thread and in several if they
+    are float32, though not if they are float64. So the results of a program do not depend on how it runs.
     """
     if any(tensor.device.type != "cpu" for tensor in tensors):
         return False
@@ -58,20 +58,20 @@ def wants_one_thread(instructions: Sequence[Instruction], tensors: Sequence[Tens
 
 
 def _name(instruction: Instruction) -> str:
-    """Return the name of torch's own operator, without the mark of those that change their argument; "" for others."""
+    """Return the name of torch's own operator, without the mark of an in-place operator; "" for others."""
     namespace, _, name = schema_of(instruction.op).name.partition("::")
     return name.removesuffix("_") if namespace == "aten" else ""
 
 
 def _product(instruction: Instruction, tensors: Sequence[TensorInfo]) -> int:
-    """Return the operations of a matrix product; 0 where a matrix is a vector."""
+    """Return the number of operations of a matrix product; 0 if one matrix is a vector."""
     result = tensors[instruction.results()[0].number].shape
     factor = instruction.args[_PRODUCTS[_name(instruction)]]
     return 2 * result.numel() * tensors[factor.number].shape[-1] if min(result[-2:]) > 1 else 0
 
 
 def _numbers(instruction: Instruction, tensors: Sequence[TensorInfo]) -> int:
-    """Return over how many numbers a kernel goes: those of its largest argument or result; of a list, of all in it."""
+    """Return how many numbers a kernel processes: those of its largest argument (a list is added up) or result."""
     slots = [[slot] for slot in instruction.results()]
     for argument in (*instruction.args, *instruction.kwargs.values()):
         slots.append([])
@@ -86,10 +86,10 @@ def _is_short(instruction: Instruction, tensors: Sequence[TensorInfo]) -> bool:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Let torch compute with one thread within the block, as far as the calling thread of Python is concerned.
+    """Let torch compute with one thread within the block, for the calling Python thread.
 
-    Another one that first computes with torch meanwhile has one too, and keeps that until it asks for more
-    (`torch.set_num_threads`): torch gives it what was set last.
+    Another thread that first computes with torch meanwhile also gets one thread, until it asks for more
+    (`torch.set_num_threads`), because torch gives it the latest setting.
     """
     before = torch.get_num_threads()
     if before == 1:
@@ -105,5 +105,5 @@ def one_thread() -> Iterator[None]:
 
 @cache
 def _make_pool(threads: int) -> None:
-    """Let torch make the threads of its quantized kernels: it does so once, as many as are asked for first."""
+    """Let torch make the threads of its quantized kernels. It does so once, with the number that is set first."""
     torch.set_num_threads(threads)

@@ -1,1 +1,1 @@
-"""The methods of a backend by family, a family a file; `polykeras.backend.base` lists them."""
+"""The methods of a backend, one family in each file; `polykeras.backend.base` lists them."""

@@ -15,16 +15,16 @@ SELU_SCALE = 1.0507009873554805
 
 
 class Activations(Family):
-    """Functions between layers. Where one has a corner, its gradient there is named; elsewhere it is the derivative.
+    """Activation functions. At a corner, the docstring states the gradient; elsewhere it is the derivative.
 
-    A branch that is not taken never sees an argument at which it overflows, so that it cannot poison the gradient.
+    A branch that is not taken never gets an argument at which it overflows, so it cannot turn the gradient into nan.
     """
 
     # ---- piecewise linear --------------------------------------------------------------------------------------
 
     @op("x", "common")
     def relu(self, x: Array) -> Array:
-        """Return `max(x, 0)`; the gradient at 0 is 0, and nan stays nan (Nair and Hinton, 2010)."""
+        """Return `max(x, 0)` (Nair and Hinton, 2010). The gradient at 0 is 0, and nan stays nan."""
         return self.where(x <= 0, 0, x)
 
     @op("x", "number")
@@ -71,21 +71,21 @@ class Activations(Family):
 
     @op("x", "float")
     def hard_shrink(self, x: Array, threshold: float = 0.5) -> Array:
-        """Return `x` where its size is above `threshold`, else 0 (Donoho and Johnstone, 1994).
+        """Return `x` where `|x|` is above `threshold`, else 0 (Donoho and Johnstone, 1994).
 
         Args:
             x: numbers of any shape; integers become floats.
-            threshold: the largest size that becomes 0; not negative.
+            threshold: the largest `|x|` that becomes 0; not negative.
         """
         return self.where(self.abs(x) <= threshold, 0.0, x)
 
     @op("x", "float")
     def soft_shrink(self, x: Array, threshold: float = 0.5) -> Array:
-        """Return `x` moved toward 0 by `threshold`, and 0 where its size is not above it (Donoho, 1995).
+        """Return `x` moved toward 0 by `threshold`, and 0 where `|x|` is not above it (Donoho, 1995).
 
         Args:
             x: numbers of any shape; integers become floats.
-            threshold: what is taken off each size; not negative.
+            threshold: the amount by which each `|x|` shrinks; not negative.
         """
         return self.where(self.abs(x) <= threshold, 0.0, self.where(x < 0, x + threshold, x - threshold))
 
@@ -96,7 +96,7 @@ class Activations(Family):
         Args:
             x: numbers of any shape; integers become floats.
             threshold: a value equal to it is replaced too.
-            default_value: what takes the place of values up to `threshold`.
+            default_value: the replacement for values up to `threshold`.
         """
         return self.where(x > threshold, x, default_value)
 
@@ -135,7 +135,7 @@ class Activations(Family):
 
         Args:
             x: an array.
-            approximate: use `tanh(sqrt(2 / pi) * (x + 0.044715 * x ** 3))` for the error function.
+            approximate: use `tanh(sqrt(2 / pi) * (x + 0.044715 * x ** 3))` in place of the error function.
         """
         if approximate:
             inner = math.sqrt(2.0 / math.pi) * (x + 0.044715 * (x * x * x))
@@ -154,7 +154,7 @@ class Activations(Family):
 
     @op("x", "float")
     def softsign(self, x: Array) -> Array:
-        """Return `x / (1 + |x|)`; the gradient `1 / (1 + |x|) ** 2` is not left to a difference of quotients."""
+        """Return `x / (1 + |x|)`, with the exact gradient `1 / (1 + |x|) ** 2`."""
 
         @self.custom_gradient
         def quotient(x: Array) -> tuple[Array, Any]:
@@ -205,7 +205,7 @@ class Activations(Family):
             The shape of `x`, with half the size along `axis`.
 
         Raises:
-            ValueError: the size along `axis` is odd.
+            ValueError: if the size along `axis` is odd.
         """
         place = canonical_axis(axis, self.ndim(x))
         size = self.shape(x)[place]
@@ -227,7 +227,7 @@ class Activations(Family):
 
     @op("x", "float")
     def log_softmax(self, x: Array, axis: int | Sequence[int] = -1) -> Array:
-        """Return the logarithm of `softmax`, without the loss of small values.
+        """Return the logarithm of `softmax`, without losing small values.
 
         Args:
             x: logits of any shape; integers become floats.
@@ -242,13 +242,13 @@ class Activations(Family):
 
         Args:
             x: logits of any shape; integers become floats.
-            axis: the axis of the classes: probabilities along it add up to 1, and many are exactly 0.
+            axis: the axis of the classes; probabilities along it add up to 1, and many are exactly 0.
         """
         place = canonical_axis(axis, self.ndim(x))
-        if self.shape(x)[place] == 0:  # which has no largest element
+        if self.shape(x)[place] == 0:  # it has no largest element
             return x
         x = x - self.stop_gradient(self.max(x, place, True))
-        # Which elements stay above 0 does not change under a small step: that needs no gradient, only their mean does.
+        # The set of elements above 0 does not change under a small step, so only their mean needs a gradient.
         z = self.flip(self.sort(self.stop_gradient(x), place), place)
         shape = [1] * self.ndim(x)
         shape[place] = self.shape(x)[place]

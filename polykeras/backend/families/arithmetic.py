@@ -5,7 +5,7 @@ from __future__ import annotations
 from polykeras import dtypes
 from polykeras.backend.spec import Array, Family, op
 
-# Euclid's algorithm takes the most steps for two neighbouring Fibonacci numbers: so many fit in each width.
+# Euclid's algorithm takes the most steps for neighbouring Fibonacci numbers; these are the steps for each bit width.
 _EUCLID_STEPS = {8: 13, 16: 24, 32: 47, 64: 93}
 
 
@@ -26,14 +26,14 @@ class Arithmetic(Family):
 
     @op("x")
     def signbit(self, x: Array) -> Array:
-        """Return whether the sign of `x` is minus, as bool: true of -0.0, false of any nan."""
+        """Return whether the sign of `x` is minus, as bool. It is true for -0.0 and false for nan."""
         if self.dtype(x) in dtypes.FLOATS:
             return self.less(self.arctan2(x, -1.0), 0)  # the only op that tells -0.0 from 0.0 without a division
         return self.less(x, self.zeros_like(x))
 
     @op("x1 x2", "float")
     def heaviside(self, x1: Array, x2: Array) -> Array:
-        """Return 0 where `x1 < 0`, 1 where `x1 > 0`, `x2` where it is 0, and nan where it is nan.
+        """Return 0 where `x1 < 0`, 1 where `x1 > 0`, `x2` where `x1` is 0, and nan where `x1` is nan.
 
         Args:
             x1: numbers of any shape; integers become floats.
@@ -57,7 +57,7 @@ class Arithmetic(Family):
 
     @op("x1 x2", "float")
     def divide_no_nan(self, x1: Array, x2: Array) -> Array:
-        """Return `x1 / x2`, and 0 (with no gradient) where `x2` is 0.
+        """Return `x1 / x2`, or 0 (without a gradient) where `x2` is 0.
 
         Args:
             x1: the dividend, of any shape; integers become floats.
@@ -69,7 +69,7 @@ class Arithmetic(Family):
 
     @op("x1 x2", "common")
     def mod(self, x1: Array, x2: Array) -> Array:
-        """Return the remainder of `floor_divide`, which has the sign of `x2`; bools become int32.
+        """Return the remainder of `floor_divide`, with the sign of `x2`; bools become int32.
 
         Args:
             x1: the dividend, of any shape.
@@ -79,7 +79,7 @@ class Arithmetic(Family):
 
     @op("x1 x2", "common")
     def fmod(self, x1: Array, x2: Array) -> Array:
-        """Return the remainder of the division rounded toward zero, which has the sign of `x1`; as C's `fmod`.
+        """Return the remainder of the division rounded toward zero, with the sign of `x1`, as C's `fmod` does.
 
         Args:
             x1: the dividend, of any shape.
@@ -101,20 +101,20 @@ class Arithmetic(Family):
             quotient = self.floor_divide(x1, x2)
         quotient = self.stop_gradient(quotient)
         zero = self.zeros_like(quotient)
-        # No multiple of an infinite divisor: 0 * inf would be nan.
+        # An infinite divisor is not multiplied: 0 * inf would be nan.
         divisor = self.where(self.equal(quotient, zero), zero, x2)
         return x1 - quotient * divisor
 
     @op("x1 x2", "common")
     def gcd(self, x1: Array, x2: Array) -> Array:
-        """Return the greatest common divisor of two integers, not negative; that of 0 and 0 is 0.
+        """Return the greatest common divisor of two integers. It is not negative, and 0 for two zeros.
 
         Args:
             x1: integers of any shape.
             x2: integers, of a shape that broadcasts with that of `x1`.
 
         Raises:
-            TypeError: the common dtype is not one of integers.
+            TypeError: if the common dtype is not an integer dtype.
         """
         x1, x2 = self.both_arrays(x1, x2)
         a, b = (self.abs(x) for x in (x1, x2))
@@ -129,14 +129,14 @@ class Arithmetic(Family):
 
     @op("x1 x2", "common")
     def lcm(self, x1: Array, x2: Array) -> Array:
-        """Return the least common multiple of two integers, not negative; 0 where one of them is 0.
+        """Return the least common multiple of two integers. It is not negative, and 0 if one of them is 0.
 
         Args:
             x1: integers of any shape.
             x2: integers, of a shape that broadcasts with that of `x1`.
 
         Raises:
-            TypeError: the common dtype is not one of integers.
+            TypeError: if the common dtype is not an integer dtype.
         """
         x1, x2 = self.both_arrays(x1, x2)
         divisor = self.gcd(x1, x2)
@@ -159,7 +159,7 @@ class Arithmetic(Family):
 
     @op("x1 x2", "float")
     def nextafter(self, x1: Array, x2: Array) -> Array:
-        """Return the number next to `x1` in the direction of `x2`; `x2` where they are equal. No gradient.
+        """Return the next number after `x1` in the direction of `x2`, or `x2` where they are equal. It has no gradient.
 
         Args:
             x1: where to start; integers become floats.
@@ -167,7 +167,7 @@ class Arithmetic(Family):
         """
         x1, x2 = self.both_arrays(x1, x2)
         dtype = self.dtype(x1)
-        whole = f"int{dtypes.bits(dtype)}"  # as integers, floats of one sign are in the order of their sizes
+        whole = f"int{dtypes.bits(dtype)}"  # read as integers, floats of one sign keep their order
         up = self.less(x1, x2)
         away_from_zero = self.logical_not(self.bitwise_xor(up, self.less(0, x1)))
         one = self.full((), 1, whole)
@@ -183,12 +183,12 @@ class Arithmetic(Family):
     def clip(self, x: Array, x_min: Array, x_max: Array) -> Array:
         """Return `x` with values below `x_min` raised to it, then values above `x_max` lowered to it.
 
-        The gradient passes to `x` within the bounds and on them; None is no bound. Bools become int32.
+        The gradient passes to `x` within the bounds and on them. A bound of None is not applied. Bools become int32.
 
         Args:
             x: numbers of any shape.
             x_min: the least value, of a shape that broadcasts with that of `x`; or None.
-            x_max: the largest value, as `x_min`; it wins where the bounds cross.
+            x_max: the largest value, like `x_min`; it wins if the bounds cross.
         """
         if x_min is not None:
             x = self.where(self.less(x, x_min), x_min, x)
@@ -196,7 +196,7 @@ class Arithmetic(Family):
 
     @op("x1 x2", "common")
     def fmax(self, x1: Array, x2: Array) -> Array:
-        """Return the larger of two; where one is nan, the other.
+        """Return the larger of two numbers, or the other one where one is nan.
 
         Args:
             x1: numbers of any shape.
@@ -206,7 +206,7 @@ class Arithmetic(Family):
 
     @op("x1 x2", "common")
     def fmin(self, x1: Array, x2: Array) -> Array:
-        """Return the smaller of two; where one is nan, the other.
+        """Return the smaller of two numbers, or the other one where one is nan.
 
         Args:
             x1: numbers of any shape.
@@ -215,19 +215,19 @@ class Arithmetic(Family):
         return self.minimum(*self._without_nan(x1, x2))
 
     def _without_nan(self, x1: Array, x2: Array) -> tuple[Array, Array]:
-        """Return both operands with the other one in place of nan."""
+        """Return both operands, with each nan replaced by the other operand."""
         x1, x2 = self.both_arrays(x1, x2)
         return self.where(self.isnan(x1), x2, x1), self.where(self.isnan(x2), x1, x2)
 
     @op("x")
     def nan_to_num(self, x: Array, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Array:
-        """Return `x` with finite numbers in place of others.
+        """Return `x` with nan and infinities replaced by finite numbers.
 
         Args:
             x: an array; integers are returned as they are.
-            nan: in place of nan.
-            posinf: in place of inf; None is the largest number of the dtype.
-            neginf: in place of -inf; None is the smallest.
+            nan: the replacement for nan.
+            posinf: the replacement for inf; by default, the largest number of the dtype.
+            neginf: the replacement for -inf; by default, the lowest number of the dtype.
         """
         dtype = self.dtype(x)
         if dtype not in dtypes.FLOATS:

@@ -9,7 +9,7 @@ from polykeras.backend.spec import Array, Family, op
 
 
 class Attention(Family):
-    """Weighted means, with weights from products of queries and keys."""
+    """Weighted means of values; the weights come from products of queries and keys."""
 
     @op("query key value bias", "float", others="mask")
     def dot_product_attention(
@@ -24,26 +24,26 @@ class Attention(Family):
         flash_attention: bool | None = None,
         attn_logits_soft_cap: float | None = None,
     ) -> Array:
-        """Return the mean of values, weighted by the softmax of products of queries and keys (Vaswani et al., 2017).
+        """Return the means of values, weighted by the softmax of products of queries and keys (Vaswani et al., 2017).
 
         Args:
             query: shape `(batch, targets, heads, depth)`.
-            key: shape `(batch, sources, key heads, depth)`; the key heads divide the heads, and each serves as many
-                neighbouring heads as that makes.
+            key: shape `(batch, sources, key heads, depth)`. The number of key heads divides the number of heads; each
+                key head serves a group of neighbouring heads.
             value: shape `(batch, sources, key heads, depth of values)`.
-            bias: is added to the logits; broadcasts to `(batch, heads, targets, sources)`.
-            mask: bool, where a target may see a source; broadcasts as `bias`. A target that sees none gets the plain
-                mean of all.
-            scale: of the products; by default `1 / sqrt(depth)`.
-            is_causal: a target sees no later source.
-            flash_attention: a hint for backends that have such a kernel; the result is the same.
-            attn_logits_soft_cap: limits logits to this size, by a tanh.
+            bias: added to the logits; broadcasts to `(batch, heads, targets, sources)`.
+            mask: bool, True where a target may see a source; broadcasts like `bias`. A target that sees no source gets
+                the plain mean of all.
+            scale: the factor of the products; by default `1 / sqrt(depth)`.
+            is_causal: whether a target sees no later source.
+            flash_attention: a hint for backends with such a kernel; the result is the same.
+            attn_logits_soft_cap: limits logits to this size with a tanh.
 
         Returns:
             Shape `(batch, targets, heads, depth of values)`.
 
         Raises:
-            ValueError: shapes that do not belong together.
+            ValueError: if the shapes do not match.
         """
         _, targets, heads, depth = self.shape(query)
         sources, key_heads = self.shape(key)[1:3]

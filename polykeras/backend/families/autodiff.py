@@ -10,11 +10,11 @@ from polykeras.backend.spec import Array, Family, required
 
 
 class Autodiff(Family):
-    """Gradients of pure functions of arrays. Gradients over variables are built on these, in `polykeras.autodiff`."""
+    """Gradients of pure functions of arrays. `polykeras.autodiff` builds gradients over variables on these."""
 
     @required("variable")
     def stop_gradient(self, variable: Array) -> Array:
-        """Return the same values, through which no gradient flows."""
+        """Return the same values, with no gradient flowing through them."""
         raise NotImplementedError
 
     @abstractmethod
@@ -24,18 +24,18 @@ class Autodiff(Family):
         """Run `fn` once and differentiate its first result.
 
         Args:
-            fn: takes the list of arrays, returns `(value, aux)`: a float scalar, and any tree (its leaves may be
-                arrays that depend on the input, other arrays, or anything else).
+            fn: takes the list of arrays and returns `(value, aux)`: a float scalar, and any tree. Leaves of the tree
+                may be arrays that depend on the input, other arrays, or anything else.
             arrays: float arrays.
 
         Returns:
-            `(value, aux, gradients)`: the gradients have the shapes and dtypes of `arrays`, and are zeros for an
-            array that `value` does not depend on. May be nested: inside `fn` of an outer call the gradients are
-            differentiable themselves. The leaves of `aux` carry no trace of this call.
+            `(value, aux, gradients)`. The gradients have the shapes and dtypes of `arrays`, and are zeros for an
+            array that `value` does not depend on. Calls may be nested: inside the `fn` of an outer call, the gradients
+            are differentiable themselves. The leaves of `aux` carry no trace of this call.
 
         Raises:
-            TypeError: an array is not of a float dtype, or the backend cannot differentiate an op (it names those
-                backends that can).
+            TypeError: if an array is not of a float dtype, or the backend cannot differentiate an op (it names those
+                backends that can do so).
         """
 
     @abstractmethod
@@ -43,21 +43,21 @@ class Autodiff(Family):
         """Return a function whose gradient the caller defines.
 
         Args:
-            f: takes arrays and returns `(output, grad)`; `grad(*upstream)`, or `grad(upstream=...)`, takes the
-                gradient of the output(s) and returns that of each argument (one array, or a tuple).
+            f: takes arrays and returns `(output, grad)`. `grad(*upstream)`, or `grad(upstream=...)`, takes the
+                gradient of the output(s) and returns the gradient of each argument (one array, or a tuple).
         """
 
     def _closed_gradient(self, f: Callable[..., Any]) -> Callable[..., Any]:
-        """Return `custom_gradient(f)` for an `f` that uses no arrays but its arguments."""
+        """Return `custom_gradient(f)` for an `f` that uses no arrays except its arguments."""
         return self.custom_gradient(f)
 
     @abstractmethod
     def remat(self, f: Callable[..., Any]) -> Callable[..., Any]:
-        """Return `f` so that its intermediate values are computed again in the backward pass, not kept."""
+        """Return `f`, changed to compute its intermediate values again in the backward pass instead of keeping them."""
 
     @abstractmethod
     def vectorized_map(self, function: Callable[[Any], Any], elements: Any) -> Any:
-        """Apply `function` to each slice along the first axis of (the arrays of the tree) `elements`.
+        """Apply `function` to each slice of the arrays in the tree `elements`, along the first axis.
 
         Args:
             function: takes one slice, a tree like `elements` without the first axis, and returns a tree of arrays.

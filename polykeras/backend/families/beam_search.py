@@ -1,4 +1,4 @@
-"""The most probable labels of a sequence, of which several ways to read it are followed at once."""
+"""Beam search for the most probable labels of a sequence."""
 
 from __future__ import annotations
 
@@ -6,36 +6,36 @@ from typing import Any
 
 from polykeras.backend.spec import Array
 
-_NEVER = -1e5  # the logarithm of a probability that is out of the question; finite, so that sums of it are no nan
+_NEVER = -1e5  # the logarithm of a probability of 0; finite, so that sums are not nan
 
 
 def beam_search(b: Any, logs: Array, lengths: Array, width: int, paths: int, blank: int) -> tuple[Array, Array]:
-    """Return the labels of most probable sequences, and the logarithms of their probabilities.
+    """Return the most probable sequences of labels, and the logarithms of their probabilities.
 
-    Each turn prolongs `width` sequences of labels by all classes, adds up what leads to the same one, and keeps the
-    best: the prefix search of A. Graves et al., "Connectionist Temporal Classification" (2006), section 3.2, cut to a
-    beam. Equal labels are two only with a blank between them.
+    Each step extends `width` sequences of labels by all classes, adds up the probabilities of equal results, and keeps
+    the best. This is the prefix search of A. Graves et al., "Connectionist Temporal Classification" (2006), section
+    3.2, limited to a beam. Two equal labels in a row count as two only with a blank between them.
 
     Args:
         b: a backend.
         logs: logarithms of probabilities, `(batch, time, classes)`.
-        lengths: int32 `(batch,)`: how many times count.
-        width: how many sequences are followed.
-        paths: how many are returned, at most `width`.
+        lengths: int32 `(batch,)`: the number of valid times.
+        width: the number of sequences that are followed.
+        paths: the number of sequences to return, at most `width`.
         blank: the class that stands for no label.
 
     Returns:
-        int32 `(paths, batch, time)`, filled up with -1, and `(batch, paths)`, -inf where there are not so many.
+        int32 `(paths, batch, time)`, filled up with -1, and `(batch, paths)`, -inf for paths that do not exist.
     """
     batch, time, classes = b.shape(logs)
     dtype = b.dtype(logs)
-    alone = b.equal(b.arange(width, dtype="int32"), 0)  # at first there is the empty sequence, and no other
+    alone = b.equal(b.arange(width, dtype="int32"), 0)  # at first there is only the empty sequence
     start = b.where(alone, b.zeros((batch, width), dtype), _NEVER)
     state = (
         b.full((batch, width, time), -1, "int32"),
         b.zeros((batch, width), "int32"),
-        start,  # of the ways that end in a blank
-        b.full((batch, width), _NEVER, dtype),  # of those that end in the last label
+        start,  # of alignments that end in a blank
+        b.full((batch, width), _NEVER, dtype),  # of alignments that end in the last label
     )
     places, names = b.arange(time, dtype="int32"), b.arange(classes, dtype="int32")
 
@@ -50,7 +50,7 @@ def beam_search(b: Any, logs: Array, lengths: Array, width: int, paths: int, bla
         longer = b.where(repeats, b.expand_dims(blanks, 2), b.expand_dims(total, 2)) + x3
         longer = b.where(b.equal(names, blank), _NEVER, longer)
         same = b.where(count > 0, ends + b.sum(b.where(repeats, x3, 0.0), 2), _NEVER)
-        # What becomes equal to a sequence that is there already counts for that one: [batch, it, the shorter one].
+        # An extension that equals an existing sequence counts for that one: [batch, sequence, shorter sequence].
         shorter = b.where(last_place, -1, labels)
         meets = b.all(b.equal(b.expand_dims(shorter, 2), b.expand_dims(labels, 1)), 3)
         is_there = b.logical_and(total > _NEVER / 2, count > 0)
@@ -61,7 +61,7 @@ def beam_search(b: Any, logs: Array, lengths: Array, width: int, paths: int, bla
         same = b.logaddexp(same, b.logsumexp(b.where(meets, found, _NEVER), 2))
         gone = b.matmul(b.transpose(taken[0], (0, 2, 1)), taken[1]) > 0
         longer = b.reshape(b.where(gone, _NEVER, longer), (batch, width * classes))
-        # Those that stay as they are, and those with one more label.
+        # The unchanged sequences, and those with one more label.
         all_ends = b.concatenate([same, longer], 1)
         all_blanks = b.concatenate(
             [total + b.expand_dims(x[:, blank], 1), b.full((batch, width * classes), _NEVER, dtype)], 1

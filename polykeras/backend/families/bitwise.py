@@ -1,4 +1,4 @@
-"""Operations on the bits of integers, and of bools, which have one."""
+"""Operations on the bits of integers. A bool has one bit."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from polykeras.backend.spec import Array, Family, op, required
 
 
 class Bitwise(Family):
-    """Two operands broadcast as in NumPy."""
+    """Bitwise operations. Two operands broadcast as in NumPy."""
 
     # ---- required ----------------------------------------------------------------------------------------------
 
@@ -17,7 +17,7 @@ class Bitwise(Family):
 
         Args:
             x: integers or bools of any shape.
-            y: of a shape that broadcasts with that of `x`.
+            y: integers or bools, of a shape that broadcasts with that of `x`.
         """
         raise NotImplementedError
 
@@ -65,7 +65,7 @@ class Bitwise(Family):
 
     @op("x")
     def bitwise_invert(self, x: Array) -> Array:
-        """Return integers with every bit flipped, or the "not" of bools."""
+        """Return integers with every bit flipped; for bools, the logical "not"."""
         dtype = self.dtype(x)
         if dtype == "bool":
             return self.logical_not(x)

@@ -40,7 +40,7 @@ class Control(Family):
             cond: returns a bool scalar.
             body: returns values of the same structure, shapes and dtypes.
             loop_vars: a tuple or list (unpacked into arguments), or one array.
-            maximum_iterations: an upper bound.
+            maximum_iterations: an upper bound of the number of iterations.
 
         Gradients are not required.
         """
@@ -61,18 +61,18 @@ class Control(Family):
             f: takes and returns trees of arrays; the carry keeps structure, shapes and dtypes. `y` may be None.
             init: the first carry.
             xs: a tree of arrays with one length, or None with `length`.
-            length: the number of steps where `xs` is None.
-            reverse: run from the last slice to the first; the ys stay at the places of their xs.
+            length: the number of steps if `xs` is None.
+            reverse: run from the last slice to the first; each `y` stays at the index of its slice.
             unroll: a hint.
 
         Returns:
-            `(carry, ys)`, the ys stacked along a new first axis. Differentiable.
+            `(carry, ys)`, with all `y` stacked along a new first axis. Differentiable.
         """
 
     # ---- composed ----------------------------------------------------------------------------------------------
 
     def map(self, f: Callable[[Any], Any], xs: Any) -> Any:
-        """Apply `f` to each slice along the first axis of (the arrays of the tree) `xs`, one after the other.
+        """Apply `f` to each slice of the arrays in the tree `xs`, along the first axis, one after the other.
 
         Args:
             f: takes one slice, a tree like `xs` without the first axis, and returns a tree of arrays.
@@ -88,12 +88,12 @@ class Control(Family):
 
         Args:
             lower: an int, or an int32 scalar array.
-            upper: as `lower`. The loop is differentiable where both are Python ints.
+            upper: like `lower`. The loop is differentiable if both are Python ints.
             body_fun: returns a tree of the structure, shapes and dtypes of `init_val`.
             init_val: the first value.
 
         Returns:
-            The last value; `init_val` where the range is empty.
+            The last value; `init_val` if the range is empty.
         """
         if isinstance(lower, int) and isinstance(upper, int):
             if lower >= upper:
@@ -106,15 +106,15 @@ class Control(Family):
         )[1]
 
     def switch(self, index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
-        """Return `branches[index](*operands)`; an index outside the list is moved to its nearer end.
+        """Return `branches[index](*operands)`; an index out of range is moved to the nearer end.
 
         Args:
             index: an integer scalar, traced or not.
             branches: functions that return trees of one structure, with the same shapes and dtypes.
-            *operands: passed on.
+            *operands: the arguments of the branch.
 
         Raises:
-            ValueError: there is no branch.
+            ValueError: if `branches` is empty.
         """
         if not branches:
             raise ValueError("switch needs at least one branch; received an empty list.")
@@ -143,7 +143,7 @@ class Control(Family):
             A tree of the shapes of `elems`.
 
         Raises:
-            ValueError: arrays of different lengths along `axis`.
+            ValueError: if the arrays have different lengths along `axis`.
         """
         leaves, definition = nested.flatten_with_def(elems)
         places = [canonical_axis(axis, self.ndim(leaf)) for leaf in leaves]
@@ -180,11 +180,11 @@ class Control(Family):
 
         Args:
             x: an array.
-            num: how many there are; checked where given.
+            num: the number of slices; checked if given.
             axis: the axis to take apart.
 
         Raises:
-            ValueError: `num` is not the size of the axis.
+            ValueError: if `num` is not the size of the axis.
         """
         place = canonical_axis(axis, self.ndim(x))
         length = self.shape(x)[place]
@@ -198,7 +198,7 @@ class Control(Family):
 
         Args:
             x: an array.
-            dtype: the dtype of the result. nan becomes 0 where it is an integer's.
+            dtype: the dtype of the result. nan becomes 0 in an integer dtype.
         """
         source = self.dtype(x)
         if source == "bool":
@@ -206,7 +206,7 @@ class Control(Family):
         (low, high), (source_low, source_high) = dtypes.limits(dtype), dtypes.limits(source)
         if dtypes.is_float(source) and dtypes.is_int(dtype):
             x = self.where(self.isnan(x), 0, x)
-            if high > 2 / dtypes.eps(source):  # 2**31 - 1 is no float32: the next number below 2**31 that is one
+            if high > 2 / dtypes.eps(source):  # 2**31 - 1 is not a float32: take the next lower one
                 above = self.greater_equal(x, float(high))
                 near = self.minimum(self.maximum(x, low), (high + 1) * (1 - dtypes.eps(source) / 2))
                 return self.where(above, high, self.cast(near, dtype))
@@ -221,16 +221,16 @@ class Control(Family):
     def jvp(
         self, fun: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool = False
     ) -> tuple[Any, ...]:
-        """Return the value of `fun` and its derivative in one direction.
+        """Return the value of `fun` and its directional derivative.
 
-        Forward mode by two reverse passes: the gradient of `u . fun(x)` is linear in `u`, and its own gradient in
-        `u`, weighted by the tangents, is the derivative sought.
+        Forward mode by two reverse passes: the gradient of `u . fun(x)` is linear in `u`. Its own gradient in `u`,
+        weighted by the tangents, is the directional derivative.
 
         Args:
             fun: takes the primals, returns a tree of float arrays; `(tree, aux)` with `has_aux`.
             primals: float arrays.
             tangents: the direction, of the shapes of `primals`.
-            has_aux: whether `fun` returns more than is differentiated.
+            has_aux: whether `fun` returns a second result, which is not differentiated.
 
         Returns:
             `(value, derivative)`, or `(value, derivative, aux)`.

@@ -11,9 +11,9 @@ from polykeras.backend.windows import Padding, PerAxis, per_axis, transpose_padd
 
 
 class Convolution(Family):
-    """Windows over 1 to 3 spatial axes: channels last, explicit padding.
+    """Windows over 1 to 3 spatial axes, with channels last and explicit padding.
 
-    `"same"`, channels-first and scalar strides are resolved in the composites, so that a backend sees one form only.
+    Composites resolve `"same"`, channels first and scalar strides, so that a backend sees only one form.
     """
 
     # ---- required ----------------------------------------------------------------------------------------------
@@ -33,10 +33,10 @@ class Convolution(Family):
         Args:
             inputs: `(batch, *spatial, channels)`.
             kernel: `(*window, channels / groups, filters)`.
-            strides: one an axis.
-            padding: zeros `(before, after)` to add along each spatial axis.
-            dilation: distance between the window's elements, one an axis.
-            groups: channels and filters are split into this many independent parts, in order.
+            strides: one for each axis.
+            padding: the zeros `(before, after)` to add along each spatial axis.
+            dilation: the distance between the window's elements, one for each axis.
+            groups: the number of independent parts into which channels and filters are split, in order.
 
         Returns:
             `(batch, *spatial', filters)` with
@@ -53,9 +53,9 @@ class Convolution(Family):
         Args:
             inputs: `(batch, *spatial, channels)`.
             kernel: `(*window, filters, channels)`.
-            strides: one an axis: the distance in the output between neighbouring inputs.
-            padding: how many elements of the full output to drop `(before, after)`; negative numbers add zeros.
-            dilation: distance between the window's elements, one an axis.
+            strides: one for each axis: the distance in the output between neighbouring inputs.
+            padding: the number of elements `(before, after)` to drop from the full output; negative numbers add zeros.
+            dilation: the distance between the window's elements, one for each axis.
 
         Returns:
             `(batch, *spatial', filters)` with
@@ -65,12 +65,12 @@ class Convolution(Family):
 
     @required("inputs")
     def max_pool_nd(self, inputs: Array, pool_size: Sequence[int], strides: Sequence[int], padding: Padding) -> Array:
-        """Return the maximum of each window; padding never wins.
+        """Return the maximum of each window; padding is never the maximum.
 
         Args:
             inputs: `(batch, *spatial, channels)`.
-            pool_size: one an axis.
-            strides: one an axis.
+            pool_size: one for each axis.
+            strides: one for each axis.
             padding: `(before, after)` along each spatial axis, each less than the pool size.
 
         The gradient goes to the first of equal maxima in row-major order.
@@ -81,13 +81,13 @@ class Convolution(Family):
     def average_pool_nd(
         self, inputs: Array, pool_size: Sequence[int], strides: Sequence[int], padding: Padding
     ) -> Array:
-        """Return the mean of each window over the elements that are not padding; arguments as `max_pool_nd`."""
+        """Return the mean of each window over the elements that are not padding; arguments as for `max_pool_nd`."""
         raise NotImplementedError
 
     # ---- composed ----------------------------------------------------------------------------------------------
 
     def _channels_last(self, x: Array, data_format: str | None) -> tuple[Array, bool]:
-        """Return `x` with its channels last, and whether it had them first."""
+        """Return `x` with its channels last, and whether they were first."""
         first = config.standardize_data_format(data_format) == "channels_first"
         if not 3 <= self.ndim(x) <= 5:
             raise ValueError(
@@ -113,14 +113,14 @@ class Convolution(Family):
 
         Args:
             inputs: `(batch, *spatial, channels)`, or `(batch, channels, *spatial)` for `"channels_first"`.
-            kernel: `(*window, channels / groups, filters)`: as many groups as that makes.
+            kernel: `(*window, channels / groups, filters)`, which determines the number of groups.
             strides: the distance between neighbouring windows.
-            padding: `"valid"`, `"same"` or `"causal"`, see `window_padding`.
+            padding: `"valid"`, `"same"` or `"causal"`; see `window_padding`.
             data_format: `"channels_last"` or `"channels_first"`; by default the configured one.
             dilation_rate: the distance between the elements of a window.
 
         Raises:
-            ValueError: channels do not fit, or no window fits into the input.
+            ValueError: if channels do not fit, or no window fits into the input.
         """
         x, first = self._channels_last(inputs, data_format)
         _, *sizes, channels = self.shape(x)
@@ -151,7 +151,7 @@ class Convolution(Family):
         data_format: str | None = None,
         dilation_rate: PerAxis = 1,
     ) -> Array:
-        """Return the convolution of each channel with kernels of its own.
+        """Return the convolution of each channel with its own kernels.
 
         Args:
             inputs: see `conv`.
@@ -162,10 +162,10 @@ class Convolution(Family):
             dilation_rate: see `conv`.
 
         Returns:
-            As `conv`, with `channels * multiplier` filters, those of one channel side by side.
+            As `conv`, with `channels * multiplier` filters; the filters of one channel are adjacent.
 
         Raises:
-            ValueError: the inputs have another number of channels than the kernel.
+            ValueError: if the inputs have another number of channels than the kernel.
         """
         *window, channels, multiplier = self.shape(kernel)
         axis = 1 if config.standardize_data_format(data_format) == "channels_first" else -1
@@ -225,7 +225,7 @@ class Convolution(Family):
             dilation_rate: see `conv`.
 
         Raises:
-            ValueError: the kernel does not fit the inputs.
+            ValueError: if the kernel does not fit the inputs.
         """
         x, first = self._channels_last(inputs, data_format)
         *window, _, depth = self.shape(kernel)

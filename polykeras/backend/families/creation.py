@@ -1,4 +1,4 @@
-"""Arrays made from numbers: copies, grids and ranges."""
+"""Creation of arrays: copies, grids and ranges."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from polykeras.backend.spec import Array, Family, Shape, op
 
 
 class Creation(Family):
-    """Composed from `full`, `arange` and elementwise operations: no size is baked into a NumPy table."""
+    """Composed from `full`, `arange` and elementwise operations. No NumPy table with a fixed size is used."""
 
     @op()
     def array(self, x: Any, dtype: str | None = None) -> Array:
-        """Return `x`, a number, list or array of any kind, as an array of the current backend.
+        """Return a number, list or array of any kind as an array of the current backend.
 
         Args:
             x: nested lists become axes; an array of another framework is read by `numpy.asarray`.
-            dtype: by default that of `x`; Python's floats become the default float dtype, its ints int32.
+            dtype: by default the dtype of `x`; Python floats get the default float dtype, Python ints int32.
         """
         return self.asarray(x.value if isinstance(x, Handle) else x, dtype)
 
@@ -28,8 +28,8 @@ class Creation(Family):
         """Return an array whose values do not matter: zeros.
 
         Args:
-            shape: the sizes of the axes; an int is that of the only one.
-            dtype: of the result; by default the default float dtype (`config.floatx()`).
+            shape: the sizes of the axes; an int gives one axis.
+            dtype: the dtype of the result; by default the default float dtype (`config.floatx()`).
         """
         return self.zeros(shape, dtype)
 
@@ -38,8 +38,8 @@ class Creation(Family):
         """Return an array of the shape and (unless `dtype` says otherwise) the dtype of `x`: zeros.
 
         Args:
-            x: gives the shape.
-            dtype: of the result; by default that of `x`.
+            x: an array that gives the shape.
+            dtype: the dtype of the result; by default that of `x`.
         """
         return self.zeros_like(x, dtype)
 
@@ -48,9 +48,9 @@ class Creation(Family):
         """Return an array of the shape and (unless `dtype` says otherwise) the dtype of `x`, filled with one value.
 
         Args:
-            x: gives the shape.
+            x: an array that gives the shape.
             fill_value: a number, or an array that broadcasts to that shape.
-            dtype: of the result; by default that of `x`.
+            dtype: the dtype of the result; by default that of `x`.
         """
         dtype = dtype or self.dtype(x)
         return self.broadcast_to(self.cast(fill_value, dtype), self.shape(x))
@@ -59,14 +59,14 @@ class Creation(Family):
 
     @op("x")
     def meshgrid(self, *x: Array, indexing: Literal["xy", "ij"] = "xy") -> list[Array]:
-        """Return one array for each vector, holding its coordinate at every point of the grid that they span.
+        """Return one array for each vector, with the vector's coordinate at every point of the grid that they span.
 
         Args:
             *x: vectors.
             indexing: `"ij"` lays the i-th vector along axis i; `"xy"` exchanges the first two axes.
 
         Raises:
-            ValueError: an unknown `indexing`.
+            ValueError: if `indexing` is unknown.
         """
         if indexing not in ("xy", "ij"):
             raise ValueError(f'meshgrid: expected indexing "xy" or "ij"; received {indexing!r}.')
@@ -93,19 +93,19 @@ class Creation(Family):
         dtype: str | None = None,
         axis: int = 0,
     ) -> Any:
-        """Return evenly spaced numbers between two.
+        """Return evenly spaced numbers between two bounds.
 
         Args:
             start: the first number, or an array of them.
-            stop: the last one; shapes broadcast.
-            num: how many.
+            stop: the last number; shapes broadcast.
+            num: the number of samples.
             endpoint: whether `stop` is one of them.
-            retstep: also return the distance.
-            dtype: of the result; floats are rounded down for an integer dtype.
-            axis: where the numbers of one range lie in the result.
+            retstep: whether to also return the distance.
+            dtype: the dtype of the result; floats are rounded down for an integer dtype.
+            axis: the axis of the result along which the numbers of one range lie.
 
         Returns:
-            The numbers, or `(numbers, step)` where `retstep`.
+            The numbers, or `(numbers, step)` if `retstep` is set.
         """
         start, stop = self.both_arrays(start, stop)
         steps = num - 1 if endpoint else num
@@ -113,12 +113,12 @@ class Creation(Family):
         counts = self.reshape(self.arange(num, dtype="int32"), (num, *(1,) * self.ndim(step)))
         x = start + self.cast(counts, self.dtype(step)) * (step if steps > 0 else stop - start)
         if endpoint and num > 1:
-            x = self.where(self.equal(counts, num - 1), stop, x)  # exactly
+            x = self.where(self.equal(counts, num - 1), stop, x)  # the last number is exact
         x = self.moveaxis(self._rounded(x, dtype), 0, axis)
         return (x, step) if retstep else x
 
     def _rounded(self, x: Array, dtype: str | None) -> Array:
-        """Return floats in `dtype` (None keeps theirs), rounded down where it is an integer's."""
+        """Return floats in `dtype` (None keeps their dtype), rounded down if it is an integer dtype."""
         if dtype is None:
             return x
         return self.cast(self.floor(x) if dtypes.is_int(dtype) else x, dtype)
@@ -134,15 +134,15 @@ class Creation(Family):
         dtype: str | None = None,
         axis: int = 0,
     ) -> Array:
-        """Return `base` to the powers `linspace(start, stop, ...)`: numbers of a constant ratio.
+        """Return `base` to the powers `linspace(start, stop, ...)`: numbers with a constant ratio.
 
         Args:
             start: the first exponents; broadcast with `stop`.
-            stop: the last exponents, or the first that are left out.
-            num: how many, along the new axis.
+            stop: the last exponents, or the first ones that are left out.
+            num: the number of samples along the new axis.
             endpoint: whether `stop` is the last number.
             base: a positive number.
-            dtype: of the result; by default that of the exponents, as floats.
+            dtype: the dtype of the result; by default the float dtype of the exponents.
             axis: the place of the new axis in the result.
         """
         x = self.power(float(base), self.linspace(start, stop, num, endpoint, axis=axis))
@@ -158,14 +158,14 @@ class Creation(Family):
         dtype: str | None = None,
         axis: int = 0,
     ) -> Array:
-        """Return numbers of a constant ratio between two of one sign, neither of them 0.
+        """Return numbers with a constant ratio between two bounds of one sign, neither of them 0.
 
         Args:
             start: the first numbers; broadcast with `stop`.
-            stop: the last numbers, or the first that are left out.
-            num: how many, along the new axis.
+            stop: the last numbers, or the first ones that are left out.
+            num: the number of samples along the new axis.
             endpoint: whether `stop` is the last number.
-            dtype: of the result; by default that of the ends, as floats.
+            dtype: the dtype of the result; by default the float dtype of the bounds.
             axis: the place of the new axis in the result.
         """
         start, stop = self.both_arrays(start, stop)

@@ -1,4 +1,4 @@
-"""Determinants, inverses, norms and least squares, in terms of decompositions."""
+"""Determinants, inverses, norms and least squares, computed from decompositions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Decompositions(Family):
         return shape[-2], shape[-1]
 
     def _identity(self, x: Array) -> Array:
-        """Return identity matrices in the shape and dtype of the square matrices `x`."""
+        """Return identity matrices with the shape and dtype of the square matrices `x`."""
         return self.broadcast_to(self.eye(self.shape(x)[-1], dtype=self.dtype(x)), self.shape(x))
 
     # ---- determinants ------------------------------------------------------------------------------------------
@@ -31,8 +31,8 @@ class Decompositions(Family):
     def det(self, x: Array) -> Array:
         """Return the determinants of square matrices.
 
-        The gradient is the matrix of cofactors. It is taken from singular values, so that it is right for singular
-        matrices too; its own derivative needs them to be distinct.
+        The gradient is the matrix of cofactors. It is computed from singular values, so it is also right for singular
+        matrices. Its own derivative requires the singular values to be distinct.
         """
         self._check_matrices(x, "det", square=True)
 
@@ -59,7 +59,7 @@ class Decompositions(Family):
         return self._pivot_sign(pivots, self.dtype(factors)) * self.prod(self.sign(self._main_diagonal(factors)), -1)
 
     def _pivot_sign(self, pivots: Array, dtype: str) -> Array:
-        """Return 1 or -1, by the number of row exchanges."""
+        """Return 1 or -1, depending on the number of row exchanges."""
         moved = self.not_equal(pivots, self.arange(self.shape(pivots)[-1], dtype="int32"))
         odd = self.bitwise_and(self.sum(self.cast(moved, "int32"), -1), 1)
         return self.cast(1 - 2 * odd, dtype)
@@ -69,7 +69,7 @@ class Decompositions(Family):
 
     @op("x", "float")
     def slogdet(self, x: Array) -> tuple[Array, Array]:
-        """Return the sign of the determinants of square matrices, and the logarithm of their size.
+        """Return the sign of the determinants of square matrices, and the logarithm of their absolute value.
 
         Returns:
             `(sign, logabsdet)`; 0 and -inf for a singular matrix.
@@ -90,7 +90,7 @@ class Decompositions(Family):
 
     @op("x", "float")
     def logdet(self, x: Array) -> Array:
-        """Return the logarithm of the size of the determinants of square matrices."""
+        """Return the logarithm of the absolute determinants of square matrices."""
         return self.slogdet(x)[1]
 
     # ---- inverses ----------------------------------------------------------------------------------------------
@@ -107,7 +107,7 @@ class Decompositions(Family):
 
         Args:
             x: triangular factors, as `cholesky` returns them.
-            upper: whether they are upper triangular.
+            upper: whether the factors are upper triangular.
         """
         self._check_matrices(x, "cholesky_inverse", square=True)
         inverse = self.solve_triangular(x, self._identity(x), lower=not upper)
@@ -118,8 +118,8 @@ class Decompositions(Family):
     def pinv(self, x: Array, rcond: float | None = None) -> Array:
         """Return the Moore-Penrose inverses of matrices.
 
-        The gradient is that of G. H. Golub and V. Pereyra (1973), eq. 4.12, which holds where the rank does not
-        change; only its own derivative needs the singular values to be distinct.
+        The gradient is eq. 4.12 of G. H. Golub and V. Pereyra (1973), which holds if the rank does not change. Only its
+        own derivative requires the singular values to be distinct.
 
         Args:
             x: shape `(..., m, n)`.
@@ -155,7 +155,7 @@ class Decompositions(Family):
 
     @op("a b", "float")
     def lstsq(self, a: Array, b: Array, rcond: float | None = None) -> Array:
-        """Return the `x` of least norm that minimises `|a @ x - b|`.
+        """Return the `x` of least norm that minimizes `|a @ x - b|`.
 
         Args:
             a: shape `(m, n)`.
@@ -166,7 +166,7 @@ class Decompositions(Family):
             Shape `(n,)` or `(n, k)`.
 
         Raises:
-            ValueError: `a` is no matrix, or `b` has another number of rows.
+            ValueError: if `a` is not a matrix, or `b` has a different number of rows.
         """
         m, n = self._check_matrices(a, "lstsq")
         if self.shape(b)[:1] != (m,) or self.ndim(a) != 2 or self.ndim(b) > 2:
@@ -217,14 +217,14 @@ class Decompositions(Family):
 
         Args:
             x: an array.
-            ord: for vectors a number `p`, the sum of `|x| ** p` to the power `1 / p`; inf, -inf: the largest, the
-                smallest size; 0: how many are not 0. For matrices `"fro"`, `"nuc"`, 1, -1, inf, -inf (sums of
-                columns or rows) or 2, -2 (singular values). None: 2 for vectors, `"fro"` for matrices.
-            axis: one axis: vectors; two: matrices. None takes the whole array (with `ord` None, as one vector).
+            ord: for vectors, a number `p` (the sum of `|x| ** p` to the power `1 / p`), inf or -inf (the largest or
+                smallest absolute value), or 0 (the number of nonzeros). For matrices, `"fro"`, `"nuc"`, 1, -1, inf,
+                -inf (sums of columns or rows), 2 or -2 (singular values). None: 2 for vectors, `"fro"` for matrices.
+            axis: one axis for vectors, two for matrices. None takes the whole array (as one vector if `ord` is None).
             keepdims: keep reduced axes with size 1.
 
         Raises:
-            ValueError: there is no such norm.
+            ValueError: if there is no such norm.
         """
         if axis is None:
             axes = tuple(range(self.ndim(x)))
@@ -251,7 +251,7 @@ class Decompositions(Family):
         if p == 2:
             total = self.sum(self.square(size), axes, keepdims)
         else:
-            zero = size <= 0 if p < 1 else None  # there the slope of size ** p is infinite
+            zero = size <= 0 if p < 1 else None  # the slope of size ** p is infinite at 0
             powers = self.power(size if zero is None else self.where(zero, 1.0, size), p)
             if zero is not None:
                 powers = self.where(zero, 0.0 if p > 0 else inf, powers)

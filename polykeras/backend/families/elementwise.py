@@ -7,18 +7,18 @@ from polykeras.dtypes import SCALARS
 
 
 class Elementwise(Family):
-    """One value in, one value out; two operands broadcast as in NumPy.
+    """Elementwise operations. Two operands broadcast as in NumPy.
 
-    The required binary methods take two arrays of one dtype, or an array and a Python scalar, which takes the
-    array's dtype. A backend's arrays also support Python's `+ - * / ** < <= > >=` and unary `-` in that way, and
-    composites use them.
+    The required binary methods take two arrays of one dtype, or an array and a Python scalar, which takes the array's
+    dtype. Arrays of a backend also support Python's `+ - * / ** < <= > >=` and unary `-` in this way, and composites
+    use them.
     """
 
     # ---- required: one argument --------------------------------------------------------------------------------
 
     @required("x")
     def abs(self, x: Array) -> Array:
-        """Return the absolute value; that of a complex number is real. The gradient at 0 is 0."""
+        """Return the absolute value, which is real for complex numbers. The gradient at 0 is 0."""
         raise NotImplementedError
 
     @required("x")
@@ -105,7 +105,7 @@ class Elementwise(Family):
 
     @required("x1 x2", "common")
     def add(self, x1: Array, x2: Array) -> Array:
-        """Return `x1 + x2`; of two bools, their "or".
+        """Return `x1 + x2`; for bools, the logical "or".
 
         Args:
             x1: numbers of any shape.
@@ -125,7 +125,7 @@ class Elementwise(Family):
 
     @required("x1 x2", "common")
     def multiply(self, x1: Array, x2: Array) -> Array:
-        """Return `x1 * x2`; int32 wraps around; of two bools, their "and".
+        """Return `x1 * x2`; int32 wraps around; for bools, the logical "and".
 
         Args:
             x1: numbers of any shape.
@@ -145,7 +145,7 @@ class Elementwise(Family):
 
     @required("x1 x2", "number")
     def floor_divide(self, x1: Array, x2: Array) -> Array:
-        """Return the largest whole number not above `x1 / x2`, in the operands' dtype; int32 of bools.
+        """Return the largest whole number not above `x1 / x2`, in the dtype of the operands (int32 for bools).
 
         Args:
             x1: the dividend, of any shape.
@@ -155,7 +155,7 @@ class Elementwise(Family):
 
     @required("x1 x2", "number")
     def power(self, x1: Array, x2: Array) -> Array:
-        """Return `x1` to the power `x2`; int32 of bools. `0 ** 0` is 1, with a gradient of 0 in `x1`, never nan.
+        """Return `x1` to the power `x2`; int32 for bools. `0 ** 0` is 1, and its gradient in `x1` is 0, never nan.
 
         Args:
             x1: the bases, of any shape.
@@ -165,7 +165,7 @@ class Elementwise(Family):
 
     @required("x1 x2", "common")
     def maximum(self, x1: Array, x2: Array) -> Array:
-        """Return the larger of two; nan where either is nan. A tie halves the gradient.
+        """Return the larger of two numbers; nan where either is nan. A tie halves the gradient.
 
         Args:
             x1: numbers of any shape.
@@ -175,7 +175,7 @@ class Elementwise(Family):
 
     @required("x1 x2", "common")
     def minimum(self, x1: Array, x2: Array) -> Array:
-        """Return the smaller of two; nan where either is nan. A tie halves the gradient.
+        """Return the smaller of two numbers; nan where either is nan. A tie halves the gradient.
 
         Args:
             x1: numbers of any shape.
@@ -202,12 +202,12 @@ class Elementwise(Family):
     def where(self, condition: Array, x1: Array, x2: Array) -> Array:
         """Return `x1` where `condition` (bool) holds, else `x2`; all three broadcast.
 
-        The gradient of the branch that is not taken is 0 times that branch's own: a composite guards its argument
-        first (the "double where"), so that no nan gets through.
+        The gradient of the branch that is not taken is 0 times that branch's own gradient. So a composite guards its
+        argument first (the "double where"), so that no nan gets through.
 
         Args:
             condition: bools.
-            x1: is brought to one dtype with `x2`.
+            x1: brought to a common dtype with `x2`.
             x2: see `x1`.
         """
         raise NotImplementedError
@@ -215,7 +215,7 @@ class Elementwise(Family):
     # ---- composed ----------------------------------------------------------------------------------------------
 
     def both_arrays(self, x1: Array, x2: Array) -> tuple[Array, Array]:
-        """Return two operands, of which one may be a Python scalar, as arrays of one dtype."""
+        """Return both operands as arrays of one dtype; one of them may be a Python scalar."""
         if type(x1) in SCALARS:
             return self.full((), x1, self.dtype(x2)), x2
         return x1, self.full((), x2, self.dtype(x1)) if type(x2) in SCALARS else x2
@@ -249,11 +249,11 @@ class Elementwise(Family):
     def sigmoid(self, x: Array) -> Array:
         """Return `1 / (1 + exp(-x))`.
 
-        Written with one exponential of `-|x|`, so that neither the value nor the gradient overflows and the lower
-        tail keeps its digits.
+        It is computed from one exponential of `-|x|`, so that neither the value nor the gradient overflows and small
+        results keep their precision.
         """
         z = self.exp(self.where(self.less(x, 0), x, -x))  # not -abs(x), whose gradient at 0 is 0
-        return self.divide(self.where(self.less(x, 0), z, 1.0), self.add(z, 1.0))  # not `/`: see bfloat16 of NumPy
+        return self.divide(self.where(self.less(x, 0), z, 1.0), self.add(z, 1.0))  # not `/`: bfloat16
 
     @op("x", "float")
     def softplus(self, x: Array) -> Array:
@@ -262,13 +262,13 @@ class Elementwise(Family):
 
     @op("x1 x2", "float")
     def logaddexp(self, x1: Array, x2: Array) -> Array:
-        """Return `log(exp(x1) + exp(x2))`, without overflow, also where the operands are equal infinities.
+        """Return `log(exp(x1) + exp(x2))`, without overflow, even for two equal infinities.
 
         Args:
             x1: numbers of any shape; integers become floats.
             x2: of a shape that broadcasts with that of `x1`.
         """
         x1, x2 = self.both_arrays(x1, x2)
-        same = self.equal(x1, x2)  # infinities too, whose difference would be nan
+        same = self.equal(x1, x2)  # including infinities, whose difference would be nan
         distance = self.abs(self.where(same, 0.0, x1) - self.where(same, 0.0, x2))
         return self.maximum(x1, x2) + self.log1p(self.exp(-distance))

@@ -11,7 +11,7 @@ Pair = tuple[Array, Array]
 
 
 class Fourier(Family):
-    """Transforms along the last axis on complex or real arrays of the frameworks; Keras's pair forms are composed."""
+    """Transforms along the last axis, on complex or real arrays. Keras's forms on pairs are composed from them."""
 
     # ---- required ----------------------------------------------------------------------------------------------
 
@@ -34,7 +34,7 @@ class Fourier(Family):
 
     @op("x", "float")
     def angle(self, x: Array) -> Array:
-        """Return the angles of complex numbers in radians; 0 or pi for real ones."""
+        """Return the angles of complex numbers in radians, which are 0 or pi for real ones."""
         return self.arctan2(self.imag(x), self.real(x))
 
     @op("x")
@@ -56,7 +56,7 @@ class Fourier(Family):
             angle: in radians, of a shape that broadcasts with that of `abs_`.
 
         Returns:
-            complex64, or complex128 of float64.
+            complex64, or complex128 for float64.
         """
         abs_, angle = self._both(abs_, angle)
         return self.complex(abs_ * self.cos(angle), abs_ * self.sin(angle))
@@ -66,11 +66,11 @@ class Fourier(Family):
         """Return complex numbers whose parts lie along the last axis of `x`, which has size 2.
 
         Raises:
-            ValueError: the last axis has another size.
+            ValueError: if the last axis does not have size 2.
         """
         if self.shape(x)[-1:] != (2,):
             raise ValueError(f"view_as_complex needs a last axis of size 2; received shape {self.shape(x)}.")
-        if self.dtype(x) in ("float16", "bfloat16"):  # of which no complex numbers are made
+        if self.dtype(x) in ("float16", "bfloat16"):  # there are no complex numbers of these
             x = self.cast(x, "float32")
         return self.complex(*self.unstack(x, axis=-1))
 
@@ -105,7 +105,7 @@ class Fourier(Family):
     @op("x", "float")
     def ifft(self, x: Sequence[Array]) -> Pair:
         """Return the inverse of `fft`, on pairs `(real, imaginary)`."""
-        # Exchanging the parts conjugates and turns by i, and turns back after the transform.
+        # Exchanging the parts conjugates and multiplies by i; after the transform, it reverses both.
         real, imag = self._check_pair(x, "ifft")
         scale = 1.0 / self.shape(real)[-1]
         imag, real = self.fft((imag, real))
@@ -140,7 +140,7 @@ class Fourier(Family):
 
     @op("x", "float")
     def irfft(self, x: Sequence[Array], fft_length: int | None = None) -> Array:
-        """Return the real array of which `x` is the `rfft`.
+        """Return the real array whose `rfft` is `x`.
 
         Args:
             x: a pair `(real, imaginary)`.

@@ -1,4 +1,4 @@
-"""What a backend does with its framework itself, for the whole process."""
+"""Process-wide functions of a backend that concern its framework."""
 
 from __future__ import annotations
 
@@ -9,41 +9,41 @@ from polykeras.backend.spec import Family
 
 
 class Framework(Family):
-    """Settings, seeds, profiles and foreign code of the framework: all optional."""
+    """Settings, seeds, profiles and foreign code of the framework. All of these are optional."""
 
     def set_matmul_precision(self, precision: str | None) -> None:
-        """Set how exactly accelerators multiply, for the whole process.
+        """Set the precision of matrix products on accelerators, for the whole process.
 
         Args:
-            precision: see `polykeras.set_matmul_precision`; None is "highest", but for an option of the framework that
-                was set already.
+            precision: see `polykeras.set_matmul_precision`. None means "highest", unless the framework's own option
+                was set before.
         """
 
     def seed_framework(self, seed: int) -> None:
-        """Seed the framework's own random numbers, which native code in a user's layer may draw."""
+        """Seed the framework's own random numbers, which native code in a user's layer may use."""
 
     def start_profile(self, folder: str) -> Callable[[], None] | None:
-        """Begin a profile of what runs, by the framework's own profiler.
+        """Start a profile with the framework's own profiler.
 
         Args:
-            folder: where the profile goes, for TensorBoard.
+            folder: the folder of the profile, for TensorBoard.
 
         Returns:
-            A function that ends it and writes the files; None where the framework has no profiler.
+            A function that ends the profile and writes the files, or None if the framework has no profiler.
         """
         return None
 
     def foreign(self, framework: str, wanted_by: str) -> Any:
-        """Return what a layer around code of a framework needs of it: a module of that framework's backend.
+        """Return a module of this backend that a layer around code of a framework needs.
 
         Args:
-            framework: by its import name.
+            framework: the import name of the framework.
             wanted_by: the layer, for the message.
 
         Raises:
-            ValueError: this backend is of another framework.
+            ValueError: if this backend is of another framework.
         """
         raise ValueError(
-            f"{wanted_by} runs code of {framework}, and so with the backend of that framework alone; the current one "
-            f"is {self.name!r}. Choose it before: `polykeras.set_backend({framework!r})`."
+            f"{wanted_by} runs code of {framework}, so it needs the backend of that framework; the current one is "
+            f"{self.name!r}. Choose it first: `polykeras.set_backend({framework!r})`."
         )

@@ -12,7 +12,7 @@ class Histograms(Family):
 
     @op("x bins", "common")
     def digitize(self, x: Array, bins: Array) -> Array:
-        """Return, as int32, the number of the bin of each element: 0 below `bins[0]`, `len(bins)` from the last on.
+        """Return the int32 bin of each element: 0 below `bins[0]`, `len(bins)` from the last edge on.
 
         Args:
             x: numbers.
@@ -22,20 +22,20 @@ class Histograms(Family):
 
     @op("x weights")
     def bincount(self, x: Array, weights: Array | None = None, minlength: int = 0, sparse: bool = False) -> Array:
-        """Return how often each number 0, 1, 2, ... occurs.
+        """Return the number of occurrences of 0, 1, 2, ....
 
         Args:
-            x: non-negative integers: a vector, or a matrix whose rows are counted each for itself.
-            weights: numbers of the shape of `x` to add up instead of ones.
-            minlength: least length of the result. Where values cannot be read (in compiled functions and when shapes
-                are inferred) it is the length, and larger numbers are not counted.
+            x: non-negative integers: a vector, or a matrix whose rows are counted separately.
+            weights: numbers to add up instead of ones, of the shape of `x`.
+            minlength: the least length of the result. If values cannot be read (in compiled functions and when shapes
+                are inferred), it is the length, and larger numbers are not counted.
             sparse: not supported.
 
         Returns:
             int32, or the dtype of `weights`; shape `(length,)`, or `(rows, length)`.
 
         Raises:
-            ValueError: `sparse` is set, or `x` is neither a vector nor a matrix.
+            ValueError: if `sparse` is set, or `x` is neither a vector nor a matrix.
         """
         if sparse:
             raise ValueError("bincount: sparse=True is not supported; use the dense result.")
@@ -57,8 +57,8 @@ class Histograms(Family):
             return minlength
         largest = self.size_from(
             self.max(self.cast(x, "int32"), initial=-1),
-            "bincount: the largest number is not known while a function is compiled. Give `minlength`: it is the "
-            "length there.",
+            "bincount: the largest number is unknown while a function is compiled. Give `minlength`, which is the "
+            "length of the result there.",
         )
         return max(largest + 1, minlength)
 
@@ -70,17 +70,18 @@ class Histograms(Family):
 
         Args:
             x: numbers, in any shape.
-            bins: how many bins of one width, or a vector of ascending edges.
+            bins: the number of bins of equal width, or a vector of ascending edges.
             range: the outermost edges; the smallest and the largest element by default. Elements outside are not
                 counted.
 
         Returns:
-            `(counts, edges)`: floats as in Keras, `(bins,)` and `(bins + 1,)`. A bin has its lower edge, the last both.
+            `(counts, edges)`: floats as in Keras, `(bins,)` and `(bins + 1,)`. A bin includes its
+            lower edge, and the last bin both edges.
         """
         x = self.ravel(x)
         if isinstance(bins, int):
             low, high = (self.min(x), self.max(x)) if range is None else (self.asarray(v, self.dtype(x)) for v in range)
-            flat = self.cast(self.equal(low, high), self.dtype(x)) * 0.5  # one value only: a bin around it
+            flat = self.cast(self.equal(low, high), self.dtype(x)) * 0.5  # a single value gets a bin around it
             edges = self.linspace(low - flat, high + flat, bins + 1)
         else:
             edges = self.cast(self.asarray(bins), self.dtype(x))

@@ -1,4 +1,4 @@
-"""Reads and writes at computed places."""
+"""Reads and writes at computed indices."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from polykeras.common import budget
 
 
 class Indexing(Family):
-    """Reads and writes at computed places. Indices are integers; negative ones count from the end."""
+    """Reads and writes at computed indices. Indices are integers; negative ones count from the end."""
 
     # ---- required ----------------------------------------------------------------------------------------------
 
@@ -23,8 +23,8 @@ class Indexing(Family):
     def take(self, x: Array, indices: Array, axis: int | None = None) -> Array:
         """Return the slices of `x` at `indices` along `axis`, or elements of the flat array.
 
-        An index out of range is an error on the numpy backend; elsewhere the result there is unspecified, but no
-        other element is touched. The gradient adds up over equal indices.
+        On the numpy backend, an index out of range is an error. Elsewhere the result at that index is unspecified, but
+        no other element is affected. The gradient adds up over equal indices.
 
         Args:
             x: an array of any shape.
@@ -38,7 +38,7 @@ class Indexing(Family):
 
     @required("x", indices="indices")
     def take_along_axis(self, x: Array, indices: Array, axis: int | None = None) -> Array:
-        """Return `x` at `indices` along `axis` only: the two broadcast along all other axes.
+        """Return `x` at `indices` along `axis` only; the two arrays broadcast along all other axes.
 
         Args:
             x: an array of any shape.
@@ -60,8 +60,8 @@ class Indexing(Family):
             x: an array.
             indices: integers, shape `[..., k]`: each row indexes the first `k` axes of `x`.
             values: shape `indices.shape[:-1] + x.shape[k:]`.
-            reduction: `"set"` with equal indices leaves one of the values, unspecified which. Gradients are
-                required for `"set"` and `"add"` only.
+            reduction: how to combine values. `"set"` with equal indices keeps an unspecified one of the values.
+                Gradients are required for `"set"` and `"add"` only.
         """
         raise NotImplementedError
 
@@ -69,7 +69,7 @@ class Indexing(Family):
     def dynamic_slice(self, x: Array, start_indices: Array, shape: Shape) -> Array:
         """Return the block of `shape` that starts at `start_indices` (one integer an axis; may be traced).
 
-        A block that would stick out is moved inward to fit.
+        A block that would exceed the bounds is moved inward to fit.
         """
         raise NotImplementedError
 
@@ -86,12 +86,12 @@ class Indexing(Family):
 
         Args:
             x: an array.
-            key: ints, slices (of any step but 0), `None`, `...` and integer arrays, or a tuple of them. Arrays
-                broadcast to each other; their axes stand in the place of the first one where they are neighbours,
-                in front otherwise, as in NumPy. Masks are not keys: the shape would depend on values (use `where`).
+            key: ints, slices (of any step except 0), `None`, `...` and integer arrays, or a tuple of them. Arrays
+                broadcast to each other. As in NumPy, their axes replace the first of them if they are adjacent, and
+                otherwise come first. Masks are not allowed, since the shape would depend on values (use `where`).
 
         Raises:
-            IndexError: more indices than axes.
+            IndexError: if there are more indices than axes.
         """
         keys = list(key) if isinstance(key, tuple) else [key]
         if any(k is Ellipsis for k in keys):
@@ -101,7 +101,7 @@ class Indexing(Family):
         if sum(k is not None for k in keys) > self.ndim(x):
             raise IndexError(f"Too many indices for an array of shape {self.shape(x)}: {key!r}.")
         arrays = {i: self._index(k) for i, k in enumerate(keys) if not isinstance(k, (int, slice, type(None)))}
-        if arrays:  # an int beside arrays is one of them
+        if arrays:  # an int beside arrays counts as an array
             arrays |= {i: self.asarray(k, "int32") for i, k in enumerate(keys) if isinstance(k, int)}
         x = self._basic_item(x, [slice(None) if i in arrays else k for i, k in enumerate(keys)])
         if not arrays:
@@ -116,7 +116,7 @@ class Indexing(Family):
         return index
 
     def _basic_item(self, x: Array, keys: Sequence[Any]) -> Array:
-        """Return `x[keys]` for ints, slices and None; frameworks do not agree on negative steps, so they are flips."""
+        """Return `x[keys]` for ints, slices and None. A negative step is a flip, as frameworks differ on it."""
         shape, axis, forward, flips = self.shape(x), 0, [], []
         for k in keys:
             if isinstance(k, slice) and k.step is not None and k.step < 0:
@@ -130,7 +130,7 @@ class Indexing(Family):
         return self.flip(x, tuple(flips)) if flips else x
 
     def _gather(self, x: Array, arrays: dict[int, Array]) -> Array:
-        """Return `x` indexed by arrays at some of its axes, which one `take` from a flat axis does for all."""
+        """Return `x` indexed by arrays at some of its axes, by one `take` from a flattened axis."""
         axes = list(arrays)
         if len(axes) == 1:
             return self.take(x, arrays[axes[0]], axes[0])
@@ -153,13 +153,13 @@ class Indexing(Family):
         """Return `x` with each slice along `axis` repeated in place.
 
         Args:
-            x: an array; flattened where `axis` is None.
-            repeats: how often; an int, or one int a slice (host values: they decide the shape).
+            x: an array; flattened if `axis` is None.
+            repeats: an int, or one int for each slice (host values, since they determine the shape).
             axis: the axis, or None.
 
         Raises:
-            TypeError: `repeats` are no integers.
-            ValueError: their number is not the size of the axis.
+            TypeError: if `repeats` does not hold integers.
+            ValueError: if the number of `repeats` is not the size of the axis.
         """
         if axis is None:
             x, axis = self.ravel(x), 0
@@ -183,12 +183,12 @@ class Indexing(Family):
         """Return, elementwise, the first choice whose condition holds.
 
         Args:
-            condlist: bool arrays.
-            choicelist: as many arrays; all broadcast.
-            default: taken where no condition holds.
+            condlist: the conditions, bool arrays.
+            choicelist: one array for each condition; all broadcast.
+            default: the value where no condition holds.
 
         Raises:
-            ValueError: there are not as many conditions as choices.
+            ValueError: if the numbers of conditions and choices differ.
         """
         if len(condlist) != len(choicelist) or not condlist:
             raise ValueError(
@@ -206,7 +206,7 @@ class Indexing(Family):
         Args:
             indices: integers, shape `[..., k]`: each row indexes the first `k` axes of the result.
             values: shape `indices.shape[:-1] + shape[k:]`.
-            shape: ints.
+            shape: the sizes of the axes.
         """
         return self.scatter_reduce(self.zeros(shape, self.dtype(values)), indices, values, "add")
 
@@ -224,7 +224,7 @@ class Indexing(Family):
             inputs: an array.
             indices: integers, shape `[..., k]`: each row indexes the first `k` axes of `inputs`.
             updates: shape `indices.shape[:-1] + inputs.shape[k:]`.
-            reduction: how to combine; None replaces.
+            reduction: how to combine values; None replaces.
         """
         return self.scatter_reduce(inputs, indices, updates, reduction or "set")
 
@@ -234,19 +234,19 @@ class Indexing(Family):
 
         Args:
             inputs: an array.
-            start_indices: where it starts, one integer an axis: a list of ints, or an array.
-            shape: its sizes; -1 takes what is left of an axis.
+            start_indices: the start of the block, one integer for each axis: a list of ints, or an array.
+            shape: the sizes of the block; -1 takes the rest of an axis.
 
         Raises:
-            ValueError: a size is negative, but for -1.
+            ValueError: if a size is negative and not -1.
         """
         if any(n < -1 for n in shape):
-            raise ValueError(f"slice: a size is 0 or more, or -1 for what is left; received shape {tuple(shape)}.")
+            raise ValueError(f"slice: a size must be 0 or more, or -1 for the rest; received shape {tuple(shape)}.")
         backend: Any = self
         starts = convert(backend, start_indices)
         if -1 in shape:
             known = isinstance(start_indices, (list, tuple)) and all(isinstance(i, int) for i in start_indices)
-            message = "slice: the start of an axis of size -1 is not known while a function is compiled."
+            message = "slice: the start of an axis of size -1 is unknown while a function is compiled."
             firsts = start_indices if known else [self.size_from(starts[i], message) for i in range(len(shape))]
             sizes = zip(self.shape(inputs), firsts, shape, strict=True)
             shape = [size - first if n == -1 else n for size, first, n in sizes]

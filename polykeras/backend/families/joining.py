@@ -1,4 +1,4 @@
-"""Arrays joined, repeated, split and shifted."""
+"""Joining, repeating, splitting and shifting of arrays."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class Joining(Family):
 
     @op("x1 x2", "common")
     def append(self, x1: Array, x2: Array, axis: int | None = None) -> Array:
-        """Return `x2` joined to the end of `x1` along `axis`; both are flattened where it is None.
+        """Return `x2` joined to the end of `x1` along `axis`; both are flattened if it is None.
 
         Args:
             x1: an array of any shape.
-            x2: of the shape of `x1`, except along `axis`.
+            x2: has the shape of `x1`, except along `axis`.
             axis: one axis, or None.
         """
         x1, x2 = self.both_arrays(x1, x2)
@@ -35,7 +35,7 @@ class Joining(Family):
 
     @op("xs", "common")
     def hstack(self, xs: Sequence[Array]) -> Array:
-        """Return arrays joined along their second axis, vectors and scalars along the first."""
+        """Return arrays joined along their second axis; vectors and scalars along the first."""
         parts = [self.reshape(x, (1,)) if self.ndim(x) == 0 else x for x in xs]
         return self.concatenate(parts, 0 if self.ndim(parts[0]) == 1 else 1)
 
@@ -46,7 +46,7 @@ class Joining(Family):
 
     @op("xs", "common")
     def dstack(self, xs: Sequence[Array]) -> Array:
-        """Return arrays joined along their third axis, which vectors and matrices get."""
+        """Return arrays joined along their third axis, which is added to vectors and matrices."""
         rows = [x if self.ndim(x) > 1 else self.reshape(x, (1, -1)) for x in xs]
         return self.concatenate([x if self.ndim(x) > 2 else self.expand_dims(x, 2) for x in rows], 2)
 
@@ -54,11 +54,11 @@ class Joining(Family):
 
     @op("x")
     def tile(self, x: Array, repeats: int | Sequence[int]) -> Array:
-        """Return `x` laid side by side `repeats[i]` times along axis `i`; missing numbers and axes count as 1.
+        """Return `x` repeated `repeats[i]` times along axis `i`; missing numbers and axes count as 1.
 
         Args:
             x: an array of any shape.
-            repeats: an int repeats the last axis.
+            repeats: one int for each axis; a single int repeats the last axis.
         """
         counts = (repeats,) if isinstance(repeats, int) else tuple(repeats)
         shape = self.shape(x)
@@ -77,11 +77,11 @@ class Joining(Family):
 
         Args:
             x: an array.
-            indices_or_sections: how many equal parts, or the places at which to cut.
+            indices_or_sections: the number of equal parts, or the indices to cut at.
             axis: the axis.
 
         Raises:
-            ValueError: the axis does not divide into so many equal parts.
+            ValueError: if the axis does not divide into so many equal parts.
         """
         axis = canonical_axis(axis, self.ndim(x))
         n = self.shape(x)[axis]
@@ -89,7 +89,7 @@ class Joining(Family):
             if indices_or_sections < 1 or n % indices_or_sections:
                 raise ValueError(
                     f"split: axis {axis} of shape {self.shape(x)} does not divide into {indices_or_sections} equal "
-                    "parts. Use array_split for parts of two sizes, or give the places at which to cut."
+                    "parts. Use array_split for parts of two sizes, or give the indices to cut at."
                 )
             step = n // indices_or_sections
             budget.spend(indices_or_sections)
@@ -98,15 +98,15 @@ class Joining(Family):
 
     @op("x")
     def array_split(self, x: Array, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Array]:
-        """Return `x` cut along `axis` as by `split`, but the first parts are one longer where it does not divide.
+        """Return `x` cut along `axis`, like `split`. If it does not divide evenly, the first parts are one longer.
 
         Args:
             x: an array of any shape.
-            indices_or_sections: the number of parts, or the places to cut at.
+            indices_or_sections: the number of parts, or the indices to cut at.
             axis: one axis.
 
         Raises:
-            ValueError: less than one part.
+            ValueError: if there is less than one part.
         """
         if not isinstance(indices_or_sections, int):
             return self.split(x, indices_or_sections, axis)
@@ -128,7 +128,7 @@ class Joining(Family):
 
         Args:
             x: at least one axis.
-            indices_or_sections: the number of parts, or the places to cut at.
+            indices_or_sections: the number of parts, or the indices to cut at.
         """
         return self.split(x, indices_or_sections, 0 if self.ndim(x) == 1 else 1)
 
@@ -138,7 +138,7 @@ class Joining(Family):
 
         Args:
             x: at least one axis.
-            indices_or_sections: the number of parts, or the places to cut at.
+            indices_or_sections: the number of parts, or the indices to cut at.
         """
         return self.split(x, indices_or_sections, 0)
 
@@ -148,7 +148,7 @@ class Joining(Family):
 
         Args:
             x: at least three axes.
-            indices_or_sections: the number of parts, or the places to cut at.
+            indices_or_sections: the number of parts, or the indices to cut at.
         """
         return self.split(x, indices_or_sections, 2)
 
@@ -156,16 +156,16 @@ class Joining(Family):
 
     @op("x")
     def view(self, x: Array, dtype: str | None = None) -> Array:
-        """Return the bytes of `x` read as another dtype, the lowest byte first.
+        """Return the bytes of `x` read as another dtype, in little-endian order.
 
         Args:
             x: integers, floats or bools.
-            dtype: integers or floats; None is that of `x`. Where it is of another width the last axis grows or
-                shrinks by the ratio.
+            dtype: an integer or float dtype; None is that of `x`. If its width differs, the last axis grows or shrinks
+                by the ratio.
 
         Raises:
-            TypeError: from or to a dtype that is neither of integers nor of floats.
-            ValueError: the bytes of the last axis do not make up whole elements.
+            TypeError: if one of the dtypes is neither an integer nor a float dtype.
+            ValueError: if the bytes of the last axis do not form whole elements.
         """
         own: str = self.dtype(x)
         dtype = dtype or own
@@ -197,15 +197,15 @@ class Joining(Family):
 
     @op("x")
     def roll(self, x: Array, shift: int | Sequence[int], axis: int | Sequence[int] | None = None) -> Array:
-        """Return `x` shifted towards higher indices; what leaves at the end comes back at the start.
+        """Return `x` shifted towards higher indices; elements that leave at the end come back at the start.
 
         Args:
             x: an array.
-            shift: by how many places; an int, or one for each of several axes.
-            axis: along which axis or axes; None shifts the flat array.
+            shift: the number of places; an int, or one for each of several axes.
+            axis: one axis, or several; None shifts the flat array.
 
         Raises:
-            ValueError: several shifts, but another number of axes.
+            ValueError: if the numbers of shifts and axes differ.
         """
         if axis is None:
             total = sum(shift) if isinstance(shift, Sequence) else shift

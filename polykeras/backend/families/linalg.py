@@ -11,13 +11,13 @@ from polykeras.backend.spec import Array, Family, op, required
 
 
 class Linalg(Family):
-    """Products contract; decompositions work on each matrix of a batch. What is composed of these: `Decompositions`."""
+    """Matrix products, and decompositions of each matrix of a batch. `Decompositions` is composed from these."""
 
     # ---- required ----------------------------------------------------------------------------------------------
 
     @required("x1 x2", "common")
     def matmul(self, x1: Array, x2: Array) -> Array:
-        """Return the matrix product, as NumPy's: vectors allowed, batch axes broadcast. int8 gives int32.
+        """Return the matrix product, as in NumPy: vectors are allowed, batch axes broadcast. int8 gives int32.
 
         Args:
             x1: shape `(..., m, n)`, or a vector `(n,)`.
@@ -30,12 +30,12 @@ class Linalg(Family):
 
     @required("operands", "common")
     def einsum(self, subscripts: str, *operands: Array, **kwargs: Any) -> Array:
-        """Return the sum of products that Einstein's notation describes, `...` included; int32 of int8, as `matmul`.
+        """Return the sum of products described by Einstein's notation, including `...`. int8 gives int32.
 
         Args:
             subscripts: for instance `"bij,bjk->bik"`.
             *operands: arrays.
-            **kwargs: none is required of a backend.
+            **kwargs: options, none of which a backend must support.
         """
         raise NotImplementedError
 
@@ -45,10 +45,10 @@ class Linalg(Family):
 
         Args:
             x: shape `(..., n, n)`.
-            upper: return `u` with `u^T @ u == x`, not `l` with `l @ l^T == x`.
+            upper: whether to return `u` with `u^T @ u == x` instead of `l` with `l @ l^T == x`.
 
         Raises:
-            ValueError: not positive definite, where the backend can tell at once; nan otherwise.
+            ValueError: if `x` is not positive definite and the backend can tell at once; otherwise the result is nan.
         """
         raise NotImplementedError
 
@@ -65,37 +65,37 @@ class Linalg(Family):
 
     @required("x", "float")
     def svd(self, x: Array, full_matrices: bool = True, compute_uv: bool = True) -> Any:
-        """Return `(u, s, vh)` with `u * s @ vh == x` and `s` descending; only `s` where `compute_uv` is False.
+        """Return `(u, s, vh)` with `u * s @ vh == x` and `s` descending; only `s` if `compute_uv` is False.
 
         Args:
             x: shape `(..., m, n)`.
-            full_matrices: `u` is `(..., m, m)` and `vh` `(..., n, n)`; otherwise they have only the `min(m, n)` columns
-                and rows that belong to `s`.
-            compute_uv: return `u` and `vh` too.
+            full_matrices: whether `u` is `(..., m, m)` and `vh` `(..., n, n)`. Otherwise they have only the `min(m, n)`
+                columns and rows that belong to `s`.
+            compute_uv: whether to return `u` and `vh` too.
         """
         raise NotImplementedError
 
     @required("x", "float")
     def eigh(self, x: Array) -> tuple[Array, Array]:
-        """Return eigenvalues, ascending, and eigenvectors (columns) of symmetric matrices."""
+        """Return the ascending eigenvalues and the eigenvectors (as columns) of symmetric matrices."""
         raise NotImplementedError
 
     @required("x", "float")
     def eig(self, x: Array) -> tuple[Array, Array]:
-        """Return eigenvalues, in no order, and eigenvectors (columns) of square matrices: complex, and no gradient.
+        """Return the eigenvalues, unordered, and the eigenvectors (as columns) of square matrices.
 
-        JAX has them on CPUs alone.
+        The results are complex and have no gradient. JAX computes them on CPUs only.
         """
         raise NotImplementedError
 
     @required("x", "float")
     def lu_factor(self, x: Array) -> tuple[Array, Array]:
-        """Return the packed LU factors and the int32 pivots (row i was swapped with row pivots[i], from 0)."""
+        """Return packed LU factors and int32 pivots. Row `i` was swapped with row `pivots[i]`, counted from 0."""
         raise NotImplementedError
 
     @required("a b", "float")
     def solve(self, a: Array, b: Array) -> Array:
-        """Return `x` with `a @ x == b`, for square `a`; `b` is a batch of matrices, or a vector if it has an axis less.
+        """Return `x` with `a @ x == b`, for square `a`; `b` holds matrices, or vectors if it has one axis less.
 
         Args:
             a: shape `(..., n, n)`.
@@ -105,18 +105,18 @@ class Linalg(Family):
             The shape of `b`.
 
         Raises:
-            ValueError: `a` is singular, where the backend can tell at once; inf or nan otherwise.
+            ValueError: if `a` is singular and the backend can tell at once; otherwise the result is inf or nan.
         """
         raise NotImplementedError
 
     @required("a b", "float")
     def solve_triangular(self, a: Array, b: Array, lower: bool = False) -> Array:
-        """Return `x` with `a @ x == b`, for triangular `a`, whose other half is not read.
+        """Return `x` with `a @ x == b`, for triangular `a`; the other half of `a` is not read.
 
         Args:
             a: shape `(..., n, n)`.
             b: shape `(..., n, k)` or `(..., n)`.
-            lower: whether `a` is a lower triangle.
+            lower: whether `a` is lower triangular.
 
         Returns:
             The shape of `b`.
@@ -129,11 +129,11 @@ class Linalg(Family):
     def dot(self, x1: Array, x2: Array) -> Array:
         """Return the sum of products over the last axis of `x1` and the second to last (or only) one of `x2`.
 
-        A scalar operand multiplies.
+        A scalar operand multiplies the other one.
 
         Args:
             x1: an array of any shape.
-            x2: its second to last (or only) axis is as long as the last one of `x1`.
+            x2: an array whose second to last (or only) axis matches the last axis of `x1`.
         """
         x1, x2 = self._both(x1, x2)
         if 0 in (self.ndim(x1), self.ndim(x2)):
@@ -144,11 +144,11 @@ class Linalg(Family):
 
     @op("x1 x2", "common")
     def vdot(self, x1: Array, x2: Array) -> Array:
-        """Return the scalar product of all elements of two arrays; those of a complex `x1` are conjugated.
+        """Return the scalar product of all elements of two arrays; a complex `x1` is conjugated.
 
         Args:
             x1: an array of any shape.
-            x2: as many elements; both are flattened.
+            x2: an array with as many elements; both are flattened.
 
         Returns:
             A scalar.
@@ -160,7 +160,7 @@ class Linalg(Family):
 
     @op("x1 x2", "common")
     def inner(self, x1: Array, x2: Array) -> Array:
-        """Return the sum of products over the last axes of both; a scalar operand multiplies.
+        """Return the sum of products over the last axes of both; a scalar operand multiplies the other one.
 
         Args:
             x1: shape `(..., n)`.
@@ -176,11 +176,11 @@ class Linalg(Family):
 
     @op("x1 x2", "common")
     def outer(self, x1: Array, x2: Array) -> Array:
-        """Return all products of an element of `x1` and one of `x2`, shape `(x1.size, x2.size)`.
+        """Return the products of each element of `x1` with each of `x2`, shape `(x1.size, x2.size)`.
 
         Args:
-            x1: is flattened.
-            x2: is flattened.
+            x1: an array, which is flattened.
+            x2: an array, which is flattened.
         """
         x1, x2 = self._both(x1, x2)
         return self.reshape(x1, (self.size(x1), 1)) * self.reshape(x2, (1, self.size(x2)))
@@ -194,13 +194,13 @@ class Linalg(Family):
         Args:
             x1: an array.
             x2: an array.
-            axes: how many of the last axes of `x1` meet the first ones of `x2`; or the axes of either, in order.
+            axes: the number of last axes of `x1` to contract with the first of `x2`, or the axes of each, in order.
 
         Returns:
             The axes of `x1`, then those of `x2`, that were not summed.
 
         Raises:
-            ValueError: axes that meet differ in size.
+            ValueError: if contracted axes differ in size.
         """
         n1, n2 = self.ndim(x1), self.ndim(x2)
         if isinstance(axes, int):
@@ -223,11 +223,11 @@ class Linalg(Family):
 
     @op("x1 x2", "common")
     def kron(self, x1: Array, x2: Array) -> Array:
-        """Return the Kronecker product: every element of `x1` times the whole of `x2`, as blocks.
+        """Return the Kronecker product: every element of `x1` times all of `x2`, as blocks.
 
         Args:
             x1: an array of any shape.
-            x2: of any shape; missing axes in front have size 1.
+            x2: an array of any shape; missing leading axes have size 1.
 
         Returns:
             Along each axis, the product of both sizes.
@@ -247,15 +247,15 @@ class Linalg(Family):
         """Return the vector product of vectors of 3 (or 2) components.
 
         Args:
-            x1: an array whose axis `axisa` has size 2 or 3; a missing third component is 0.
+            x1: an array whose axis `axisa` has size 2 or 3; a missing third component counts as 0.
             x2: an array whose axis `axisb` has size 2 or 3.
             axisa: see `x1`.
             axisb: see `x2`.
-            axisc: the place of the components in the result. Two vectors of size 2 give the third component alone.
+            axisc: the axis of the components in the result. Two vectors of size 2 give only the third component.
             axis: sets all three.
 
         Raises:
-            ValueError: vectors of another size.
+            ValueError: if the vectors do not have 2 or 3 components.
         """
         if axis is not None:
             axisa = axisb = axisc = axis
@@ -276,8 +276,8 @@ class Linalg(Family):
         Args:
             x: at least two axes.
             offset: 0 is the main diagonal, positive numbers those to the right of it, negative ones those below.
-            axis1: the rows.
-            axis2: the columns.
+            axis1: the axis of the rows.
+            axis2: the axis of the columns.
 
         Returns:
             The shape of `x` without both axes.
@@ -285,12 +285,12 @@ class Linalg(Family):
         return self.sum(self.diagonal(x, offset, axis1, axis2), -1)
 
     def _both(self, x1: Any, x2: Any) -> tuple[Array, Array]:
-        """Return two operands, of which one may be a Python scalar, as arrays of one dtype."""
+        """Return both operands as arrays of one dtype; one of them may be a Python scalar."""
         dtype = self.dtype(x1 if self.is_tensor(x1) else x2)
         return tuple(x if self.is_tensor(x) else self.asarray(x, dtype) for x in (x1, x2))
 
     def _narrow_product(self, x1: Array, x2: Array) -> Array:
-        """Return the matrix product in the dtype of the operands, of int8 too, of which `matmul` makes int32."""
+        """Return the matrix product in the dtype of the operands, even for int8, for which `matmul` gives int32."""
         product = self.matmul(x1, x2)
         return self.cast(product, "int8") if self.dtype(x1) == "int8" else product
 

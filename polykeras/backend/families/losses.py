@@ -1,4 +1,4 @@
-"""Losses of probabilities and sequences, as arrays: the reduction to a number is not made here."""
+"""Losses of probabilities and sequences, without a reduction to one number."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from polykeras.backend.families.beam_search import beam_search
 from polykeras.backend.spec import Array, Family, op
 
 _LOWEST = float(np.finfo(np.float32).min)
-_NEVER = -1e5  # the logarithm of a path's probability that is out of the question, finite so that gradients are
+_NEVER = -1e5  # the logarithm of a path's probability of 0; finite, so that gradients are
 
 
 class Losses(Family):
-    """Cross-entropies, exact from logits; from probabilities, these are first moved `epsilon` away from 0 and 1."""
+    """Cross-entropies, exact if computed from logits. Probabilities are first moved `epsilon` away from 0 and 1."""
 
     def _check_same_shape(self, target: Array, output: Array, name: str) -> None:
         if self.shape(target) != self.shape(output):
@@ -31,13 +31,13 @@ class Losses(Family):
 
         Args:
             target: values in [0, 1].
-            output: the probabilities `p`, of the same shape; with `from_logits` numbers whose sigmoid they are.
+            output: the probabilities `p`, of the same shape; with `from_logits`, their logits.
             from_logits: see `output`.
         """
         self._check_same_shape(target, output, "binary_crossentropy")
         if from_logits:
-            # In two halves, so that an infinite logit on the wrong side costs inf, not inf - inf. The halved gradients
-            # of ties in `maximum` and of `abs` at 0 meet in the right one, 1/2 - target.
+            # Computed in two halves, so that an infinite logit on the wrong side costs inf, not inf - inf. At a tie of
+            # `maximum` and at 0 of `abs`, the halved gradients add up to the right one, 1/2 - target.
             wrong = (1.0 - target) * self.maximum(output, 0.0) + target * self.maximum(-output, 0.0)
             return wrong + self.log1p(self.exp(-self.abs(output)))
         t, p = self._wide(target), self._clipped(self._wide(output))
@@ -54,14 +54,14 @@ class Losses(Family):
 
         Args:
             target: the true distribution.
-            output: the probabilities `p`, of the same shape (they are divided by their sum); with `from_logits`
-                numbers whose softmax they are.
+            output: the probabilities `p`, of the same shape, divided by their sum here; with `from_logits`, their
+                logits.
             from_logits: see `output`.
             axis: the axis of the classes.
         """
         self._check_same_shape(target, output, "categorical_crossentropy")
         output, dtype = self._wide(output), self.dtype(output)
-        if from_logits:  # of a class that is masked out, with -inf, 0 times the logarithm is to be 0
+        if from_logits:  # for a class masked with -inf, 0 times the logarithm must be 0
             logs = self.maximum(self.log_softmax(output, axis), _LOWEST)
         else:
             logs = self.log(self._clipped(output / self.sum(output, axis, True)))
@@ -71,16 +71,16 @@ class Losses(Family):
     def sparse_categorical_crossentropy(
         self, target: Array, output: Array, from_logits: bool = False, axis: int = -1
     ) -> Array:
-        """Return `-log(p[target])` along the axis of the classes; 0 where `target` is no class.
+        """Return `-log(p[target])` along the axis of the classes; 0 where `target` is not a class.
 
         Args:
             target: integers, of the shape of `output` without its classes (or with a last axis of size 1).
             output: as for `categorical_crossentropy`.
-            from_logits: as there.
-            axis: as there.
+            from_logits: as for `categorical_crossentropy`.
+            axis: the axis of the classes.
 
         Raises:
-            ValueError: the shapes do not belong together.
+            ValueError: if the shapes do not match.
         """
         shape = self.shape(output)
         place = canonical_axis(axis, len(shape))
@@ -96,7 +96,7 @@ class Losses(Family):
         output, dtype = self._wide(output), self.dtype(output)
         if from_logits:
             logs = self.sum(self.where(hot, self.log_softmax(output, place), 0.0), place)
-        else:  # the logarithm of one probability, not of all
+        else:  # only one logarithm is needed
             share = self.sum(self.where(hot, output, 0.0), place) / self.sum(output, place)
             known = self.logical_and(target >= 0, target < shape[place])
             logs = self.where(known, self.log(self._clipped(share)), 0.0)
@@ -104,11 +104,11 @@ class Losses(Family):
 
     @op("x1 x2", "float")
     def psnr(self, x1: Array, x2: Array, max_val: float) -> Array:
-        """Return the ratio, in decibels, of the largest possible value to the difference of two signals.
+        """Return the peak signal-to-noise ratio of two signals in decibels.
 
         Args:
             x1: a signal.
-            x2: another, of the same shape.
+            x2: another signal, of the same shape.
             max_val: the largest value a signal can have.
         """
         self._check_same_shape(x1, x2, "psnr")
@@ -122,7 +122,7 @@ class Losses(Family):
     def ctc_loss(
         self, target: Array, output: Array, target_length: Array, output_length: Array, mask_index: int = 0
     ) -> Array:
-        """Return minus the logarithm of the probability that a sequence of labels is read from longer outputs.
+        """Return minus the logarithm of the probability of a sequence of labels, given longer outputs.
 
         The sum over all alignments of A. Graves et al., "Connectionist Temporal Classification" (2006), section 4.1,
         in logarithms.
@@ -130,8 +130,8 @@ class Losses(Family):
         Args:
             target: int labels, shape `(batch, labels)`.
             output: logits, shape `(batch, time, classes)`.
-            target_length: ints, shape `(batch,)`: how many labels count.
-            output_length: ints, shape `(batch,)`: how many times count.
+            target_length: ints, shape `(batch,)`: the number of valid labels.
+            output_length: ints, shape `(batch,)`: the number of valid times.
             mask_index: the class that stands for no label.
 
         Returns:
@@ -141,7 +141,7 @@ class Losses(Family):
         time, batch, _ = self.shape(logs)
         labels = self._with_blanks(self.cast(target, "int32"), mask_index)
         states = self.shape(labels)[1]
-        # From one label to the next without a blank, unless they are equal.
+        # A label may follow another without a blank, unless they are equal.
         before = self.constant_pad(labels, [(0, 0), (2, 0)], mask_index)[:, :states]
         skips = self.logical_and(self.not_equal(labels, before), self.not_equal(labels, mask_index))
         places = self.broadcast_to(self.expand_dims(labels, 0), (time, batch, states))
@@ -183,25 +183,25 @@ class Losses(Family):
         merge_repeated: bool = True,
         mask_index: int = 0,
     ) -> tuple[Array, Array]:
-        """Return the most probable labels of outputs, as `ctc_loss` reads them.
+        """Return the most probable labels of outputs, in the encoding of `ctc_loss`.
 
         Args:
             inputs: logits, shape `(batch, time, classes)`.
-            sequence_lengths: ints, shape `(batch,)`: how many times count.
-            strategy: `"greedy"`: the best class of each time. `"beam_search"`: the labels that are most probable over
-                all their alignments, as far as the beam is wide enough.
-            beam_width: of `"beam_search"`: how many sequences of labels are followed.
-            top_paths: of `"beam_search"`: how many are returned, the best first.
-            merge_repeated: of `"greedy"`: take equal neighbours for one label. A beam search does so in any case.
+            sequence_lengths: ints, shape `(batch,)`: the number of valid times.
+            strategy: `"greedy"` takes the best class at each time. `"beam_search"` takes the labels that are most
+                probable over all their alignments, as far as the beam is wide enough.
+            beam_width: for `"beam_search"`, the number of label sequences that are followed.
+            top_paths: for `"beam_search"`, the number of sequences to return, the best first.
+            merge_repeated: for `"greedy"`, whether equal neighbours count as one label. A beam search always does so.
             mask_index: the class that stands for no label.
 
         Returns:
-            `(labels, scores)`: int32 `(1, batch, time)`, with -1 after the last label, and minus the sum of the
-            chosen logits, `(batch, 1)`, of float32 at least. Of a beam search int32 `(top_paths, batch, time)` and the
-            logarithms of the labels' probabilities, `(batch, top_paths)`.
+            `(labels, scores)`. For `"greedy"`: int32 `(1, batch, time)`, with -1 after the last label, and minus the
+            sum of the chosen logits, `(batch, 1)`, in at least float32. For `"beam_search"`: int32
+            `(top_paths, batch, time)`, and the logarithms of the probabilities of the labels, `(batch, top_paths)`.
 
         Raises:
-            ValueError: another strategy, or more paths than the beam is wide.
+            ValueError: if the strategy is unknown, or `top_paths` exceeds `beam_width`.
         """
         if strategy not in ("greedy", "beam_search"):
             raise ValueError(f"ctc_decode: `strategy` must be 'greedy' or 'beam_search'; received {strategy!r}.")

@@ -1,4 +1,4 @@
-"""Matrices made from numbers, triangles and diagonals."""
+"""Creation of matrices, triangles and diagonals."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from polykeras.backend.spec import Array, Family, op
 
 
 class Matrices(Family):
-    """Composed from `arange`, comparisons and `where`: no size is baked into a NumPy table."""
+    """Composed from `arange`, comparisons and `where`. No NumPy table with a fixed size is used."""
 
     @op()
     def eye(self, N: int, M: int | None = None, k: int = 0, dtype: str | None = None) -> Array:
         """Return an `N x M` matrix (square by default) of zeros, with ones on the diagonal `k` places to the right.
 
         Args:
-            N: how many rows.
-            M: how many columns; by default as many.
+            N: the number of rows.
+            M: the number of columns; by default `N`.
             k: 0 is the main diagonal, positive numbers those to the right of it, negative ones those below.
             dtype: of the result; by default the default float dtype (`config.floatx()`).
         """
@@ -28,7 +28,7 @@ class Matrices(Family):
         """Return the identity matrix of size `n`.
 
         Args:
-            n: how many rows, and columns.
+            n: the number of rows and columns.
             dtype: of the result; by default the default float dtype (`config.floatx()`).
         """
         return self.eye(n, dtype=dtype)
@@ -38,8 +38,8 @@ class Matrices(Family):
         """Return an `N x M` matrix (square by default) of ones on and below the diagonal `k`, and zeros above it.
 
         Args:
-            N: how many rows.
-            M: how many columns; by default as many.
+            N: the number of rows.
+            M: the number of columns; by default `N`.
             k: 0 is the main diagonal, positive numbers those to the right of it, negative ones those below.
             dtype: of the result; by default the default float dtype (`config.floatx()`).
         """
@@ -83,12 +83,12 @@ class Matrices(Family):
 
         Args:
             x: at least two axes.
-            offset: which diagonal; positive ones lie to the right of the main one.
-            axis1: the rows.
-            axis2: the columns.
+            offset: 0 is the main diagonal, positive numbers those to the right of it, negative ones those below.
+            axis1: the axis of the rows.
+            axis2: the axis of the columns.
 
         Raises:
-            ValueError: `x` has less than two axes, or both axes are the same.
+            ValueError: if `x` has fewer than two axes, or both axes are the same.
         """
         ndim = self.ndim(x)
         if ndim < 2 or canonical_axis(axis1, ndim) == canonical_axis(axis2, ndim):
@@ -100,7 +100,7 @@ class Matrices(Family):
         length = max(0, min(m, n - offset) if offset >= 0 else min(m + offset, n))
         start = offset if offset >= 0 else -offset * n
         flat = self.reshape(x, (*batch, m * n))
-        # One row and one column further for each element.
+        # Each element is one row and one column further.
         return flat[..., start : start + (length - 1) * (n + 1) + 1 : n + 1] if length else flat[..., :0]
 
     @op("x")
@@ -112,7 +112,7 @@ class Matrices(Family):
             k: 0 is the main diagonal, positive numbers those to the right of it, negative ones those below.
 
         Raises:
-            ValueError: `x` is neither.
+            ValueError: if `x` is neither a vector nor a matrix.
         """
         if self.ndim(x) == 2:
             return self.diagonal(x, k)
@@ -128,7 +128,7 @@ class Matrices(Family):
         """Return a matrix of zeros with the elements of `x` on the diagonal `k`.
 
         Args:
-            x: is flattened.
+            x: an array, which is flattened.
             k: 0 is the main diagonal, positive numbers those to the right of it, negative ones those below.
         """
         return self.diag(self.ravel(x), k)
@@ -139,11 +139,11 @@ class Matrices(Family):
 
         Args:
             x: a vector.
-            N: how many powers; as many as `x` is long by default.
-            increasing: from power 0 upwards.
+            N: the number of powers; by default the length of `x`.
+            increasing: whether the powers start at 0 and increase.
 
         Raises:
-            ValueError: `x` is no vector.
+            ValueError: if `x` is not a vector.
         """
         if self.ndim(x) != 1:
             raise ValueError(f"vander: expected a vector; received shape {self.shape(x)}.")

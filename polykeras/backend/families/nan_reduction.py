@@ -1,4 +1,4 @@
-"""Reductions and scans that pass over nan."""
+"""Reductions and scans that ignore nan."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from polykeras.backend.spec import Array, Axis, Family, op
 
 
 class NanReduction(Family):
-    """As the reductions without `nan` in their names, over the other elements. No gradient goes to a nan."""
+    """The reductions without `nan` in their names, over all other elements. No gradient goes to a nan."""
 
     def _replaced(self, x: Array, value: float) -> Array:
-        """Return `x` with a number in place of nan."""
+        """Return `x` with nan replaced by a number."""
         return self.where(self.isnan(x), value, x) if self.dtype(x) in dtypes.FLOATS else x
 
     def _count(self, x: Array, axis: Axis, keepdims: bool) -> Array:
-        """Return how many elements are not nan, as floats; nan where there is none."""
+        """Return how many elements are not nan, as floats; nan if there are none."""
         count = self.sum(self.cast(self.equal(x, x), self.dtype(x)), axis, keepdims)
         return self.where(self.equal(count, 0), math.nan, count)
 
     @op("x")
     def nansum(self, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-        """Return the sum over `axis` of what is not nan; 0 of nothing.
+        """Return the sum over `axis` without nan; 0 if there are no other elements.
 
         Args:
             x: an array of any shape.
@@ -33,7 +33,7 @@ class NanReduction(Family):
 
     @op("x")
     def nanprod(self, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-        """Return the product over `axis` of what is not nan; 1 of nothing.
+        """Return the product over `axis` without nan; 1 if there are no other elements.
 
         Args:
             x: an array of any shape.
@@ -44,7 +44,7 @@ class NanReduction(Family):
 
     @op("x", "float")
     def nanmean(self, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-        """Return the mean over `axis` of what is not nan; nan of nothing.
+        """Return the mean over `axis` without nan; nan if there are no other elements.
 
         Args:
             x: numbers of any shape; integers become floats.
@@ -55,7 +55,7 @@ class NanReduction(Family):
 
     @op("x", "float")
     def nanvar(self, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-        """Return the (population) variance over `axis` of what is not nan; nan of nothing.
+        """Return the (population) variance over `axis` without nan; nan if there are no others.
 
         Args:
             x: numbers of any shape; integers become floats.
@@ -69,7 +69,7 @@ class NanReduction(Family):
 
     @op("x", "float")
     def nanstd(self, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-        """Return the (population) standard deviation over `axis` of what is not nan; nan of nothing.
+        """Return the (population) standard deviation over `axis` without nan; nan if there are no others.
 
         Args:
             x: numbers of any shape; integers become floats.
@@ -80,7 +80,7 @@ class NanReduction(Family):
 
     @op("x")
     def nanmax(self, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-        """Return the maximum over `axis` of what is not nan; nan of nothing.
+        """Return the maximum over `axis` without nan; nan if there are no other elements.
 
         Args:
             x: an array of any shape.
@@ -91,7 +91,7 @@ class NanReduction(Family):
 
     @op("x")
     def nanmin(self, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-        """Return the minimum over `axis` of what is not nan; nan of nothing.
+        """Return the minimum over `axis` without nan; nan if there are no other elements.
 
         Args:
             x: an array of any shape.
@@ -108,7 +108,7 @@ class NanReduction(Family):
 
     @op("x")
     def nanargmax(self, x: Array, axis: int | None = None, keepdims: bool = False) -> Array:
-        """Return the int32 index of the first maximum of what is not nan, along `axis`; -1 of nothing.
+        """Return the int32 index of the first maximum along `axis` without nan; -1 if there are no others.
 
         Args:
             x: an array of any shape.
@@ -119,7 +119,7 @@ class NanReduction(Family):
 
     @op("x")
     def nanargmin(self, x: Array, axis: int | None = None, keepdims: bool = False) -> Array:
-        """Return the int32 index of the first minimum of what is not nan, along `axis`; -1 of nothing.
+        """Return the int32 index of the first minimum along `axis` without nan; -1 if there are no others.
 
         Args:
             x: an array of any shape.
@@ -140,7 +140,7 @@ class NanReduction(Family):
         Args:
             x: an array of any shape.
             axis: one axis; None takes the elements of `x` in row-major order, as one vector.
-            dtype: in which to add up; by default that of `x`, int32 for bool.
+            dtype: the dtype of the sums; by default that of `x`, or int32 for bool.
         """
         return self.cumsum(self._replaced(x, 0), axis, dtype)
 
@@ -151,6 +151,6 @@ class NanReduction(Family):
         Args:
             x: an array of any shape.
             axis: one axis; None takes the elements of `x` in row-major order, as one vector.
-            dtype: in which to multiply; by default that of `x`, int32 for bool.
+            dtype: the dtype of the products; by default that of `x`, or int32 for bool.
         """
         return self.cumprod(self._replaced(x, 1), axis, dtype)

@@ -1,4 +1,4 @@
-"""Encodings of labels, moments, normalization and attention."""
+"""Encodings of labels, moments and normalization."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from polykeras.backend.spec import Array, Axis, Family, op
 
 
 def refuse_sparse(sparse: bool | None, name: str) -> None:
-    """Raise `ValueError` where a sparse result is asked for."""
+    """Raise `ValueError` if a sparse result is asked for."""
     if sparse:
         raise ValueError(f"{name}: there are no sparse arrays on any backend; leave `sparse` out.")
 
 
 class Normalization(Family):
-    """What layers compute besides products. Half-precision inputs are averaged in float32."""
+    """Encodings and normalizations that layers use. Half-precision inputs are averaged in float32."""
 
     # ---- labels ------------------------------------------------------------------------------------------------
 
@@ -24,19 +24,19 @@ class Normalization(Family):
     def one_hot(
         self, x: Array, num_classes: int, axis: int = -1, dtype: str | None = None, sparse: bool = False
     ) -> Array:
-        """Return vectors that are 1 at the place `x` and 0 elsewhere; all 0 where `x` is out of range.
+        """Return vectors that are 1 at the index `x` and 0 elsewhere; all 0 where `x` is out of range.
 
         Args:
             x: integers.
-            num_classes: the length of the new axis.
-            axis: its place in the result.
-            dtype: of the result; by default the default float dtype.
-            sparse: refused.
+            num_classes: the size of the new axis.
+            axis: the position of the new axis in the result.
+            dtype: the dtype of the result; by default the default float dtype.
+            sparse: not supported; must not be set.
         """
         return self.cast(self._hot(x, num_classes, axis, sparse), dtype or config.floatx())
 
     def _hot(self, x: Array, num_classes: int, axis: int, sparse: bool = False) -> Array:
-        """Return `one_hot` as bool."""
+        """Return `one_hot` as bools."""
         refuse_sparse(sparse, "one_hot")
         if self.dtype(x) not in ("int32", "int64"):
             x = self.cast(x, "int32")
@@ -55,18 +55,18 @@ class Normalization(Family):
         sparse: bool = False,
         **kwargs: Any,
     ) -> Array:
-        """Return vectors that are 1 at each of several places and 0 elsewhere.
+        """Return vectors that are 1 at each of several indices and 0 elsewhere.
 
         Args:
             inputs: integers, shape `(places,)` or `(batch, places, ...)`.
-            num_classes: the length of the new axis.
-            axis: its place before `places` is reduced.
-            dtype: of the result; by default the default float dtype.
-            sparse: refused.
-            **kwargs: `num_tokens`, the legacy name of `num_classes`.
+            num_classes: the size of the new axis.
+            axis: the position of the new axis before `places` is reduced.
+            dtype: the dtype of the result; by default the default float dtype.
+            sparse: not supported; must not be set.
+            **kwargs: `num_tokens`, an older name of `num_classes`.
 
         Raises:
-            ValueError: `num_classes` is missing, or another keyword is there.
+            ValueError: if `num_classes` is missing, or another keyword is given.
         """
         count = kwargs.pop("num_tokens", num_classes)
         if kwargs or count is None:
@@ -89,11 +89,11 @@ class Normalization(Family):
         Args:
             x: an array.
             axes: one axis or several.
-            keepdims: keep reduced axes with size 1.
-            synchronized: refused: a computation sees all of its batch, on all backends.
+            keepdims: whether to keep reduced axes with size 1.
+            synchronized: not supported: on all backends, a computation sees its whole batch.
 
         Raises:
-            ValueError: `synchronized` is set.
+            ValueError: if `synchronized` is set.
         """
         if synchronized:
             raise ValueError("moments: `synchronized=True` is not supported; a batch is not divided among replicas.")
@@ -104,7 +104,7 @@ class Normalization(Family):
             dropped = tuple(range(self.ndim(x))) if axes is None else axes
             mean, variance = self.squeeze(mean, dropped), self.squeeze(variance, dropped)
         if self.dtype(mean) == dtype:
-            return mean, variance  # which may be infinite
+            return mean, variance  # the variance may be infinite
         return self.saturate_cast(mean, dtype), self.saturate_cast(variance, dtype)
 
     @op("x", "float")
@@ -114,11 +114,11 @@ class Normalization(Family):
         Args:
             x: an array.
             axis: the axis, or axes, along which vectors lie.
-            order: of the vector norm, at least 1.
-            epsilon: by default the configured one.
+            order: the order of the vector norm, at least 1.
+            epsilon: the least norm to divide by; by default the configured one.
 
         Raises:
-            ValueError: `order` is no positive int.
+            ValueError: if `order` is not a positive int.
         """
         if not isinstance(order, int) or order < 1:
             raise ValueError(f"normalize: `order` must be an int of at least 1; received {order!r}.")
@@ -148,7 +148,7 @@ class Normalization(Family):
             axis: the axis of the features.
             offset: a vector along `axis`.
             scale: a vector along `axis`.
-            epsilon: keeps the root from 0.
+            epsilon: added to the variance, so that the root is not 0.
         """
         shape = [1] * self.ndim(x)
         place = canonical_axis(axis, len(shape))
@@ -167,20 +167,20 @@ class Normalization(Family):
         scale: Array | None = None,
         epsilon: float = 1e-3,
     ) -> tuple[Array, Array, Array]:
-        """Return `batch_normalization` with the mean and variance of `x` itself, and these.
+        """Return `x` normalized by its own mean and variance, and the mean and variance.
 
         Ioffe and Szegedy (2015), https://arxiv.org/abs/1502.03167.
 
         Args:
-            x: an array, of 32 bits at least if its statistics are to be worth anything.
+            x: an array, of at least 32 bits for accurate statistics.
             axis: the axis of the features.
             offset: a vector along `axis`.
             scale: a vector along `axis`.
-            epsilon: keeps the root from 0.
+            epsilon: added to the variance, so that the root is not 0.
 
         Returns:
-            The normalized array, and the mean and the (population) variance, vectors along `axis`. These two are
-            constants to differentiation: they are meant for running averages.
+            The normalized array, and the mean and the (population) variance, vectors along `axis`. Both are constants
+            to differentiation, since they are meant for running averages.
         """
         place = canonical_axis(axis, self.ndim(x))
         mean, variance = self.moments(x, tuple(i for i in range(self.ndim(x)) if i != place))
@@ -201,12 +201,12 @@ class Normalization(Family):
         Args:
             x: an array.
             gamma: of the shape of `axis`, or one that broadcasts to `x`.
-            beta: as `gamma`.
+            beta: like `gamma`.
             axis: the axis or axes to normalize over.
-            epsilon: is added to the variance; by default the configured one.
+            epsilon: added to the variance; by default the configured one.
 
         Returns:
-            An array of the dtype of `x`; computed in 32 bits at least.
+            An array of the dtype of `x`, computed in at least 32 bits.
         """
         wide, axes = self._wide(x), self._sorted_axes(x, axis)
         centred = wide - self.mean(wide, axes, True)
@@ -226,10 +226,10 @@ class Normalization(Family):
             x: an array.
             scale: of the shape of `axis`, or one that broadcasts to `x`, such as a number.
             axis: the axis or axes to normalize over.
-            epsilon: by default the configured one.
+            epsilon: added to the mean square; by default the configured one.
 
         Returns:
-            An array of the dtype of `x`; computed in 32 bits at least.
+            An array of the dtype of `x`, computed in at least 32 bits.
         """
         wide, axes = self._wide(x), self._sorted_axes(x, axis)
         inverse = self.rsqrt(self.mean(self.square(wide), axes, True) + self._epsilon(epsilon))
@@ -245,7 +245,7 @@ class Normalization(Family):
         return tuple(sorted(canonical_axis(a, ndim) for a in ((axis,) if isinstance(axis, int) else axis)))
 
     def _along(self, vector: Array, x: Array, axes: tuple[int, ...]) -> Array:
-        """Return `vector`, whose axes are `axes` of `x`, so that it broadcasts to `x`, in its dtype; or a scalar."""
+        """Return `vector`, whose axes are `axes` of `x`, shaped to broadcast to `x` and in its dtype; or a scalar."""
         if self.ndim(vector) not in (0, self.ndim(x)):
             shape = self.shape(x)
             vector = self.reshape(vector, [n if i in axes else 1 for i, n in enumerate(shape)])

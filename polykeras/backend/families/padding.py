@@ -28,11 +28,11 @@ def pad_pairs(pad_width: Any, ndim: int) -> list[tuple[int, int]]:
     """Return one `(before, after)` for each of `ndim` axes.
 
     Args:
-        pad_width: an int, `(n,)`, `(before, after)`, `((before, after),)`, or one pair an axis.
-        ndim: how many axes.
+        pad_width: an int, `(n,)`, `(before, after)`, `((before, after),)`, or one pair for each axis.
+        ndim: the number of axes.
 
     Raises:
-        ValueError: of another form.
+        ValueError: if `pad_width` has another form.
     """
     widths: Any = pad_width.tolist() if hasattr(pad_width, "tolist") else pad_width
     if isinstance(widths, int):
@@ -49,7 +49,7 @@ def pad_pairs(pad_width: Any, ndim: int) -> list[tuple[int, int]]:
 
 
 class Padding(Family):
-    """Composed from slices, `flip` and `concatenate`, one axis after the other."""
+    """Composed from slices, `flip` and `concatenate`, one axis after another."""
 
     @op("x")
     def pad(
@@ -63,15 +63,16 @@ class Padding(Family):
 
         Args:
             x: an array.
-            pad_width: how many: an int, `(n,)`, `(before, after)`, `((before, after),)`, or one pair an axis.
-            mode: what is added. `"constant"`: one value. `"edge"`: the outermost element. `"reflect"` and
-                `"symmetric"`: mirror images, without and with the outermost element. `"wrap"` (or `"circular"`): from
-                the other end. `"maximum"`, `"minimum"`, `"mean"`, `"median"`: that of the axis. `"linear_ramp"`: a ramp
-                down to 0. `"empty"`: anything.
+            pad_width: the numbers: an int, `(n,)`, `(before, after)`, `((before, after),)`, or one pair for each axis.
+            mode: the added elements. `"constant"`: one value. `"edge"`: the outermost element. `"reflect"` and
+                `"symmetric"`: mirror images, without and with the outermost element. `"wrap"` (or `"circular"`): the
+                elements of the other end. `"maximum"`, `"minimum"`, `"mean"`, `"median"`: those of the axis.
+                `"linear_ramp"`: a ramp down to 0. `"empty"`: unspecified.
             constant_values: the value for `"constant"`; 0 by default.
 
         Raises:
-            ValueError: an unknown mode, a value for another mode, or no element along an axis that a mode continues.
+            ValueError: if the mode is unknown, a value is given for another mode, or a mode finds no element to
+                continue.
         """
         pairs = pad_pairs(pad_width, self.ndim(x))
         if mode not in _MODES:
@@ -124,7 +125,7 @@ class Padding(Family):
         return self.cast(self.floor(values) if dtypes.is_int(dtype) else values, dtype)
 
     def _mirrored(self, x: Array, before: int, after: int, axis: int, skip: int) -> Array:
-        """Mirror at both ends, which `skip` elements belong to; as often as the padding is longer than the array."""
+        """Mirror at both ends, as often as the padding needs. The mirror leaves out `skip` elements at each end."""
         while before or after:
             n = self.shape(x)[axis]
             if n <= skip:

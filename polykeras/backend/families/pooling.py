@@ -73,7 +73,7 @@ class Pooling(Family):
         padding: str = "valid",
         data_format: str | None = None,
     ) -> Array:
-        """Return the mean of each window, over those elements that are not padding; arguments as for `max_pool`."""
+        """Return the mean of each windowover the elements that are not padding; arguments as for `max_pool`."""
         return self._pool(self.average_pool_nd, inputs, pool_size, strides, padding, data_format)
 
     # ---- a given number of windows -----------------------------------------------------------------------------
@@ -85,14 +85,14 @@ class Pooling(Family):
         data_format: str | None,
         reduce: Callable[[Array, np.ndarray, int], Array],
     ) -> Array:
-        """Reduce one spatial axis after the other: window `i` of `m` covers `[floor(i n / m), ceil((i + 1) n / m))`."""
+        """Reduce one spatial axis after another: window `i` of `m` covers `[floor(i n / m), ceil((i + 1) n / m))`."""
         x, first = self._channels_last(inputs, data_format)
         ndim = self.ndim(x) - 2
         counts = (output_size,) * ndim if isinstance(output_size, int) or output_size is None else tuple(output_size)
         for axis, count in enumerate(counts, start=1):
             n = self.shape(x)[axis]
             m = n if count is None else per_axis(count, 1, "output_size")[0]
-            budget.spend(2 * m + n)  # windows may overlap by one place
+            budget.spend(2 * m + n)  # windows may overlap by one element
             starts, stops = np.arange(m) * n // m, -(-np.arange(1, m + 1) * n // m)
             places = starts[:, None] + np.arange((stops - starts).max())
             mask = places < stops[:, None]
@@ -102,7 +102,7 @@ class Pooling(Family):
 
     @op("inputs", "float")
     def adaptive_average_pool(self, inputs: Array, output_size: Any, data_format: str | None = None) -> Array:
-        """Return the means over `output_size` windows along each spatial axis, which together cover it.
+        """Return the means of `output_size` windows that together cover each spatial axis.
 
         Args:
             inputs: see `max_pool`.
@@ -118,11 +118,11 @@ class Pooling(Family):
 
     @op("inputs")
     def adaptive_max_pool(self, inputs: Array, output_size: Any, data_format: str | None = None) -> Array:
-        """Return the maxima over `output_size` windows along each spatial axis; see `adaptive_average_pool`.
+        """Return the maxima of `output_size` windows that together cover each spatial axis.
 
         Args:
             inputs: shape `(batch, *space, channels)`, or channels first by `data_format`.
-            output_size: how many windows: an int, or one for each spatial axis; None keeps the size of an axis.
+            output_size: the number of windows: an int, or one for each spatial axis; None keeps the size of an axis.
             data_format: `"channels_last"` or `"channels_first"`; None is the configured one.
         """
 
@@ -139,7 +139,7 @@ class Pooling(Family):
     def _block_places(
         self, size: Sequence[int], kernel_size: PerAxis, dilation: PerAxis, padding: PerAxis, stride: PerAxis
     ) -> tuple[np.ndarray, tuple[int, int]]:
-        """Return the places of the blocks' elements in a flat padded image, `(elements, blocks)`, and its size."""
+        """Return the indices of the blocks' elements in a flat padded image, `(elements, blocks)`, and its size."""
         height, width = (n + 2 * p for n, p in zip(size, _pair(padding), strict=True))
         axes = []
         for n, k, d, s in zip((height, width), _pair(kernel_size), _pair(dilation), _pair(stride), strict=True):
@@ -163,7 +163,7 @@ class Pooling(Family):
             x: shape `(batch, channels, height, width)`.
             kernel_size: the size of a block, an int or a pair.
             dilation: the distance between the elements of a block.
-            padding: zeros to add on both sides.
+            padding: the number of zeros to add on both sides.
             stride: the distance between neighbouring blocks.
 
         Returns:
@@ -186,7 +186,7 @@ class Pooling(Family):
         padding: PerAxis = 0,
         stride: PerAxis = 1,
     ) -> Array:
-        """Return images that are the sum of blocks at their places: the adjoint of `unfold`.
+        """Return images that are the sum of blocks at their positions: the adjoint of `unfold`.
 
         Args:
             x: shape `(batch, channels * kernel height * kernel width, blocks)`.
@@ -200,7 +200,7 @@ class Pooling(Family):
             Shape `(batch, channels, *output_size)`.
 
         Raises:
-            ValueError: the blocks are not those of such an image.
+            ValueError: if the blocks do not fit an image of that size.
         """
         size, (top, left) = _pair(output_size), _pair(padding)
         places, padded = self._block_places(size, kernel_size, dilation, padding, stride)
@@ -225,16 +225,16 @@ class Pooling(Family):
 
         Args:
             x: `(batch, height, width, channels)`, or `(batch, channels, height, width)`.
-            block_size: at least 2; its square divides the channels, whose last (with `"channels_first"`, first)
-                part numbers those of the result.
+            block_size: at least 2; its square divides the number of channels. The last part of the channels (with
+                `"channels_first"`, the first) indexes the channels of the result.
             data_format: `"channels_last"` or `"channels_first"`.
 
         Raises:
-            ValueError: the square of `block_size` does not divide the channels.
+            ValueError: if the square of `block_size` does not divide the channels.
         """
         r, n, c, h, w = self._blocks(x, block_size, data_format)
         if c % (r * r):
-            raise ValueError(f"depth_to_space: {c} channels cannot be parted into blocks of {r} x {r}.")
+            raise ValueError(f"depth_to_space: {c} channels cannot be divided into blocks of {r} x {r}.")
         c //= r * r
         if data_format == "channels_last":
             parted = self.transpose(self.reshape(x, (n, h, w, r, r, c)), (0, 1, 3, 2, 4, 5))
@@ -255,11 +255,11 @@ class Pooling(Family):
             Height and width divided by `block_size`, channels multiplied by its square.
 
         Raises:
-            ValueError: `block_size` does not divide height or width.
+            ValueError: if `block_size` does not divide height or width.
         """
         r, n, c, h, w = self._blocks(x, block_size, data_format)
         if h % r or w % r:
-            raise ValueError(f"space_to_depth: an image of {h} x {w} cannot be parted into blocks of {r} x {r}.")
+            raise ValueError(f"space_to_depth: an image of {h} x {w} cannot be divided into blocks of {r} x {r}.")
         h, w = h // r, w // r
         if data_format == "channels_last":
             parted = self.transpose(self.reshape(x, (n, h, r, w, r, c)), (0, 1, 3, 2, 4, 5))

@@ -2,8 +2,8 @@
 
 An element's bits are a hash of its index and a two-word key, in 32-bit integer arithmetic that all frameworks share.
 The hash is Christopher Wellons' `triple32` (https://github.com/skeeto/hash-prospector), a bijection of 32-bit words
-with measured bias 0.0208; the second word of the key enters after its first round, so that two keys give two
-permutations, not two windows of one, and two rounds still mix that word.
+with measured bias 0.0208. The second word of the key enters after its first round. So two keys give two permutations,
+not two windows of one permutation, and two rounds still mix that word.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ def signed(word: int) -> int:
 MULTIPLIERS = tuple(signed(m) for m in (0xED5AD4BB, 0xAC4C1B51, 0x31848BAB))
 SHIFTS = (17, 11, 15, 14)
 
-# 2**32 over the golden ratio: consecutive counters become words that differ in many bits.
+# 2**32 divided by the golden ratio: it turns consecutive counters into words that differ in many bits.
 _GOLDEN = signed(0x9E3779B9)
 
 
 key_of_seed: Supplied[Callable[[Any], Array]] = Supplied("key_of_seed", by="polykeras.seeds")
-"""Gives a key for what users give as a seed."""
+"""Returns a key for a seed that a user gives."""
 
 
 class Random(Family):
-    """Random words and what is exact in integers. A key is int32 `(2,)`; generators are in `polykeras.random`."""
+    """Random words, and exact integer results. A key is int32 `(2,)`; `polykeras.random` has generators."""
 
     def _shift(self, x: Array, n: int) -> Array:
         return self.bitwise_and(self.right_shift(x, n), (1 << (32 - n)) - 1)  # logical shift of a signed word
@@ -46,7 +46,7 @@ class Random(Family):
 
         Args:
             key: int32, shape `(2,)`.
-            shape: ints, at most 2**31 elements in all.
+            shape: the sizes of the axes, at most 2**31 elements in all.
 
         An override must give the same bits.
         """
@@ -69,13 +69,13 @@ class Random(Family):
 
     @op(others="key")
     def random_keep(self, key: Array, shape: Shape, rate: float) -> Array:
-        """Return a bool mask in which each element is False with probability `rate`: what dropout keeps.
+        """Return a bool mask in which each element is False with probability `rate`, for dropout.
 
         Words are compared as integers, so that masks are bit-identical on all backends.
 
         Args:
             key: int32, shape `(2,)`.
-            shape: ints.
+            shape: the sizes of the axes.
             rate: a number in [0, 1].
         """
         if not 0 <= rate <= 1:
@@ -89,7 +89,7 @@ class Random(Family):
     def random_dropout(
         self, inputs: Array, key: Array, rate: float, noise_shape: Sequence[int | None] | None = None
     ) -> Array:
-        """Return `inputs` with a part `rate` of its elements set to 0, and the others divided by `1 - rate`.
+        """Return `inputs` with a fraction `rate` of its elements set to 0 and the others divided by `1 - rate`.
 
         Args:
             inputs: an array.
@@ -108,16 +108,16 @@ class Random(Family):
 
     @op(others="key minval maxval")
     def random_integers(self, key: Array, shape: Shape, minval: Any, maxval: Any) -> Array:
-        """Return int32 numbers in `[minval, maxval)`, each with a probability within 2**-32 of the same.
+        """Return int32 numbers in `[minval, maxval)`, with probabilities that differ by at most 2**-32.
 
-        The upper word of the product of a random word and the length of the range (D. Lemire, "Fast Random Integer
-        Generation in an Interval", 2019, without its rejection step), from products of half words.
+        The result is the upper word of the product of a random word and the length of the range (D. Lemire, "Fast
+        Random Integer Generation in an Interval", 2019, without its rejection step), computed from half words.
 
         Args:
             key: int32, shape `(2,)`.
-            shape: ints.
+            shape: the sizes of the axes.
             minval: an int32 array that broadcasts to `shape`.
-            maxval: as `minval`, larger.
+            maxval: like `minval`, and larger.
         """
         low = self.cast(minval, "int32")
         span = self.subtract(self.cast(maxval, "int32"), low)
@@ -146,8 +146,8 @@ class Random(Family):
 
         Args:
             key: int32, shape `(2,)`.
-            shape: the sizes of the axes; an int is that of the only one.
-            dtype: a float dtype; by default the default one.
+            shape: the sizes of the axes; an int gives one axis.
+            dtype: a float dtype; by default, the default float dtype.
         """
         dtype = dtypes.standardize_dtype(dtype)
         digits = {"bfloat16": 8, "float16": 11}.get(dtype, 24)

@@ -22,7 +22,7 @@ def _parse_side(text: str, pattern: str) -> tuple[Group, ...]:
     while place < len(text):
         match = _TOKEN.match(text, place)
         if match is None:
-            raise ValueError(f"rearrange: {text[place:].strip()!r} is no part of a pattern; received {pattern!r}.")
+            raise ValueError(f"rearrange: {text[place:].strip()!r} is not valid in a pattern; received {pattern!r}.")
         token, place = match[1], match.end()
         if token == "(" and inside is None:
             inside = []
@@ -48,12 +48,12 @@ def _parse(pattern: str) -> tuple[tuple[Group, ...], tuple[Group, ...]]:
     left, right = (_parse_side(side, pattern) for side in sides)
     names = [[name for group in side for name in group] for side in (left, right)]
     if sorted(names[0]) != sorted(names[1]) or len(set(names[0])) != len(names[0]):
-        raise ValueError(f"rearrange: each name must stand once on either side of '->'; received {pattern!r}.")
+        raise ValueError(f"rearrange: each name must appear once on each side of '->'; received {pattern!r}.")
     return left, right
 
 
 class Rearranging(Family):
-    """The notation of A. Rogozhnikov, "Einops" (2022)."""
+    """Rearrangement in the notation of A. Rogozhnikov, "Einops" (2022)."""
 
     @op("tensor")
     def rearrange(self, tensor: Array, pattern: str, **axes_lengths: int) -> Array:
@@ -63,10 +63,10 @@ class Rearranging(Family):
             tensor: an array.
             pattern: the axes before and after, such as `"b (h w) c -> b c h w"`: parentheses hold the parts of one
                 axis, `...` stands for any axes, `1` for one of size 1.
-            **axes_lengths: sizes of parts; one in each pair of parentheses may be left out.
+            **axes_lengths: the sizes of parts; one in each pair of parentheses may be left out.
 
         Raises:
-            ValueError: the pattern is malformed, or does not fit the shape.
+            ValueError: if the pattern is malformed, or does not fit the shape.
         """
         left, right = _parse(pattern)
         shape = self.shape(tensor)

@@ -1,4 +1,4 @@
-"""Recurrent layers along a whole sequence, with their gradients written out."""
+"""Recurrent layers over a whole sequence, with their gradients written out."""
 
 from __future__ import annotations
 
@@ -8,25 +8,24 @@ from polykeras.backend.spec import Array, Family, op
 
 
 class Recurrence(Family):
-    """What a backend would differentiate step by step is done for all times at once, where no state is needed.
+    """Recurrent layers that compute for all times at once whatever does not depend on the state.
 
-    In the backward pass only the way of the error through the states is a loop. The slopes of the gates before it, and
-    the gradient of the kernel after it, are single operations on all times: on JAX a step of training takes 6.7 ms
-    instead of 8.3 so (80 times, 64 units, batch 32, two cores).
+    In the backward pass, only the propagation of the error through the states is a loop. The slopes of the gates before
+    it, and the gradient of the kernel after it, are single operations over all times.
     """
 
     @op("x h c kernel recurrent_kernel bias", "float")
     def lstm(
         self, x: Array, h: Array, c: Array, kernel: Array, recurrent_kernel: Array, bias: Array | None = None
     ) -> tuple[Array, Array]:
-        """Run long short-term memory along time.
+        """Run a long short-term memory along time.
 
         At each time `i, f, g, o = split(x @ kernel + h @ recurrent_kernel + bias)`,
         `c = sigmoid(f) * c + sigmoid(i) * tanh(g)` and `h = sigmoid(o) * tanh(c)` (Hochreiter and Schmidhuber, 1997;
         Gers, Schmidhuber and Cummins, 2000).
 
         Args:
-            x: `(time, batch, features)`; at least one time.
+            x: `(time, batch, features)`; at least one time step.
             h: the output before the first time, `(batch, units)`.
             c: the memory before the first time, `(batch, units)`.
             kernel: `(features, 4 * units)`.
@@ -34,7 +33,7 @@ class Recurrence(Family):
             bias: `(4 * units,)`.
 
         Returns:
-            The outputs at all times, `(time, batch, units)`, and the last memory, `(batch, units)`.
+            The outputs at all times, `(time, batch, units)`, and the memory after the last time, `(batch, units)`.
         """
         z = self.matmul(x, kernel)
         z = z if bias is None else self.add(z, bias)
@@ -47,10 +46,10 @@ class Recurrence(Family):
         At each time, with `x_z, x_r, x_n = split(x @ kernel + bias[0])` and
         `s_z, s_r, s_n = split(h @ recurrent_kernel + bias[1])`: `z = sigmoid(x_z + s_z)`, `r = sigmoid(x_r + s_r)`,
         `n = tanh(x_n + r * s_n)` and `h = z * h + (1 - z) * n` (Cho et al., 2014, https://arxiv.org/abs/1406.1078, with
-        the reset gate behind the product as in cuDNN).
+        the reset gate after the product, as in cuDNN).
 
         Args:
-            x: `(time, batch, features)`; at least one time.
+            x: `(time, batch, features)`; at least one time step.
             h: the output before the first time, `(batch, units)`.
             kernel: `(features, 3 * units)`.
             recurrent_kernel: `(units, 3 * units)`.
@@ -83,7 +82,7 @@ class Recurrence(Family):
             i, f, o = (gates[:, :, a * units : (a + 1) * units] for a in (0, 1, 3))
             before = self.concatenate([c[None], memories[:-1]], 0)
             reached = self.tanh(memories)
-            # How the error of the memory reaches the first three gates' sums, and that of the output the fourth's.
+            # Slopes from the memory to the sums of the first three gates, and from the output to the fourth.
             first = [candidates * i * (1.0 - i), before * f * (1.0 - f), i * (1.0 - candidates * candidates)]
             slopes = self.concatenate([*first, reached * o * (1.0 - o)], 2)
             passed = o * (1.0 - reached * reached)
@@ -120,7 +119,7 @@ class Recurrence(Family):
         def gradient(d_outputs: Array) -> tuple[Array, ...]:
             previous = self.concatenate([h[None], outputs[:-1]], 0)
             update, reset = gates[:, :, :units], gates[:, :, units:]
-            # How the error of an output reaches the new value's sum, and from there, or past it, the parts of `s`.
+            # The slopes from an output to the sum of the new value, and from there, or directly, to the parts of `s`.
             inner = (1.0 - update) * (1.0 - news * news)
             first = [(previous - news) * update * (1.0 - update), inner * sums * reset * (1.0 - reset)]
             slopes = self.concatenate([*first, inner * reset], 2)

@@ -11,17 +11,17 @@ from polykeras.backend.spec import Array, Axis, Family, op, required
 
 
 class Reduction(Family):
-    """Many values to one. `axis` is an int, several ints, or None for all axes; `()` reduces nothing.
+    """Reductions to fewer values. `axis` is an int, several ints, or None for all axes; `()` reduces nothing.
 
-    Sums and products of integers shorter than 32 bits and of bools accumulate and come out as 32-bit integers
-    (`dtypes.sum_type`); floats keep their dtype.
+    Sums and products of bools, and of integers shorter than 32 bits, accumulate in 32-bit integers and return them
+    (`dtypes.sum_type`). Floats keep their dtype.
     """
 
     # ---- required ----------------------------------------------------------------------------------------------
 
     @required("x")
     def sum(self, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-        """Return the sum over `axis`; 0 of nothing.
+        """Return the sum over `axis`; 0 if it is empty.
 
         Args:
             x: numbers or bools.
@@ -32,13 +32,13 @@ class Reduction(Family):
 
     @required("x")
     def prod(self, x: Array, axis: Axis = None, keepdims: bool = False, dtype: str | None = None) -> Array:
-        """Return the product over `axis`; 1 of nothing. The gradient is right where factors are 0.
+        """Return the product over `axis`; 1 if it is empty. The gradient is also right where factors are 0.
 
         Args:
             x: numbers or bools.
             axis: one axis, several, or None for all.
             keepdims: keep the reduced axes, with size 1.
-            dtype: in which to multiply.
+            dtype: the dtype of the product.
         """
         raise NotImplementedError
 
@@ -56,13 +56,13 @@ class Reduction(Family):
 
     @required("x")
     def min(self, x: Array, axis: Axis = None, keepdims: bool = False, initial: float | None = None) -> Array:
-        """Return the minimum over `axis`; see `max`.
+        """Return the minimum over `axis`; nan if any is nan. Equal minima share the gradient evenly.
 
         Args:
             x: numbers or bools.
             axis: one axis, several, or None for all.
             keepdims: keep the reduced axes, with size 1.
-            initial: takes part too; without it, the minimum of nothing is an error.
+            initial: an upper bound of the result; without it, the minimum of no elements is an error.
         """
         raise NotImplementedError
 
@@ -90,7 +90,7 @@ class Reduction(Family):
 
     @required("x")
     def argmax(self, x: Array, axis: int | None = None, keepdims: bool = False) -> Array:
-        """Return the int32 index of the first maximum along `axis`, or into the flat array; nan is a maximum.
+        """Return the int32 index of the first maximum along `axis`, or into the flat array; nan counts as maximum.
 
         Args:
             x: an array of any shape.
@@ -108,7 +108,7 @@ class Reduction(Family):
         Args:
             x: an array of any shape.
             axis: one axis; None takes the elements of `x` in row-major order, as one vector.
-            dtype: in which to add up; by default that of `x`, int32 for bool.
+            dtype: the dtype of the sums; by default that of `x`, or int32 for bool.
         """
         raise NotImplementedError
 
@@ -119,14 +119,14 @@ class Reduction(Family):
         Args:
             x: an array of any shape.
             axis: one axis; None takes the elements of `x` in row-major order, as one vector.
-            dtype: in which to multiply; by default that of `x`, int32 for bool.
+            dtype: the dtype of the products; by default that of `x`, or int32 for bool.
         """
         raise NotImplementedError
 
     # ---- composed ----------------------------------------------------------------------------------------------
 
     def reduced_size(self, x: Array, axis: Axis) -> int:
-        """Return how many elements of `x` meet in one element of a reduction over `axis`."""
+        """Return the number of elements of `x` that one element of a reduction over `axis` combines."""
         shape = self.shape(x)
         if axis is None:
             return prod(shape)
@@ -135,7 +135,7 @@ class Reduction(Family):
 
     @op("x")
     def mean(self, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-        """Return the mean over `axis`: a float, of the default dtype where `x` holds integers.
+        """Return the mean over `axis`as a float, of the default dtype if `x` holds integers.
 
         Args:
             x: numbers or bools.
@@ -148,7 +148,7 @@ class Reduction(Family):
 
     @op("x")
     def var(self, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-        """Return the (population) variance over `axis`, from the distances to the mean.
+        """Return the (population) variance over `axis`, computed from the distances to the mean.
 
         Args:
             x: numbers; integers become floats.
@@ -160,7 +160,7 @@ class Reduction(Family):
 
     @op("x")
     def std(self, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-        """Return the (population) standard deviation over `axis`. The gradient is 0 where it is 0.
+        """Return the (population) standard deviation over `axis`. Where it is 0, so is the gradient.
 
         Args:
             x: numbers; integers become floats.
@@ -174,12 +174,14 @@ class Reduction(Family):
         return self.where(zero, 0.0, self.sqrt(self.where(zero, 1.0, variance)))
 
     def _largest(self, x: Array, axis: Axis) -> Array:
-        """Return the maximum over `axis`, kept and without gradient; 0 of nothing, where nothing is to be moved."""
+        """Return the maximum over `axis`, with the axis kept and without a gradient; 0 if it is empty."""
         return self.sum(x, axis, True) if 0 in self.shape(x) else self.stop_gradient(self.max(x, axis, True))
 
     @op("x", "float")
     def logsumexp(self, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-        """Return `log(sum(exp(x)))` over `axis`, without overflow; -inf, with no gradient, of -inf alone.
+        """Return `log(sum(exp(x)))` over `axis`, without overflow.
+
+        If all elements are -inf, the result is -inf, without a gradient.
 
         Args:
             x: numbers; integers become floats.
@@ -228,14 +230,14 @@ class Reduction(Family):
 
     @op("x")
     def argmin(self, x: Array, axis: int | None = None, keepdims: bool = False) -> Array:
-        """Return the int32 index of the first minimum along `axis`, or into the flat array; nan is a minimum.
+        """Return the int32 index of the first minimum along `axis`, or into the flat array; nan counts as minimum.
 
         Args:
             x: an array of any shape.
             axis: one axis; None takes the elements of `x` in row-major order, as one vector.
             keepdims: keep the reduced axes, with size 1.
         """
-        # Flipping the bits of an integer turns its order around, and unlike a minus it never overflows.
+        # Flipping the bits of an integer reverses the order, and unlike a minus sign it never overflows.
         turned = -x if self.dtype(x) in dtypes.FLOATS else self.bitwise_invert(x)
         return self.argmax(turned, axis, keepdims)
 
@@ -253,14 +255,14 @@ class Reduction(Family):
     def allclose(
         self, x1: Array, x2: Array, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
     ) -> Array:
-        """Return, as one bool, whether all elements are close: see `isclose`.
+        """Return one bool, whether all elements are close; see `isclose`.
 
         Args:
             x1: numbers of any shape; integers become floats.
             x2: of a shape that broadcasts with that of `x1`.
-            rtol: how much they may differ, in parts of the size of `x2`.
-            atol: how much more they may differ.
-            equal_nan: whether nan is close to nan.
+            rtol: the relative tolerance, as a fraction of `|x2|`.
+            atol: the absolute tolerance, which is added.
+            equal_nan: whether nan counts as close to nan.
         """
         return self.all(self.isclose(x1, x2, rtol, atol, equal_nan))
 
@@ -271,10 +273,10 @@ class Reduction(Family):
         Args:
             x: an array.
             axis: an int, several, or None for all.
-            weights: of the shape of `x`, or a vector along the one `axis`; None weighs all the same.
+            weights: of the shape of `x`, or a vector along the one `axis`; None gives all the same weight.
 
         Raises:
-            ValueError: `weights` have a shape that does not fit.
+            ValueError: if the shape of `weights` does not fit.
         """
         if weights is None:
             return self.mean(x, axis)

@@ -9,7 +9,7 @@ from polykeras.backend.spec import Array, Axis, Family, Shape, op, required
 
 
 class Shaping(Family):
-    """Movement of elements: no arithmetic."""
+    """Moves elements without arithmetic."""
 
     # ---- required ----------------------------------------------------------------------------------------------
 
@@ -19,17 +19,17 @@ class Shaping(Family):
 
         Args:
             x: an array of any shape.
-            newshape: the sizes of the axes; an int is that of the only one.
+            newshape: the sizes of the axes; an int gives one axis.
         """
         raise NotImplementedError
 
     @required("x")
     def transpose(self, x: Array, axes: Sequence[int] | None = None) -> Array:
-        """Return `x` with its axes in the given order; reversed where `axes` is None.
+        """Return `x` with its axes in the given order; reversed if `axes` is None.
 
         Args:
             x: an array of any shape.
-            axes: for each axis of the result, which one of `x` it is.
+            axes: the axis of `x` for each axis of the result.
         """
         raise NotImplementedError
 
@@ -38,17 +38,17 @@ class Shaping(Family):
         """Return `x` repeated to `shape` by NumPy's broadcasting rules.
 
         Args:
-            x: each axis has size 1 or that of `shape`; axes may be missing in front.
-            shape: the sizes of the result.
+            x: an array whose axes have size 1 or that of `shape`; leading axes may be missing.
+            shape: the shape of the result.
         """
         raise NotImplementedError
 
     @required("xs", "common")
     def concatenate(self, xs: Sequence[Array], axis: int = 0) -> Array:
-        """Return arrays joined along an axis that they have.
+        """Return arrays joined along an existing axis.
 
         Args:
-            xs: arrays of one shape, except along `axis`; they are brought to one dtype.
+            xs: arrays of one shape, except along `axis`; they are cast to one dtype.
             axis: the axis to join.
         """
         raise NotImplementedError
@@ -60,7 +60,7 @@ class Shaping(Family):
 
     @required("x")
     def flip(self, x: Array, axis: Axis = None) -> Array:
-        """Return `x` with the order reversed along `axis`, several axes, or (None) all.
+        """Return `x` with the order reversed along one axis, several axes, or all.
 
         Args:
             x: an array of any shape.
@@ -70,12 +70,12 @@ class Shaping(Family):
 
     @required("x")
     def strided_slice(self, x: Array, start: Shape, stop: Shape, step: Shape) -> Array:
-        """Return `x[start[0]:stop[0]:step[0], ...]`, one triple an axis.
+        """Return `x[start[0]:stop[0]:step[0], ...]`, one triple for each axis.
 
         Args:
             x: an array.
-            start: ints in `[0, n]`, one an axis.
-            stop: ints in `[0, n]`, not included.
+            start: ints in `[0, n]`, one for each axis.
+            stop: ints in `[0, n]`, exclusive.
             step: positive ints.
         """
         raise NotImplementedError
@@ -84,11 +84,11 @@ class Shaping(Family):
 
     @op("x")
     def expand_dims(self, x: Array, axis: int | Sequence[int]) -> Array:
-        """Return `x` with new axes of size 1 at the places `axis` of the result.
+        """Return `x` with new axes of size 1 at the positions `axis` of the result.
 
         Args:
             x: an array of any shape.
-            axis: one place, or several, in the result.
+            axis: one position in the result, or several.
         """
         axes = (axis,) if isinstance(axis, int) else tuple(axis)
         ndim = self.ndim(x) + len(axes)
@@ -98,14 +98,14 @@ class Shaping(Family):
 
     @op("x")
     def squeeze(self, x: Array, axis: Axis = None) -> Array:
-        """Return `x` without the given axes, which must be of size 1; without all such axes where None.
+        """Return `x` without the given axes of size 1. None removes all axes of size 1.
 
         Args:
             x: an array of any shape.
             axis: one axis, several, or None.
 
         Raises:
-            ValueError: an axis of another size than 1.
+            ValueError: if a given axis does not have size 1.
         """
         shape = self.shape(x)
         if axis is None:
@@ -121,8 +121,8 @@ class Shaping(Family):
         """Return arrays of one shape joined along a new axis.
 
         Args:
-            x: arrays of one shape; they are brought to one dtype.
-            axis: the place of the new axis in the result.
+            x: arrays of one shape; they are cast to one dtype.
+            axis: the position of the new axis in the result.
         """
         return self.concatenate([self.expand_dims(part, axis) for part in x], axis)
 
@@ -133,15 +133,15 @@ class Shaping(Family):
 
     @op("x")
     def moveaxis(self, x: Array, source: int | Sequence[int], destination: int | Sequence[int]) -> Array:
-        """Return `x` with the axes `source` at the places `destination`; the others keep their order.
+        """Return `x` with the axes `source` at the positions `destination`; the others keep their order.
 
         Args:
             x: an array of any shape.
             source: one axis of `x`, or several.
-            destination: as many places in the result.
+            destination: as many positions in the result.
 
         Raises:
-            ValueError: an axis is named twice, or not as many places as axes.
+            ValueError: if an axis is named twice, or the numbers of axes and places differ.
         """
         ndim = self.ndim(x)
         sources, places = (
@@ -149,7 +149,7 @@ class Shaping(Family):
             for axes in (source, destination)
         )
         if len(sources) != len(places) or any(len(set(axes)) < len(axes) for axes in (sources, places)):
-            raise ValueError(f"moveaxis: expected as many different axes twice; received {source} and {destination}.")
+            raise ValueError(f"moveaxis: expected equally many different axes; received {source} and {destination}.")
         order = [a for a in range(ndim) if a not in sources]
         for place, a in sorted(zip(places, sources, strict=True)):
             order.insert(place, a)
@@ -181,15 +181,15 @@ class Shaping(Family):
 
     @op("array")
     def rot90(self, array: Array, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Array:
-        """Return `array` turned by `k` quarters, from the first of two axes towards the second.
+        """Return `array` rotated by `k` quarter turns, from the first of two axes towards the second.
 
         Args:
             array: at least two axes.
-            k: how many quarters; a negative number turns the other way.
+            k: the number of quarter turns; a negative number turns the other way.
             axes: the two axes of the plane.
 
         Raises:
-            ValueError: both axes are the same.
+            ValueError: if both axes are the same.
         """
         first, second = (canonical_axis(a, self.ndim(array)) for a in axes)
         if first == second:
@@ -203,5 +203,5 @@ class Shaping(Family):
 
     @op("x")
     def copy(self, x: Array) -> Array:
-        """Return the same values in memory of their own."""
+        """Return the same values in separate memory."""
         return self.reshape(self.concatenate([self.ravel(x)]), self.shape(x))

@@ -37,7 +37,7 @@ class Signal(Family):
         return self.take(x, self.host_constant(places, "int32"), -1)
 
     def _overlap_add(self, frames: Array, stride: int) -> Array:
-        """Return the sum of windows at their places, `(count - 1) * stride + length` samples along the last axis."""
+        """Return the sum of windows at their positions, `(count - 1) * stride + length` samples along the last axis."""
         *batch, count, length = self.shape(frames)
         parts = -(-length // stride)
         frames = self.constant_pad(frames, [(0, 0)] * (len(batch) + 1) + [(0, parts * stride - length)])
@@ -52,7 +52,7 @@ class Signal(Family):
         return self._axis_slice(flat, len(batch), 0, (count - 1) * stride + length)
 
     def _reflected(self, x: Array, count: int) -> Array:
-        """Return `x` with its last axis prolonged at both ends by its mirror image."""
+        """Return `x` with its last axis extended at both ends by its mirror image."""
         last, size = self.ndim(x) - 1, self.shape(x)[-1]
         if count >= size:
             raise ValueError(
@@ -63,7 +63,7 @@ class Signal(Family):
         return self.concatenate([before, x, after], last)
 
     def _window(self, window: Any, sequence_length: int, fft_length: int, dtype: str) -> Array:
-        """Return the window, in the middle of `fft_length` samples."""
+        """Return the window, centred in `fft_length` samples."""
         before = (fft_length - sequence_length) // 2
         if isinstance(window, str):
             if window not in _WINDOWS:
@@ -101,13 +101,13 @@ class Signal(Family):
             sequence_stride: the distance between the starts of neighbouring windows.
             fft_length: the length of the transform, at least `sequence_length`.
             window: `"hann"`, `"hamming"`, an array of shape `(sequence_length,)`, or None for no weights.
-            center: reflect the signal at its ends, so that window `t` is centred at `t * sequence_stride`.
+            center: whether to reflect the signal at its ends, so that window `t` is centred at `t * sequence_stride`.
 
         Returns:
             A pair `(real, imaginary)` of shape `(..., windows, fft_length // 2 + 1)`.
 
         Raises:
-            ValueError: `fft_length` is below `sequence_length`.
+            ValueError: if `fft_length` is below `sequence_length`.
         """
         if fft_length < sequence_length:
             raise ValueError(f"`fft_length` ({fft_length}) must be at least `sequence_length` ({sequence_length}).")
@@ -127,7 +127,7 @@ class Signal(Family):
         window: Any = "hann",
         center: bool = True,
     ) -> Array:
-        """Return the signal of which `x` is the short-time Fourier transform.
+        """Return the signal whose short-time Fourier transform is `x`.
 
         Overlapping windows are added with their weights and divided by the sum of the squared weights: the least
         squares estimate of D. W. Griffin and J. S. Lim (1984).
@@ -137,7 +137,7 @@ class Signal(Family):
             sequence_length: as for `stft`.
             sequence_stride: as for `stft`.
             fft_length: as for `stft`.
-            length: the number of samples to return; by default all that the windows cover.
+            length: the number of samples to return; by default, all samples that the windows cover.
             window: as for `stft`.
             center: as for `stft`.
 

@@ -1,4 +1,4 @@
-"""Sorting and searching, and sorted order put to use: largest elements, membership, unique values."""
+"""Sorting and searching, and uses of sorted order: largest elements, membership, unique values."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from polykeras.backend.spec import Array, Family, op, required
 
 
 class Sorting(Family):
-    """Composed from `argsort`, `searchsorted` and reads and writes at the places they give."""
+    """Composed from `argsort`, `searchsorted`, and reads and writes at the indices that they return."""
 
     # ---- required ----------------------------------------------------------------------------------------------
 
     @required("x")
     def sort(self, x: Array, axis: int | None = -1) -> Array:
-        """Return `x` in ascending order along `axis` (flattened where None); nan comes last.
+        """Return `x` in ascending order along `axis` (of the flat array if None); nan comes last.
 
         Args:
             x: an array of any shape.
@@ -27,7 +27,7 @@ class Sorting(Family):
 
     @required("x")
     def argsort(self, x: Array, axis: int | None = -1) -> Array:
-        """Return int32 indices that sort `x` along `axis` (flattened where None); equal elements keep their order.
+        """Return int32 indices that sort `x` along `axis` (of the flat array if None); equal elements keep their order.
 
         Args:
             x: an array of any shape; nan counts as largest.
@@ -37,7 +37,7 @@ class Sorting(Family):
 
     @required("sorted_sequence values", "common")
     def searchsorted(self, sorted_sequence: Array, values: Array, side: Literal["left", "right"] = "left") -> Array:
-        """Return the int32 places at which `values` would be inserted into a sorted vector to keep it sorted.
+        """Return the int32 indices at which to insert `values` into a sorted vector to keep it sorted.
 
         Args:
             sorted_sequence: a vector in ascending order.
@@ -51,10 +51,10 @@ class Sorting(Family):
 
     @required("x")
     def nonzero(self, x: Array) -> tuple[Array, ...]:
-        """Return the int32 indices of elements that are not 0, one vector an axis.
+        """Return the int32 indices of elements that are not 0, one vector for each axis.
 
         Raises:
-            TypeError: inside a compiled function, where the number of such elements is not known.
+            TypeError: inside a compiled function, because the number of such elements is unknown there.
         """
         raise NotImplementedError
 
@@ -66,7 +66,7 @@ class Sorting(Family):
 
         Args:
             x: an array of any shape.
-            kth: counted from 0.
+            kth: the index of the element, counted from 0.
             axis: one axis; None takes the elements of `x` in row-major order, as one vector.
         """
         return self.argsort(x, axis)
@@ -77,11 +77,11 @@ class Sorting(Family):
 
         Args:
             x: an array; nan counts as smallest.
-            k: how many.
+            k: the number of elements.
             sorted: a hint; the order is descending in any case. Of equal elements the first comes first.
 
         Raises:
-            ValueError: `k` is above the size of the last axis, or there is no axis.
+            ValueError: if `k` is above the size of the last axis, or there is no axis.
         """
         if not self.shape(x) or k > self.shape(x)[-1]:
             raise ValueError(f"top_k: expected k of at most the last axis' size; received {k} for {self.shape(x)}.")
@@ -94,10 +94,10 @@ class Sorting(Family):
         """Return whether each element of `x1` is an element of `x2`, as bool.
 
         Args:
-            x1: elements.
-            x2: the set, in any shape.
+            x1: the elements to look for.
+            x2: the set to look in, of any shape.
             assume_unique: a hint.
-            invert: return whether it is not.
+            invert: whether to return the opposite.
         """
         x1, x2 = self.both_arrays(x1, x2)
         if self.dtype(x1) == "bool":
@@ -125,24 +125,24 @@ class Sorting(Family):
         size: int | None = None,
         fill_value: Any = None,
     ) -> Any:
-        """Return the different elements of `x` in ascending order; each nan is one of its own.
+        """Return the different elements of `x` in ascending order; each nan counts as distinct.
 
         Args:
             x: an array.
-            sorted: a hint; they are sorted in any case.
-            return_index: also return, as int32, where each occurs first.
-            return_inverse: also return, as int32, the place of each element of `x` in the result.
-            return_counts: also return, as int32, how often each occurs.
-            axis: compare slices along this axis; None compares the elements of the flat array.
-            size: length of the result, which is cut or filled up to it. Needed where the number of different elements
-                cannot be read: in compiled functions.
-            fill_value: what fills up; the smallest element by default. Indices and counts there are 0.
+            sorted: a hint; the result is always sorted.
+            return_index: whether to also return, as int32, the first index of each element.
+            return_inverse: whether to also return, as int32, the index in the result of each element of `x`.
+            return_counts: whether to also return, as int32, how often each element occurs.
+            axis: the axis along which slices are compared; None compares the elements of the flat array.
+            size: the length of the result, which is cut or filled up to it. Required if the number of different
+                elements cannot be read, as in compiled functions.
+            fill_value: the value to fill up with; by default the smallest element. Indices and counts there are 0.
 
         Returns:
-            An array, or a tuple of it and those asked for, in the order of the arguments.
+            An array, or a tuple of it and the requested arrays, in the order of the arguments.
 
         Raises:
-            TypeError: `size` is needed and not given.
+            TypeError: if `size` is needed but not given.
         """
         shape = self.shape(x)
         place = 0 if axis is None else canonical_axis(axis, len(shape))
@@ -156,10 +156,10 @@ class Sorting(Family):
         if size is None:
             count: int = self.size_from(
                 self.sum(self.cast(starts, "int32")),
-                "unique: how many different elements there are is not known while a function is compiled. Give `size`.",
+                "unique: the number of different elements is unknown while a function is compiled. Give `size`.",
             )
             size = count
-        # A group beyond `size` goes to one more place, which is cut off.
+        # A group beyond `size` goes to one extra entry, which is cut off.
         target = self.minimum(group, size)[:, None]
 
         def at_groups(values: Array, initial: Array, reduction: Any) -> Array:
@@ -195,7 +195,7 @@ class Sorting(Family):
         return order
 
     def _starts(self, ordered: Array) -> Array:
-        """Return where a row differs from the one before it; nan differs from nan, as in Keras."""
+        """Return whether each row differs from the previous one; nan differs from nan, as in Keras."""
         same = self.all(self.equal(ordered[:-1], ordered[1:]), -1)
         first = self.full((min(1, self.shape(ordered)[0]),), True, "bool")
         return self.concatenate([first, self.logical_not(same)], 0)

@@ -10,8 +10,8 @@ from polykeras import dtypes
 from polykeras.backend.spec import Array, Family, op
 
 # (1 + 2 x) exp(x ** 2) erfc(x) for x >= 0 as a Chebyshev series in (x - K) / (x + K): M. M. Shepherd and J. G.
-# Laframboise, Mathematics of Computation 36 (1981). The coefficients are our own, computed with 40 digits; 12 of them
-# are good to 1.3e-8, all 24 to 7e-16.
+# Laframboise, Mathematics of Computation 36 (1981). We computed the coefficients ourselves with 40 digits. The first 12
+# are accurate to 1.3e-8, all 24 to 7e-16.
 _ERFC_K = 3.75
 _ERFC_SERIES = (
     1.1775789345674017, -0.004590054580646478, -0.08424913336651792, 0.05920993999819189, -0.026658668435305753,
@@ -24,11 +24,11 @@ _ERFC_SERIES = (
 
 
 class Special(Family):
-    """Functions that are neither arithmetic nor layers."""
+    """Functions that are neither plain arithmetic nor layers."""
 
     @op("x", "float")
     def erfc(self, x: Array) -> Array:
-        """Return `1 - erf(x)`, to full precision also where it is tiny."""
+        """Return `1 - erf(x)`, with full precision even for tiny results."""
 
         @self.custom_gradient
         def complement(x: Array) -> tuple[Array, Any]:
@@ -42,23 +42,23 @@ class Special(Family):
         return self.cast(complement(self._wide(x)), dtype)
 
     def _erfc_of_positive(self, x: Array) -> Array:
-        x = self.minimum(x, 30.0)  # where it is 0 in any dtype
+        x = self.minimum(x, 30.0)  # erfc is 0 there in any dtype
         terms = 24 if self.dtype(x) == "float64" else 12
         t = 1.0 - (2.0 * _ERFC_K) / (x + _ERFC_K)
         current, last = self.zeros_like(x), self.zeros_like(x)
         for coefficient in reversed(_ERFC_SERIES[1:terms]):  # Clenshaw's recurrence
             current, last = 2.0 * t * current - last + coefficient, current
         scaled = (t * current - last + _ERFC_SERIES[0]) / (1.0 + 2.0 * x)
-        # x ** 2 in two parts, of which the larger is exact: its rounding would be an error of exp as large as itself.
+        # x ** 2 is split in two parts, the larger one exact: an error of x ** 2 is a relative error of the exponential.
         near = self.floor(x * 16.0) * (1.0 / 16.0)
         return self.exp(-(near * near)) * self.exp(-((x - near) * (x + near))) * scaled
 
     # ---- segments ----------------------------------------------------------------------------------------------
 
     def _segment_rows(self, data: Array, segment_ids: Array, num_segments: int | None) -> tuple[Array, Array, int]:
-        """Return the rows, their int32 segments of shape `(rows,)`, and how many segments there are.
+        """Return the rows, their int32 segments of shape `(rows,)`, and the number of segments.
 
-        A row whose id is no segment gets the number after the last one.
+        A row whose id is not a segment gets the number after the last one.
         """
         shape, leading = self.shape(data), self.shape(segment_ids)
         if not leading or shape[: len(leading)] != leading:
@@ -70,7 +70,7 @@ class Special(Family):
         if num_segments is None:
             last: int = self.size_from(
                 self.max(ids, initial=-1),
-                "segment_*: the largest number is not known while a function is compiled. Give `num_segments`.",
+                "segment_*: the largest number is unknown while a function is compiled. Give `num_segments`.",
             )
             num_segments = 1 + last
         inside = self.logical_and(ids >= 0, ids < num_segments)
@@ -80,7 +80,7 @@ class Special(Family):
     def _segment_scatter(
         self, rows: Array, ids: Array, count: int, reduction: Literal["add", "max", "min", "mul"], start: float
     ) -> Array:
-        """Return the reductions of the rows of each segment, and a last one of those that belong to none."""
+        """Return the reduction of the rows of each segment, and last, that of rows that belong to none."""
         total = self.full((count + 1, *self.shape(rows)[1:]), start, self.dtype(rows))
         return self.scatter_reduce(total, self.expand_dims(ids, 1), rows, reduction)
 
@@ -92,9 +92,9 @@ class Special(Family):
 
         Args:
             data: shape `(*leading, ...)`.
-            segment_ids: ints, shape `leading`: the segment of each row. Rows with other numbers are left out.
-            num_segments: how many there are; by default, outside compiled functions, up to the largest number.
-            sorted: a hint that the numbers ascend.
+            segment_ids: ints, shape `leading`: the segment of each row. Rows with numbers out of range are left out.
+            num_segments: the number of segments; by default (outside compiled functions), up to the largest number.
+            sorted: a hint that the ids are in ascending order.
 
         Returns:
             Shape `(num_segments, ...)`.
@@ -106,7 +106,7 @@ class Special(Family):
     def segment_max(
         self, data: Array, segment_ids: Array, num_segments: int | None = None, sorted: bool = False
     ) -> Array:
-        """Return the maximum of the rows of each segment; -inf, or the lowest integer, without rows.
+        """Return the maximum of the rows of each segment; -inf, or the lowest integer, for a segment without rows.
 
         Arguments as for `segment_sum`. Equal maxima share the gradient evenly.
         """
@@ -116,7 +116,7 @@ class Special(Family):
     def segment_min(
         self, data: Array, segment_ids: Array, num_segments: int | None = None, sorted: bool = False
     ) -> Array:
-        """Return the minimum of the rows of each segment; inf, or the highest integer, without rows.
+        """Return the minimum of the rows of each segment; inf, or the highest integer, for a segment without rows.
 
         Arguments as for `segment_sum`. Equal minima share the gradient evenly.
         """
@@ -146,7 +146,7 @@ class Special(Family):
         return self.custom_gradient(extreme)(rows) if dtypes.is_float(dtype) else extreme(rows)[0]
 
     def _with_last_row(self, x: Array) -> Array:
-        """Return `x` with zeros for the rows that belong to no segment."""
+        """Return `x` with zeros appended for rows that belong to no segment."""
         return self.constant_pad(x, [(0, 1)] + [(0, 0)] * (self.ndim(x) - 1))
 
     @op("data", indices="segment_ids")
@@ -172,7 +172,7 @@ class Special(Family):
                 factors = self.where(zero, 1.0, rows)
                 zeros = self._segment_scatter(self.cast(zero, dtype), ids, count, "add", 0)
                 others = self.take(self._segment_scatter(factors, ids, count, "mul", 1), ids, 0) / factors
-                # The other factors of a row hold a zero, unless the only one of its segment is the row's own.
+                # The other factors contain a zero, unless the only zero of the segment is the row's own.
                 alone = self.equal(self.take(zeros, ids, 0), self.cast(zero, dtype))
                 return self.where(alone, others, 0.0) * self.take(self._with_last_row(upstream), ids, 0)
 
@@ -184,12 +184,12 @@ class Special(Family):
 
     @op("predictions", others="targets")
     def in_top_k(self, targets: Array, predictions: Array, k: int) -> Array:
-        """Return, as bool, whether fewer than `k` classes are predicted above the true one.
+        """Return, as bool, whether fewer than `k` classes have a higher prediction than the true one.
 
         Args:
-            targets: int classes, shape `(batch,)`; a class that there is not is predicted by none.
-            predictions: shape `(batch, classes)`; nan is below all.
-            k: an int.
+            targets: int classes, shape `(batch,)`; the result is False for a class out of range.
+            predictions: shape `(batch, classes)`; nan counts as lowest.
+            k: the number of best classes.
         """
         scores = self.where(self.isnan(predictions), -math.inf, predictions)
         last = self.shape(scores)[-1] - 1
@@ -200,7 +200,7 @@ class Special(Family):
 
     @op("x y", "float")
     def cdist(self, x: Array, y: Array) -> Array:
-        """Return the Euclidean distances of all pairs of vectors; the gradient of a distance 0 is 0.
+        """Return the Euclidean distances of all pairs of vectors; the gradient of a distance of 0 is 0.
 
         Args:
             x: shape `(..., m, depth)`.
@@ -210,7 +210,7 @@ class Special(Family):
             Shape `(..., m, n)`.
 
         Raises:
-            ValueError: less than two axes, or different depths.
+            ValueError: if an array has fewer than two axes, or the depths differ.
         """
         if min(self.ndim(x), self.ndim(y)) < 2 or self.shape(x)[-1] != self.shape(y)[-1]:
             raise ValueError(

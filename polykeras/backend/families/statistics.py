@@ -30,11 +30,11 @@ class Statistics(Family):
             x: an array.
             q: probabilities in [0, 1], a number or a vector. Host values are placed exactly.
             axis: an int, several, or None for all.
-            method: what to make of the two neighbours of a place between elements.
+            method: how to interpolate between two neighbouring elements.
             keepdims: keep reduced axes with size 1.
 
         Returns:
-            Shape `q.shape` + that of the reduction.
+            Shape `q.shape` plus the shape of the reduction.
         """
         lines, kept = self._lines(x, axis)
         low, high, weight = self._between(q, self.shape(lines)[-1], method)
@@ -48,7 +48,7 @@ class Statistics(Family):
     def nanquantile(
         self, x: Array, q: Any, axis: Axis = None, method: QuantileMethod = "linear", keepdims: bool = False
     ) -> Array:
-        """Return quantiles over `axis` of what is not nan, and nan of nothing.
+        """Return quantiles over `axis` without nan; nan if there are no other elements.
 
         Args:
             x: numbers; integers become floats.
@@ -72,7 +72,7 @@ class Statistics(Family):
         return self._arranged(result, ndim, kept if keepdims else None)
 
     def _lines(self, x: Array, axis: Axis) -> tuple[Array, tuple[int, ...]]:
-        """Return `x` with the axes to reduce flattened into the last one, and its shape with 1 in their places."""
+        """Return `x` with the axes to reduce flattened into the last one, and its shape with size 1 for them."""
         shape = self.shape(x)
         axes = range(len(shape)) if axis is None else (axis,) if isinstance(axis, int) else axis
         axes = tuple(canonical_axis(a, len(shape)) for a in axes)
@@ -82,11 +82,11 @@ class Statistics(Family):
         return x, tuple(1 if i in axes else n for i, n in enumerate(shape))
 
     def _between(self, q: Any, count: Any, method: str) -> tuple[Array, Array, Array]:
-        """Return the int32 places of the two neighbours of each quantile and the weight of the upper one.
+        """Return the int32 indices of the two neighbours of each quantile and the weight of the upper one.
 
         Args:
             q: host numbers, or an array.
-            count: of elements: an int, or a float array beside an array `q`.
+            count: the number of elements: an int, or a float array if `q` is an array.
             method: see `quantile`.
         """
         if method not in _QUANTILE_METHODS:
@@ -100,7 +100,7 @@ class Statistics(Family):
             low, nearest = np.floor(place), np.round(place)
             high = np.minimum(low + 1, count - 1)
         weight = {"linear": place - low, "midpoint": 0.5}.get(method, 0.0)
-        if method in ("higher", "midpoint"):  # a place on an element has no upper neighbour
+        if method in ("higher", "midpoint"):  # an exact index has no upper neighbour
             high = low + (place > low) if not self.is_tensor(q) else low + self.cast(low < place, self.dtype(low))
             low = high if method == "higher" else low
         if method == "nearest":
@@ -117,7 +117,7 @@ class Statistics(Family):
         return low + self.cast(weight, self.dtype(low)) * step
 
     def _arranged(self, result: Array, ndim: int, kept: tuple[int, ...] | None) -> Array:
-        """Return `result` with its last `ndim` axes, those of the quantiles, in front."""
+        """Return `result` with its last `ndim` axes, those of the quantiles, moved to the front."""
         result = self.moveaxis(result, range(-ndim, 0), range(ndim)) if ndim else result
         return result if kept is None else self.reshape(result, (*self.shape(result)[:ndim], *kept))
 
@@ -140,7 +140,7 @@ class Statistics(Family):
     def nanpercentile(
         self, x: Array, q: Any, axis: Axis = None, method: QuantileMethod = "linear", keepdims: bool = False
     ) -> Array:
-        """Return percentiles over `axis` of what is not nan: `nanquantile` with `q` in [0, 100].
+        """Return percentiles over `axis` without nan: `nanquantile` with `q` in [0, 100].
 
         Args:
             x: numbers; integers become floats.
@@ -167,7 +167,7 @@ class Statistics(Family):
 
     @op("x", "float")
     def nanmedian(self, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-        """Return the median over `axis` of what is not nan, and nan of nothing.
+        """Return the median over `axis` without nan; nan if there are no other elements.
 
         Args:
             x: numbers; integers become floats.
@@ -196,11 +196,11 @@ class Statistics(Family):
         Args:
             x1: a vector of `m` numbers.
             x2: a vector of `n` numbers.
-            mode: `"full"` gives each of the `m + n - 1` overlaps, `"same"` the middle `max(m, n)`, `"valid"` those
-                where the shorter lies wholly within the longer.
+            mode: `"full"` returns each of the `m + n - 1` overlaps, `"same"` the middle `max(m, n)`, `"valid"` those
+                in which the shorter vector lies completely within the longer one.
 
         Raises:
-            ValueError: an operand is no vector, or an unknown mode.
+            ValueError: if an operand is not a vector, or the mode is unknown.
         """
         if self.ndim(x1) != 1 or self.ndim(x2) != 1 or mode not in ("valid", "same", "full"):
             raise ValueError(
@@ -208,7 +208,7 @@ class Statistics(Family):
                 f"{self.shape(x1)} and {self.shape(x2)}, and {mode!r}."
             )
         m, n = self.shape(x1)[0], self.shape(x2)[0]
-        if m < n:  # the sum turned around
+        if m < n:  # reverse the sum
             return self.flip(self.correlate(x2, x1, mode))
         before, after = {"valid": (0, 0), "same": (n // 2, n - 1 - n // 2), "full": (n - 1, n - 1)}[mode]
         result = self.conv_nd(x1[None, :, None], x2[:, None, None], (1,), [(before, after)], (1,))
@@ -216,15 +216,15 @@ class Statistics(Family):
 
     @op("a")
     def diff(self, a: Array, n: int = 1, axis: int = -1) -> Array:
-        """Return the differences of neighbours along `axis`, `n` times over; of bools, whether they differ.
+        """Return the differences of neighbours along `axis`, taken `n` times; for bools, whether they differ.
 
         Args:
             a: at least one axis.
-            n: how often; each time makes the axis one shorter.
+            n: the number of times; each makes the axis one shorter.
             axis: one axis.
 
         Raises:
-            ValueError: `n` is negative.
+            ValueError: if `n` is negative.
         """
         axis = canonical_axis(axis, self.ndim(a))
         if n < 0:
@@ -241,9 +241,9 @@ class Statistics(Family):
 
         Args:
             y: samples.
-            x: their places, a vector or of the shape of `y`; evenly spaced by `dx` where None.
-            dx: the distance.
-            axis: the axis.
+            x: the sample points, a vector or of the shape of `y`; None spaces them evenly by `dx`.
+            dx: the distance between sample points if `x` is None.
+            axis: the axis to integrate along.
         """
         axis = canonical_axis(axis, self.ndim(y))
         size = self.shape(y)[axis]

@@ -26,7 +26,7 @@ class Trigonometric(Family):
         return self.arctan2(self._other_leg(x), x)
 
     def _other_leg(self, x: Array) -> Array:
-        """Return `sqrt(1 - x ** 2)`, exact near 1, with a gradient there that is infinite and not nan."""
+        """Return `sqrt(1 - x ** 2)`, exact near 1. The gradient there is infinite, not nan."""
         return self.sqrt(1.0 - x) * self.sqrt(1.0 + x)
 
     @op("x", "float")
@@ -38,7 +38,7 @@ class Trigonometric(Family):
     def sinh(self, x: Array) -> Array:
         """Return the hyperbolic sine."""
         up, down = self.expm1(x * 0.5), self.expm1(x * -0.5)
-        return (up - down) * (1.0 + (up + down) * 0.5)  # 2 sinh(x/2) cosh(x/2): overflows no earlier than sinh(x)
+        return (up - down) * (1.0 + (up + down) * 0.5)  # 2 sinh(x/2) cosh(x/2): overflows only if sinh(x) does
 
     @op("x", "float")
     def cosh(self, x: Array) -> Array:
@@ -49,7 +49,7 @@ class Trigonometric(Family):
     @op("x", "float")
     def arcsinh(self, x: Array) -> Array:
         """Return the inverse of `sinh`."""
-        size = self.where(self.less(x, 0), -x, x)  # not abs, whose gradient at 0 is 0
+        size = self.where(self.less(x, 0), -x, x)  # not abs, because its gradient at 0 is 0
         finite = self.isfinite(size)
         a = self.where(finite, size, 0.0)
         result = self.log1p(a + a * self.divide(a, 1.0 + self.hypot(a, 1.0)))
@@ -83,7 +83,7 @@ class Trigonometric(Family):
     def sinc(self, x: Array) -> Array:
         """Return `sin(pi x) / (pi x)`, which is 1 at 0.
 
-        Near 0 its power series is used: the gradient of the quotient loses all its digits there.
+        Near 0 the power series is used, since the gradient of the quotient loses all precision there.
         """
         y = math.pi * x
         small = self.less(self.abs(x), 0.15)

@@ -1,4 +1,4 @@
-"""Windows: weights of the samples of a signal."""
+"""Window functions: weights for the samples of a signal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Windows(Family):
     """Composed from `arange` and elementwise operations, in the default float dtype."""
 
     def _window_places(self, length: Any) -> Array:
-        """Return the places of a window's samples, from -1 to 1; that of a window of one is 0."""
+        """Return the positions of a window's samples, from -1 to 1. The position of a single sample is 0."""
         n = length if isinstance(length, int) else int(self.to_numpy(self.asarray(length)).item())
         if n < 2:
             return self.zeros((max(n, 0),))
@@ -52,8 +52,8 @@ class Windows(Family):
         """Return the Kaiser window of length `x`; the larger `beta`, the narrower its main part.
 
         Args:
-            x: how many numbers.
-            beta: a scalar; 0 gives ones.
+            x: the length of the window.
+            beta: the shape parameter, a scalar; 0 gives ones.
         """
         places = self._window_places(x)
         beta = self.cast(beta, self.dtype(places))

@@ -1,7 +1,7 @@
-"""The backend without values: its arrays are a shape and a dtype, so that running a function infers both.
+"""The backend without values. Its arrays are a shape and a dtype, so running a function infers both.
 
-`SYMBOLIC` is made current with `use_backend(SYMBOLIC)`; then every op, composites included, checks its operands and
-returns what a real backend would, at no cost and with no framework.
+`use_backend(SYMBOLIC)` makes it current. Then every op, composites included, checks its operands and returns the shape
+and dtype that a real backend would give, at no cost and without a framework.
 """
 
 from polykeras.backend.symbolic.array import (

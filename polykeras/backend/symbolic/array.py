@@ -15,16 +15,16 @@ from polykeras.dtypes import SCALARS
 
 
 class NeedsValues(TypeError):
-    """Code asks a symbolic array for its values, as NumPy's and TensorFlow's functions do."""
+    """Raised if code asks a symbolic array for its values, as functions of NumPy and TensorFlow do."""
 
 
 def cannot_run_on_shapes(error: Exception) -> bool:
     """Return whether an error says that code needs real arrays, as native code of a framework does.
 
-    That is: a `NeedsValues`, what a framework raised in its place, or what `note_failure` was told; an attribute that
-    framework arrays may have and symbolic ones lack; or a complaint about the type, which others find out for
-    themselves. What polykeras raises about a symbolic array is a mistake in the code that ran, and so is every other
-    error.
+    Such errors are: a `NeedsValues`, or an error that a framework raised in its place; an error that `note_failure`
+    marked; an attribute that symbolic arrays lack and framework arrays may have; and a complaint of other code about
+    the type. Errors that polykeras itself raises about a symbolic array, and all others, are mistakes in the code that
+    ran.
     """
     if (
         isinstance(error, NeedsValues)
@@ -43,13 +43,13 @@ def cannot_run_on_shapes(error: Exception) -> bool:
         return True
     if last.tb_frame.f_globals.get("__name__", "").partition(".")[0] != __name__.partition(".")[0]:
         return True
-    # A function without frames that we call: one that is written in C, or JAX's, which takes its frames out.
+    # The called function has no frames: it is written in C, or belongs to JAX, which removes its frames.
     called = opname[last.tb_frame.f_code.co_code[last.tb_lasti]].startswith("CALL")
     return called and isinstance(error, TypeError)
 
 
 def note_failure(error: Exception) -> None:
-    """Note of an error that it came of native code on arrays without values: with values it might not have come."""
+    """Mark an error as raised by native code on arrays without values, where real values might have caused none."""
     error._came_of_shapes = True  # type: ignore[attr-defined]
 
 
@@ -58,7 +58,7 @@ _last_size_read = 0
 
 
 def last_size_read() -> int:
-    """Return a number that is another one after each time that code asked an array for sizes which are unknown."""
+    """Return a number that changes each time that code asks an array for unknown sizes."""
     return _last_size_read
 
 
@@ -72,7 +72,7 @@ class SymbolicArray:
         dtype: a name of `polykeras.dtypes`.
 
     Attributes:
-        dims: the shape, for the rules of this package, which keep the mark of unknown sizes.
+        dims: the shape, for the rules of this package, which preserve unknown sizes.
         dtype: the dtype.
 
     Example:
@@ -93,7 +93,7 @@ class SymbolicArray:
 
     @property
     def shape(self) -> Dims:
-        """The sizes, for everybody else, who may lose the mark of unknown ones: so it is noted (`last_size_read`)."""
+        """The shape, for other code. That may lose track of unknown sizes, so reads are recorded (`last_size_read`)."""
         global _last_size_read
         if not all(map(is_known, self.dims)):
             _last_size_read = next(_numbers)
@@ -112,7 +112,7 @@ class SymbolicArray:
 
     def __len__(self) -> int:
         if not self.dims:
-            raise NeedsValues(f"A scalar has no length; received {self}.")  # torch.tensor looks for numbers so
+            raise NeedsValues(f"A scalar has no length; received {self}.")  # torch.tensor tries this to find numbers
         return self.shape[0]
 
     def __iter__(self) -> Iterator[SymbolicArray]:
@@ -143,7 +143,7 @@ class SymbolicArray:
     def __lt__(self, other: Any) -> SymbolicArray:
         return SymbolicArray(combine("comparison", self, other).dims, "bool")
 
-    # As for arrays of frameworks: a comparison is an array, and an array is found in a dict or set by its identity.
+    # As in frameworks, a comparison is an array, and dicts and sets find an array by its identity.
     def __eq__(self, other: Any) -> Any:
         return False if other is None else self < other
 
@@ -181,8 +181,8 @@ def from_value(x: Any) -> SymbolicArray:
     """Return the shape and dtype of a scalar, an array of any framework, or a (nested) list of them.
 
     Raises:
-        TypeError: `x` is not numeric.
-        ValueError: the parts of a list differ in shape.
+        TypeError: if `x` is not numeric.
+        ValueError: if the parts of a list differ in shape.
     """
     if isinstance(x, SymbolicArray):
         return x
@@ -215,7 +215,7 @@ def _measure(x: Any) -> tuple[Dims, set[str]]:
 
 
 def combine(where: str, *operands: Any) -> SymbolicArray:
-    """Return the broadcast shape and the common dtype of operands, of which Python numbers are weak."""
+    """Return the broadcast shape and the common dtype of operands. Python numbers are weak."""
     names: list[str] = []
     shapes: list[Dims] = []
     for x in operands:

@@ -1,4 +1,4 @@
-"""The symbolic backend, put together of its families, and the one instance."""
+"""The symbolic backend, assembled from its families, and its only instance."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from polykeras.backend.symbolic.shapes import SymbolicShapes
 
 
 class SymbolicBackend(SymbolicCore, SymbolicShapes, SymbolicLinear, SymbolicControl, Backend):
-    """Infers shapes and dtypes by running the same code that computes: each function runs once."""
+    """A backend that infers shapes and dtypes by running the code that computes; each function runs once."""
 
     name: ClassVar[str] = "symbolic"
     holds_values: ClassVar[bool] = False
@@ -22,7 +22,7 @@ class SymbolicBackend(SymbolicCore, SymbolicShapes, SymbolicLinear, SymbolicCont
         return "SYMBOLIC"
 
     def foreign(self, framework: str, wanted_by: str) -> Any:
-        raise NeedsValues(f"{wanted_by} runs code of {framework}, which knows no SymbolicArray.")
+        raise NeedsValues(f"{wanted_by} runs code of {framework}, which does not accept a SymbolicArray.")
 
 
 SYMBOLIC = SymbolicBackend()

@@ -77,7 +77,7 @@ class SymbolicControl(Control, Execution):
 
 
 def _same(a: Any, b: Any, what: str) -> Any:
-    """Return the tree that two trees of arrays, which must agree in structure, shapes and dtypes, give together."""
+    """Return one tree for two trees of arrays that must agree in structure, shapes and dtypes."""
     nested.assert_same_structure(a, b)
     b = nested.map_structure(from_value, b)
 

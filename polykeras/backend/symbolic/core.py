@@ -28,7 +28,7 @@ def _wrong_dtype(name: str, expected: str, received: str) -> NoReturn:
 
 
 def _unary(name: str, allowed: Sequence[str] = dtypes.ALL) -> Unary:
-    """Return a method that keeps shape and dtype, and refuses the dtypes that real backends do not have it for."""
+    """Return a method that keeps shape and dtype, and refuses dtypes that real backends do not support for it."""
 
     def method(self: Any, x: SymbolicArray) -> SymbolicArray:
         if x.dtype not in allowed:
@@ -40,10 +40,10 @@ def _unary(name: str, allowed: Sequence[str] = dtypes.ALL) -> Unary:
 
 
 def combine_strictly(name: str, *operands: Any) -> SymbolicArray:
-    """Return what arrays of one dtype, and Python scalars that take it, give together.
+    """Return the result of arrays of one dtype, and Python scalars that adopt it.
 
     Raises:
-        TypeError: the dtypes differ. The public ops promote at dispatch, so this is a slip of a composite.
+        TypeError: if the dtypes differ. The public ops promote at dispatch, so this is a bug in a composite.
     """
     result = combine(name, *operands)
     dtypes_of = [None if is_scalar(x) else from_value(x).dtype for x in operands]
@@ -54,7 +54,7 @@ def combine_strictly(name: str, *operands: Any) -> SymbolicArray:
 
 
 def _binary(name: str, allowed: Sequence[str] = dtypes.ALL, result: str | None = None) -> Unary:
-    """Return a broadcasting method on two operands, which gives their dtype or `result`."""
+    """Return a broadcasting method of two operands. Its dtype is `result`, or that of the operands."""
 
     def method(self: Any, x1: Any, x2: Any) -> SymbolicArray:
         out = combine_strictly(name, x1, x2)
@@ -87,15 +87,15 @@ _WHOLE = {part: whole for whole, part in _PARTS.items()}
 
 
 def real_dtype(dtype: str) -> str:
-    """Return the dtype of the parts of a complex number, and a real dtype as it is."""
+    """Return the dtype of the parts of a complex dtype; a real dtype is returned unchanged."""
     return _PARTS.get(dtype, dtype)
 
 
 def complex_dtype(dtype: str, name: str) -> str:
-    """Return the dtype of complex numbers made of these parts.
+    """Return the complex dtype whose parts have this dtype.
 
     Raises:
-        TypeError: there is none.
+        TypeError: if there is none.
     """
     if dtype not in _WHOLE:
         _wrong_dtype(name, "float32 or float64", dtype)
@@ -144,7 +144,7 @@ class SymbolicCore(Arrays, Elementwise, Logical, Bitwise, Autodiff):
         return ["symbolic:0"]
 
     def device_scope(self, device: str) -> AbstractContextManager[None]:
-        return nullcontext()  # any device will do: nothing is stored on it
+        return nullcontext()  # nothing is stored on a device
 
     def full(self, shape: Shape, fill_value: Any, dtype: str | None = None) -> SymbolicArray:
         value, dims = from_value(fill_value), as_dims(shape)
@@ -237,7 +237,7 @@ def first_size(elements: Any, where: str) -> int:
     """Return the common length of the first axes in a tree of arrays.
 
     Raises:
-        ValueError: there is no array, one is a scalar, or the lengths differ.
+        ValueError: if there is no array, one is a scalar, or the lengths differ.
     """
     leaves = nested.flatten(elements)
     if not leaves or any(not leaf.dims or not agree(leaf.dims[0], leaves[0].dims[0]) for leaf in leaves):
@@ -246,12 +246,12 @@ def first_size(elements: Any, where: str) -> int:
 
 
 def first_slices(elements: Any) -> Any:
-    """Return what one slice along the first axes of a tree of arrays looks like."""
+    """Return the shape and dtype of one slice along the first axes of a tree of arrays."""
     return nested.map_structure(lambda leaf: SymbolicArray(leaf.dims[1:], leaf.dtype), elements)
 
 
 def stacked(elements: Any, length: int) -> Any:
-    """Return a tree of arrays with a new first axis of this length."""
+    """Return a tree of arrays with a new first axis of size `length`."""
     return nested.map_structure(
         lambda leaf: SymbolicArray((length, *from_value(leaf).dims), from_value(leaf).dtype), elements
     )

@@ -1,8 +1,8 @@
-"""Sizes of axes and the rules by which shapes meet: no arrays here.
+"""Sizes of axes, and the rules by which shapes combine. There are no arrays here.
 
-A size is an int. `UnknownDim` is an int that only stands in for a size nobody knows yet (a batch size, a sequence
-length); whatever is computed from one is one again, so the functional graph can tell which sizes of a result are real.
-No rule may therefore call `int()` on a size.
+A size is an int. An `UnknownDim` is an int that stands in for a size that is not known yet, such as a batch size or a
+sequence length. Arithmetic on one gives another, so the functional graph can tell which sizes of a result are real.
+So no rule may call `int()` on a size.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ Key: TypeAlias = int | slice | EllipsisType | None
 
 
 class UnknownDim(int):
-    """A number in place of an unknown size; it is written `None`.
+    """A number in place of an unknown size; its representation is `None`.
 
-    Sums, differences, products, quotients and remainders with one are unknown too. Where it must agree with a known
-    size it is trusted to: `broadcast` and the checks of concatenation or products then take the known one. It divides
-    by whatever it is divided by (`n % k` is 0), so that a check for equal parts passes.
+    Sums, differences, products, quotients and remainders with one are unknown too. If it must agree with a known size,
+    it is assumed to: `broadcast` and the checks of concatenation and products then take the known size. It counts as
+    divisible by everything (`n % k` is 0), so that a check for equal parts passes.
 
     Example:
         >>> n = UnknownDim(7)
@@ -70,24 +70,24 @@ class UnknownDim(int):
 
 
 stand_in: ContextVar[int] = ContextVar("stand_in", default=2520)
-"""The number that stands for sizes which depend on values; another one where shapes are inferred a second time."""
+"""The number that stands for sizes that depend on values. It changes if shapes are inferred a second time."""
 
 
 def _tainted(value: Any) -> Any:
-    """Return an int as an unknown size, and anything else (`NotImplemented` beside a float) as it is."""
+    """Return an int as an unknown size, and anything else (such as `NotImplemented` for a float) unchanged."""
     return UnknownDim(value) if isinstance(value, int) else value
 
 
 def is_known(dim: int) -> bool:
-    """Return whether a size is a real one."""
+    """Return whether a size is known."""
     return not isinstance(dim, UnknownDim)
 
 
 def as_dims(shape: int | Iterable[Any]) -> Dims:
-    """Return a shape as a tuple whose ints are kept as the objects they are.
+    """Return a shape as a tuple that keeps its int objects, so that unknown sizes stay unknown.
 
     Raises:
-        TypeError: a size is not an integer.
+        TypeError: if a size is not an integer.
     """
     if isinstance(shape, int):
         return (shape,)
@@ -101,19 +101,19 @@ def agree(a: int, b: int) -> bool:
 
 
 def meet(a: int, b: int) -> int:
-    """Return the known one of two sizes that agree."""
+    """Return the known size of two sizes that agree."""
     return b if not is_known(a) else a
 
 
 def broadcast(*shapes: Dims, where: str = "broadcast") -> Dims:
-    """Return the shape to which several broadcast.
+    """Return the broadcast shape of several shapes.
 
     Args:
-        *shapes: of the operands.
+        *shapes: the shapes of the operands.
         where: the op, for the message.
 
     Raises:
-        ValueError: two sizes differ and neither is 1.
+        ValueError: if two sizes differ and neither is 1.
     """
     first = shapes[0] if shapes else ()
     if all(shape is first for shape in shapes):
@@ -145,7 +145,7 @@ def merge(shapes: Sequence[Dims], skip: int | None, where: str) -> Dims:
         where: the op, for the message.
 
     Raises:
-        ValueError: the ranks or the sizes differ.
+        ValueError: if the ranks or the sizes differ.
     """
     first = shapes[0]
     result = list(first)
@@ -160,7 +160,7 @@ def merge(shapes: Sequence[Dims], skip: int | None, where: str) -> Dims:
 
 
 def _cancelled(above: Sequence[int], below: Sequence[int]) -> tuple[list[int], list[int]]:
-    """Return two lists of factors without the unknown ones that are in both."""
+    """Return two lists of factors without the unknown ones that appear in both."""
     left, right = list(above), []
     for n in below:
         match = next((i for i, m in enumerate(left) if not is_known(n) and not is_known(m) and m == n), None)
@@ -172,10 +172,10 @@ def _cancelled(above: Sequence[int], below: Sequence[int]) -> tuple[list[int], l
 
 
 def _is_real_ratio(above: list[int], below: list[int]) -> bool:
-    """Return whether a quotient of unknown factors is free of them.
+    """Return whether the unknown factors cancel in a quotient.
 
-    It is where there are as many on both sides, such as `n * 2` and `n`, or where one is the product of several: then
-    nothing of the stand-ins is left above the line.
+    They do if there are as many above as below, as in `n * 2` and `n`, or if one is the product of several. Then no
+    factor of the stand-ins is left above.
     """
     over, under = int.__index__(prod(above)), int.__index__(prod(below)) or 1
     left = over // gcd(over, under)
@@ -183,12 +183,12 @@ def _is_real_ratio(above: list[int], below: list[int]) -> bool:
 
 
 def infer_reshape(shape: Dims, newshape: Dims) -> Dims:
-    """Return `newshape` with its -1, if there is one, replaced by the rest.
+    """Return `newshape` with its -1, if there is one, replaced by the remaining size.
 
-    An unknown size that stands on both sides cancels, so `(None, 4, 5)` to `(None, -1)` gives `(None, 20)`.
+    An unknown size on both sides cancels, so `(None, 4, 5)` to `(None, -1)` gives `(None, 20)`.
 
     Raises:
-        ValueError: the numbers of elements differ, or two sizes are -1.
+        ValueError: if the numbers of elements differ, or two sizes are -1.
     """
     message = f"reshape: an array of shape {shape} cannot become {newshape}"
     wild = [i for i, n in enumerate(newshape) if is_known(n) and n == -1]
@@ -234,12 +234,12 @@ def index_shape(shape: Dims, key: Key | tuple[Key, ...]) -> Dims:
     """Return the shape of `x[key]` for an `x` of that shape.
 
     Args:
-        shape: that of `x`.
+        shape: the shape of `x`.
         key: ints, slices, `None` and one `...`, or a tuple of them.
 
     Raises:
-        IndexError: more indices than axes, or an int out of range.
-        TypeError: an index of another kind.
+        IndexError: if there are more indices than axes, or an int is out of range.
+        TypeError: if an index is of another kind.
     """
     keys = key if isinstance(key, tuple) else (key,)
     used = sum(k is not None and k is not Ellipsis for k in keys)

@@ -19,7 +19,7 @@ def _common_dtype(name: str, *arrays: SymbolicArray) -> str:
 
 
 def _matrices(x: SymbolicArray, where: str) -> tuple[int, ...]:
-    """Return the shape of a batch of matrices, which is checked."""
+    """Check and return the shape of a batch of matrices."""
     if len(x.dims) < 2:
         raise ValueError(f"{where}: expected matrices, shape (..., m, n); received shape {x.dims}.")
     return x.dims
@@ -36,7 +36,7 @@ def _pool(
 
 
 class SymbolicLinear(Linalg, Fourier, Convolution):
-    """Families linalg, fourier and nn."""
+    """Families linalg, fourier and convolution."""
 
     # ---- linear algebra ----------------------------------------------------------------------------------------
 

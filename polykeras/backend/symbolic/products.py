@@ -8,10 +8,10 @@ from polykeras.backend.symbolic.dims import Dims, agree, broadcast, is_known, me
 
 
 def matmul_shape(a: Dims, b: Dims) -> Dims:
-    """Return the shape of a matrix product, NumPy's vectors and batches included.
+    """Return the shape of a matrix product, including NumPy's rules for vectors and batches.
 
     Raises:
-        ValueError: a scalar, or inner sizes that differ.
+        ValueError: if an operand is a scalar, or the inner sizes differ.
     """
     if not a or not b or not agree(a[-1], b[-2:][0]):
         raise ValueError(
@@ -24,7 +24,7 @@ def matmul_shape(a: Dims, b: Dims) -> Dims:
 
 
 def _expand(labels: str, ndim: int, subscripts: str) -> list[str]:
-    """Return one label an axis; the axes of `...` are numbered from the right, as they broadcast."""
+    """Return one label for each axis. The axes of `...` are numbered from the right, since they broadcast."""
     before, dots, after = labels.partition("...")
     extra = ndim - len(before) - len(after)
     if extra < 0 or (extra and not dots) or (not (before + after).isalpha() and before + after):
@@ -33,14 +33,14 @@ def _expand(labels: str, ndim: int, subscripts: str) -> list[str]:
 
 
 def einsum_shape(subscripts: str, shapes: Sequence[Dims]) -> Dims:
-    """Return the shape of Einstein's sum.
+    """Return the shape of an Einstein sum.
 
     Args:
-        subscripts: such as `"bij,bjk->bik"`; without `->`, labels that occur once, in alphabetical order.
-        shapes: of the operands.
+        subscripts: such as `"bij,bjk->bik"`. Without `->`, the result has the labels that occur once, alphabetically.
+        shapes: the shapes of the operands.
 
     Raises:
-        ValueError: the subscripts do not fit the operands, or the sizes of one label differ.
+        ValueError: if the subscripts do not fit the operands, or the sizes of one label differ.
     """
     inputs, arrow, output = subscripts.replace(" ", "").partition("->")
     terms = inputs.split(",")
@@ -72,10 +72,10 @@ def einsum_shape(subscripts: str, shapes: Sequence[Dims]) -> Dims:
 
 
 def square(shape: Dims, where: str) -> Dims:
-    """Return the shape of a batch of square matrices, which is checked.
+    """Check and return the shape of a batch of square matrices.
 
     Raises:
-        ValueError: the last two sizes differ, or there are not two.
+        ValueError: if the last two sizes differ, or there are fewer than two axes.
     """
     if len(shape) < 2 or not agree(shape[-1], shape[-2]):
         raise ValueError(f"{where}: expected square matrices, shape (..., n, n); received shape {shape}.")
@@ -96,7 +96,7 @@ def solve_shape(a: Dims, b: Dims, where: str) -> Dims:
 def _check_window(name: str, rank: int, **arguments: Sequence[object]) -> None:
     for argument, values in arguments.items():
         if len(values) != rank:
-            raise ValueError(f"{name}: expected {rank} values in `{argument}`, one a spatial axis; received {values}.")
+            raise ValueError(f"{name}: expected {rank} values in `{argument}`, one per axis; received {values}.")
 
 
 def windows(
@@ -110,7 +110,7 @@ def windows(
     """Return how many windows fit along each spatial axis.
 
     Raises:
-        ValueError: none fits, or the arguments have not one value an axis.
+        ValueError: if no window fits, or an argument does not have one value for each axis.
     """
     _check_window(name, len(spatial), window=window, strides=strides, padding=padding, dilation=dilation)
     result = []

@@ -32,7 +32,7 @@ def _canonical(axis: Axis, ndim: int) -> tuple[int, ...]:
     """Return the axes of a reduction, counted from the front.
 
     Raises:
-        ValueError: one is out of range, or named twice.
+        ValueError: if an axis is out of range, or named twice.
     """
     if axis is None:
         return tuple(range(ndim))
@@ -43,7 +43,7 @@ def _canonical(axis: Axis, ndim: int) -> tuple[int, ...]:
 
 
 def reduced(shape: Dims, axis: Axis, keepdims: bool) -> Dims:
-    """Return the shape that a reduction over `axis` leaves."""
+    """Return the shape of a reduction over `axis`."""
     axes = _canonical(axis, len(shape))
     return tuple(1 if i in axes else n for i, n in enumerate(shape) if keepdims or i not in axes)
 
@@ -51,12 +51,12 @@ def reduced(shape: Dims, axis: Axis, keepdims: bool) -> Dims:
 def _extremum(x: SymbolicArray, axis: Axis, keepdims: bool, has_initial: bool) -> SymbolicArray:
     axes = _canonical(axis, len(x.dims))
     if not has_initial and any(is_known(x.dims[a]) and x.dims[a] == 0 for a in axes):
-        raise ValueError(f"No maximum or minimum of nothing: received shape {x.dims}, axis {axis}, no `initial`.")
+        raise ValueError(f"No elements to reduce: received shape {x.dims}, axis {axis}, no `initial`.")
     return SymbolicArray(reduced(x.dims, axis, keepdims), x.dtype)
 
 
 def _along(x: SymbolicArray, axis: int | None) -> Dims:
-    """Return the shape of `x`, flat where `axis` is None, else checked to have that axis."""
+    """Return the shape of `x`, flat if `axis` is None. Otherwise check that it has that axis."""
     if axis is None:
         return (prod(x.dims),)
     canonical_axis(axis, len(x.dims))
@@ -68,7 +68,7 @@ def _check_block(x: SymbolicArray, start: Any, block: Dims) -> None:
     fits = len(block) == len(x.dims) == starts
     if not fits or any(m > n for m, n in zip(block, x.dims, strict=True) if is_known(m) and is_known(n)):
         raise ValueError(
-            f"slice: expected one start index an axis and a block that fits in x; received x of shape {x.dims}, "
+            f"slice: expected one start index for each axis and a block that fits in x; received x of shape {x.dims}, "
             f"{starts} start indices and a block of shape {block}."
         )
 

@@ -1,4 +1,4 @@
-"""Operations on images: Keras's `ops.image`. Loaded when it is first named."""
+"""Operations on images: Keras's `ops.image`. Loaded on first use."""
 
 from polykeras.ops.image.color import hsv_to_rgb, rgb_to_grayscale, rgb_to_hsv
 from polykeras.ops.image.filters import gaussian_blur, sobel_edges, ssim

@@ -8,22 +8,23 @@ from polykeras.common.types import ArrayLike
 from polykeras.ops.image.layout import as_images, channel_axis, float_dtype, image_op
 
 _LUMINANCE = (0.2989, 0.5870, 0.1140)
-"""How bright red, green and blue look: ITU-R BT.601."""
+"""How bright red, green and blue appear: ITU-R BT.601."""
 
 
 @image_op
 def rgb_to_grayscale(images: ArrayLike, data_format: str | None = None) -> Array:
-    """Return how bright the pixels of coloured images look, `0.2989 r + 0.587 g + 0.114 b` (ITU-R BT.601).
+    """Return the luminance of colour images, `0.2989 r + 0.587 g + 0.114 b` (ITU-R BT.601).
 
     Args:
-        images: one image `(height, width, 3)` or a batch of them; or channels first. Images of one channel stay.
-        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
+        images: one image `(height, width, 3)` or a batch of them; or channels first. Images with one channel
+            are not changed.
+        data_format: `"channels_last"` or `"channels_first"`; by default the configured one.
 
     Returns:
-        Images of one channel, of the same dtype; integers are cut off.
+        Images of one channel, of the same dtype; integers are truncated.
 
     Raises:
-        ValueError: another number of channels.
+        ValueError: if the number of channels is wrong.
     """
     images = as_images(images, "rgb_to_grayscale")
     axis, shape, dtype = channel_axis(images, data_format), ops.shape(images), ops.dtype(images)
@@ -51,17 +52,17 @@ def _planes(images: ArrayLike, op: str, data_format: str | None) -> tuple[list[A
 
 @image_op
 def rgb_to_hsv(images: ArrayLike, data_format: str | None = None) -> Array:
-    """Return the hue, saturation and value of coloured images (Smith, 1978).
+    """Return the hue, saturation and value of colour images (Smith, 1978).
 
     Args:
         images: floats from 0 to 1: one image `(height, width, 3)` or a batch of them; or channels first.
-        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
+        data_format: `"channels_last"` or `"channels_first"`; by default the configured one.
 
     Returns:
-        Of the same shape, from 0 to 1: red has hue 0, green 1/3, blue 2/3.
+        Floats of the same shape, from 0 to 1. Red has hue 0, green 1/3, blue 2/3.
 
     Raises:
-        ValueError: no floats, or not 3 channels.
+        ValueError: if the dtype is not a float dtype, or there are not 3 channels.
     """
     planes, axis = _planes(images, "rgb_to_hsv", data_format)
     tiny = dtypes.eps(ops.dtype(planes[0]))
@@ -79,18 +80,18 @@ def rgb_to_hsv(images: ArrayLike, data_format: str | None = None) -> Array:
 
 @image_op
 def hsv_to_rgb(images: ArrayLike, data_format: str | None = None) -> Array:
-    """Return coloured images of hue, saturation and value: what `rgb_to_hsv` undoes.
+    """Return the colour images with a given hue, saturation and value: the inverse of `rgb_to_hsv`.
 
     Args:
         images: floats: one image `(height, width, 3)` or a batch of them; or channels first. Whole numbers may be added
             to the hue.
-        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
+        data_format: `"channels_last"` or `"channels_first"`; by default the configured one.
 
     Returns:
         Red, green and blue, of the same shape.
 
     Raises:
-        ValueError: no floats, or not 3 channels.
+        ValueError: if the dtype is not a float dtype, or there are not 3 channels.
     """
     (hue, saturation, value), axis = _planes(images, "hsv_to_rgb", data_format)
     sixths = ops.mod(hue, 1.0) * 6.0

@@ -1,4 +1,4 @@
-"""Images blurred, their edges, and how alike two are."""
+"""Filters of images: blur, edges, and structural similarity."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ _ACROSS = ((-1.0, 0.0, 1.0), (-2.0, 0.0, 2.0), (-1.0, 0.0, 1.0))
 
 
 def _gaussian(size: int, sigma: Any, dtype: str) -> Array:
-    """Return the weights of a Gaussian around the middle of `size` pixels, which sum to 1."""
+    """Return Gaussian weights centred on `size` pixels; they sum to 1."""
     t = (ops.arange(size, dtype=dtype) - (size - 1) / 2.0) / sigma
     weights = ops.exp(-0.5 * t * t)
     return weights / ops.sum(weights)
 
 
 def each_channel(images: Array, kernel: Array, padding: str) -> Array:
-    """Return each channel of `(batch, height, width, channels)` under the kernels `(rows, columns, n)`, n results each.
+    """Filter each channel of `(batch, height, width, channels)` with the kernels `(rows, columns, n)`.
 
-    The results of a channel follow one another.
+    The `n` results of a channel are adjacent.
     """
     rows, columns, n = ops.shape(kernel)
     channels = ops.shape(images)[-1]
@@ -39,13 +39,13 @@ def gaussian_blur(
     sigma: float | Sequence[float] = (1.0, 1.0),
     data_format: str | None = None,
 ) -> Array:
-    """Return images under a Gaussian, with zeros beyond the border.
+    """Return images filtered by a Gaussian, with zeros beyond the border.
 
     Args:
         images: one image `(height, width, channels)` or a batch of them; or channels first.
-        kernel_size: how many columns and rows take part.
+        kernel_size: the number of columns and rows of the kernel.
         sigma: the standard deviations along width and height, in pixels: two numbers, or an array `(2,)`.
-        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
+        data_format: `"channels_last"` or `"channels_first"`; by default the configured one.
 
     Returns:
         Images of the same shape and dtype.
@@ -62,14 +62,14 @@ def gaussian_blur(
 
 @image_op
 def sobel_edges(images: ArrayLike, data_format: str | None = None) -> Array:
-    """Return how images change down and across, by Sobel's kernels, with zeros beyond the border.
+    """Return the vertical and horizontal gradients of images by Sobel's kernels, with zeros beyond the border.
 
     Args:
         images: one image `(height, width, channels)` or a batch of them; or channels first.
-        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
+        data_format: `"channels_last"` or `"channels_first"`; by default the configured one.
 
     Returns:
-        The shape of `images` with one more axis of size 2: the change down, and across.
+        The shape of `images` with one more axis of size 2: the vertical and the horizontal gradient.
     """
     images = as_images(images, "sobel_edges")
     work = float_dtype(ops.dtype(images))
@@ -94,18 +94,18 @@ def ssim(
     """Return the structural similarity of two images, 1 for equal ones.
 
     Source: Wang, Bovik, Sheikh and Simoncelli, "Image quality assessment: from error visibility to structural
-    similarity", IEEE Transactions on Image Processing 13, 2004. Means and variances are weighted by a Gaussian; the
-    result is the mean over all its places within the image, and over channels.
+    similarity", IEEE Transactions on Image Processing 13, 2004. Means and variances are weighted by a Gaussian. The
+    result is the mean over all of its positions within the image, and over channels.
 
     Args:
         image1: one image `(height, width, channels)` or a batch of them; or channels first.
-        image2: of the same shape.
+        image2: images of the same shape.
         max_val: the range of values: 1.0, or 255.
-        filter_size: the width of the Gaussian, in pixels; the images are at least as large.
-        filter_sigma: its standard deviation.
-        k1: keeps the quotient of means from 0 over 0.
-        k2: keeps that of variances.
-        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
+        filter_size: the width of the Gaussian, in pixels; at most the size of the images.
+        filter_sigma: the standard deviation of the Gaussian.
+        k1: a small number that keeps the quotient of means from 0 / 0.
+        k2: a small number for the quotient of variances.
+        data_format: `"channels_last"` or `"channels_first"`; by default the configured one.
 
     Returns:
         A number for each image, of the dtype of `image1`.

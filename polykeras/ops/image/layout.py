@@ -1,4 +1,4 @@
-"""What the ops of images have in common: names in the graph, layouts, checks."""
+"""Common parts of image ops: names in graphs, layouts, checks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ R = TypeVar("R")
 
 
 def image_op(function: Callable[P, R]) -> Callable[P, R]:
-    """Return an op of images that symbolic tensors take over, as `"image.resize"`."""
+    """Return an image op that gives way to symbolic tensors, named like `"image.resize"`."""
     wrapper = gives_way(function)
     wrapper.__op_name__ = f"image.{function.__name__}"  # type: ignore[attr-defined]
     return wrapper
@@ -25,7 +25,7 @@ def as_images(images: ArrayLike, op: str, ranks: tuple[int, ...] = (3, 4)) -> Ar
     """Return images as an array of the backend.
 
     Raises:
-        ValueError: they are neither one image nor a batch of them.
+        ValueError: if they are neither an image nor a batch of images.
     """
     images = ops.convert_to_tensor(images)
     shape = ops.shape(images)
@@ -38,20 +38,20 @@ def as_images(images: ArrayLike, op: str, ranks: tuple[int, ...] = (3, 4)) -> Ar
 
 
 def space_axes(images: Array, data_format: str | None) -> tuple[int, int]:
-    """Return the axes of height and width, from the front."""
+    """Return the axes of height and width, counted from the front."""
     ndim = len(ops.shape(images))
     last = config.standardize_data_format(data_format) == "channels_last"
     return (ndim - 3, ndim - 2) if last else (ndim - 2, ndim - 1)
 
 
 def channel_axis(images: Array, data_format: str | None) -> int:
-    """Return the axis of the channels, from the front."""
+    """Return the axis of the channels, counted from the front."""
     ndim = len(ops.shape(images))
     return ndim - 1 if config.standardize_data_format(data_format) == "channels_last" else ndim - 3
 
 
 def as_batch(images: Array, data_format: str | None) -> tuple[Array, Callable[[Array], Array]]:
-    """Return images as `(batch, height, width, channels)`, and what brings a result of that form back."""
+    """Return images as `(batch, height, width, channels)`, and a function that restores the original layout."""
     single = len(ops.shape(images)) == 3
     first = config.standardize_data_format(data_format) == "channels_first"
     if single:
@@ -68,18 +68,18 @@ def as_batch(images: Array, data_format: str | None) -> tuple[Array, Callable[[A
 
 
 def cut(images: Array, kept: Mapping[int, tuple[int, int]]) -> Array:
-    """Return what lies from the start to the stop of some axes."""
+    """Return the part between start and stop along some axes."""
     index = [slice(*kept[axis]) if axis in kept else slice(None) for axis in range(len(ops.shape(images)))]
     return ops.get_item(images, tuple(index))
 
 
 def float_dtype(dtype: str) -> str:
-    """Return the dtype in which images of a dtype are computed with."""
+    """Return the dtype in which to compute with images of a dtype."""
     return dtypes.float_type(dtype)
 
 
 def rounded(result: Array, dtype: str) -> Array:
-    """Return a result in the dtype of the images: rounded, and cut to the range, where that is an integer one."""
+    """Return a result in the dtype of the images: for an integer dtype, rounded and clipped to its range."""
     if ops.dtype(result) == dtype:
         return result
     return ops.saturate_cast(ops.round(result), dtype) if dtypes.is_int(dtype) else ops.cast(result, dtype)

@@ -1,4 +1,4 @@
-"""Images and volumes cut into patches."""
+"""Patches of images and volumes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from polykeras.ops.image.layout import as_images, image_op
 def _patches(
     images: Array, rank: int, size: Any, strides: Any, dilation_rate: Any, padding: str, data_format: str | None
 ) -> Array:
-    """Return the patches of a batch, or of one, over `rank` axes."""
+    """Return the patches of a batch, or of a single item, over `rank` axes."""
     lengths = int_tuple(size, rank, "size")
     steps = lengths if strides is None else int_tuple(strides, rank, "strides")
     dilations = int_tuple(dilation_rate, rank, "dilation_rate")
@@ -41,7 +41,7 @@ def _patches(
 
 
 def _windows(x: Array, axis: int, length: int, step: int, dilation: int, padding: str) -> Array:
-    """Return `x` with one axis as two: windows, and places within them."""
+    """Return `x` with one axis split in two: windows, and positions within them."""
     n, reach = ops.shape(x)[axis], dilation * (length - 1) + 1
     if padding == "same":
         missing = max((-(-n // step) - 1) * step + reach - n, 0)
@@ -49,7 +49,7 @@ def _windows(x: Array, axis: int, length: int, step: int, dilation: int, padding
         widths[axis] = (missing // 2, missing - missing // 2)
         x, n = ops.pad(x, widths), n + missing
     if reach > n:
-        raise ValueError(f"extract_patches: a patch that reaches over {reach} does not fit into an axis of {n}.")
+        raise ValueError(f"extract_patches: a patch with an extent of {reach} does not fit into an axis of {n}.")
     count = (n - reach) // step + 1
     if dilation == 1 and step == length:
         shape = ops.shape(x)
@@ -69,22 +69,22 @@ def extract_patches(
     padding: str = "valid",
     data_format: str | None = None,
 ) -> Array:
-    """Return the patches of images, each flat along the channels.
+    """Return the patches of images, each flattened along the channels.
 
     Args:
         images: one image `(height, width, channels)` or a batch of them; or channels first. With three numbers in
             `size`, volumes, as for `extract_patches_3d`.
-        size: of a patch: an int, or `(height, width)`.
-        strides: the distance of patches; by default they lie side by side.
-        dilation_rate: the distance of pixels within a patch.
+        size: the size of a patch: an int, or `(height, width)`.
+        strides: the distance between patches; by default they are adjacent.
+        dilation_rate: the distance between the pixels of a patch.
         padding: `"valid"` for whole patches only, `"same"` for zeros around.
-        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
+        data_format: `"channels_last"` or `"channels_first"`; by default the configured one.
 
     Returns:
         Shape `(batch, rows of patches, columns of patches, height * width * channels)`; or channels first.
 
     Raises:
-        ValueError: a patch does not fit into the images, or an argument is of another form.
+        ValueError: if a patch does not fit into the images, or an argument has the wrong form.
     """
     if not isinstance(size, int) and len(size) == 3:
         return extract_patches_3d(images, size, strides, dilation_rate, padding, data_format)
@@ -101,21 +101,21 @@ def extract_patches_3d(
     padding: str = "valid",
     data_format: str | None = None,
 ) -> Array:
-    """Return the patches of volumes, each flat along the channels.
+    """Return the patches of volumes, each flattened along the channels.
 
     Args:
         volumes: one volume `(depth, height, width, channels)` or a batch of them; or channels first.
-        size: of a patch: an int, or `(depth, height, width)`.
-        strides: the distance of patches; by default they lie side by side.
-        dilation_rate: the distance of elements within a patch.
+        size: the size of a patch: an int, or `(depth, height, width)`.
+        strides: the distance between patches; by default they are adjacent.
+        dilation_rate: the distance between the elements of a patch.
         padding: `"valid"` for whole patches only, `"same"` for zeros around.
-        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
+        data_format: `"channels_last"` or `"channels_first"`; by default the configured one.
 
     Returns:
         Shape `(batch, patches along each axis, depth * height * width * channels)`; or channels first.
 
     Raises:
-        ValueError: a patch does not fit into the volumes, or an argument is of another form.
+        ValueError: if a patch does not fit into the volumes, or an argument has the wrong form.
     """
     volumes = as_images(volumes, "extract_patches_3d", (4, 5))
     return _patches(volumes, 3, size, strides, dilation_rate, padding, data_format)

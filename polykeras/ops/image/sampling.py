@@ -1,4 +1,4 @@
-"""Values between pixels: what is at places that need not be whole numbers, and beyond the border."""
+"""Values at fractional positions, and beyond the border."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from polykeras.ops.image.layout import float_dtype, image_op
 
 FILL_MODES = ("constant", "nearest", "wrap", "mirror", "reflect")
 ORDERS = {"nearest": 0, "bilinear": 1}
-"""By interpolation, the degree of the polynomial between pixels."""
+"""The degree of the polynomial between pixels, by interpolation."""
 
 
 def check_mode(op: str, fill_mode: str, interpolation: str = "nearest") -> int:
@@ -22,11 +22,11 @@ def check_mode(op: str, fill_mode: str, interpolation: str = "nearest") -> int:
 
     Args:
         op: the name of the op, for messages.
-        fill_mode: what lies outside of the image.
-        interpolation: how to read between pixels.
+        fill_mode: how to continue the image beyond its border.
+        interpolation: how to compute values between pixels.
 
     Raises:
-        ValueError: the interpolation or the fill mode is unknown.
+        ValueError: if the interpolation or the fill mode is unknown.
     """
     one_of(interpolation, ORDERS, f"{op}: `interpolation`")
     one_of(fill_mode, FILL_MODES, f"{op}: `fill_mode`")
@@ -34,21 +34,21 @@ def check_mode(op: str, fill_mode: str, interpolation: str = "nearest") -> int:
 
 
 def _inside(index: Array, size: int, fill_mode: str) -> Array:
-    """Return indices as they are continued beyond the border, all of them from 0 to `size - 1`."""
+    """Return indices, with those beyond the border mapped into 0 to `size - 1`."""
     if fill_mode == "wrap":
         return ops.mod(index, size)
-    if fill_mode == "mirror" and size > 1:  # about the middle of the outermost pixels
+    if fill_mode == "mirror" and size > 1:  # mirrored at the centres of the outermost pixels
         period = 2 * (size - 1)
         return ops.absolute(ops.mod(index + (size - 1), period) - (size - 1))
-    if fill_mode == "reflect":  # about their edges
+    if fill_mode == "reflect":  # mirrored at their edges
         index = ops.mod(index, 2 * size)
         return ops.minimum(index, 2 * size - 1 - index)
     return ops.clip(index, 0, size - 1)
 
 
 def _neighbours(place: Array, order: int) -> list[tuple[Array, Any]]:
-    """Return the indices of the pixels beside places along an axis, int32, with their weights."""
-    if order == 0:  # halves are rounded away from 0
+    """Return the int32 indices of the pixels next to positions along an axis, with their weights."""
+    if order == 0:  # rounds halves away from 0
         away = ops.where(place < 0, ops.ceil(place - 0.5), ops.floor(place + 0.5))
         return [(ops.cast(away, "int32"), None)]
     lower = ops.floor(place)
@@ -66,16 +66,16 @@ def sample(
     fill_value: float,
     start: Array | int = 0,
 ) -> Array:
-    """Return the values at places of an array.
+    """Return the values of an array at fractional positions.
 
     Args:
-        rows: floats, `(n, ...)`: the array with the axes of `places` made one.
-        places: along each of these axes, floats of one shape.
-        sizes: of these axes.
+        rows: floats, `(n, ...)`: the array, with the axes of `places` flattened into one.
+        places: the positions along each of these axes, floats of one shape.
+        sizes: the sizes of these axes.
         order: 0 for the nearest value, 1 for linear interpolation.
-        fill_mode: one of `FILL_MODES`: what lies beyond the border.
-        fill_value: for `"constant"`.
-        start: of the array within `rows`, an int32 array that broadcasts to that of the places.
+        fill_mode: one of `FILL_MODES`: how to continue the array beyond its border.
+        fill_value: the value for `"constant"`.
+        start: the start of the array within `rows`, an int32 array that broadcasts to the positions.
 
     Returns:
         Shape `places[0].shape + rows.shape[1:]`.
@@ -104,9 +104,9 @@ def sample(
 
 
 def rounded_away(result: Array, dtype: str) -> Array:
-    """Return interpolated values in the dtype of the array: rounded, halves away from 0, where that is an integer one.
+    """Return interpolated values in the dtype of the array. For an integer dtype, round, with halves away from 0.
 
-    They lie between values of that dtype.
+    The values are in the range of that dtype.
     """
     if dtypes.is_int(dtype):
         result = ops.where(result < 0, ops.ceil(result - 0.5), ops.floor(result + 0.5))
@@ -117,21 +117,22 @@ def rounded_away(result: Array, dtype: str) -> Array:
 def map_coordinates(
     inputs: ArrayLike, coordinates: ArrayLike, order: int, fill_mode: str = "constant", fill_value: float = 0.0
 ) -> Array:
-    """Return the values of an array at places between its elements.
+    """Return the values of an array at fractional positions.
 
     Args:
         inputs: an array of any rank.
-        coordinates: floats `(rank of inputs, ...)`: the places along each axis.
+        coordinates: floats `(rank of inputs, ...)`: the positions along each axis.
         order: 0 for the nearest element, 1 for linear interpolation between neighbours.
-        fill_mode: what lies beyond the border: `"constant"` a value, `"nearest"` the outermost element, `"wrap"` the
-            other end, `"mirror"` and `"reflect"` mirror images, without and with the outermost element.
-        fill_value: the value for `"constant"`, which is interpolated as if it were an element.
+        fill_mode: how to continue the array beyond its border: `"constant"` with a value, `"nearest"` with the
+            outermost element, `"wrap"` with the other end, `"mirror"` and `"reflect"` with mirror images, without and
+            with the outermost element.
+        fill_value: the value for `"constant"`; it takes part in the interpolation like an element.
 
     Returns:
         Shape `coordinates.shape[1:]`, dtype of `inputs`.
 
     Raises:
-        ValueError: another order, an unknown fill mode, or coordinates that do not fit the rank.
+        ValueError: if the order or the fill mode is unknown, or the coordinates do not fit the rank.
     """
     inputs, coordinates = ops.convert_to_tensor(inputs), ops.convert_to_tensor(coordinates)
     shape, places = ops.shape(inputs), ops.shape(coordinates)

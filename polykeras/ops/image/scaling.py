@@ -1,4 +1,4 @@
-"""Arrays scaled and moved by numbers that may be computed, and differentiated by."""
+"""Arrays scaled and translated by factors that may be computed and differentiated."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _METHODS = {
 
 
 def _matrix(size: int, target: int, scale: Array, translation: Array, method: str, antialias: bool) -> Array:
-    """Return how much each element `(size, ...)` counts in each one of the result, `(size, target)`."""
+    """Return the weight of each element `(size, ...)` in each element of the result, `(size, target)`."""
     dtype = ops.dtype(scale)
     shrink = 1.0 / scale
     width = ops.maximum(shrink, 1.0) if antialias else 1.0
@@ -44,25 +44,25 @@ def scale_and_translate(
     method: str,
     antialias: bool = True,
 ) -> Array:
-    """Return an array scaled and moved along some of its axes.
+    """Return an array scaled and translated along some of its axes.
 
-    What was at `x` along an axis comes to lie at `x * scale + translation`, where the first element covers 0 to 1.
-    What comes from beyond the border is 0.
+    A point at `x` along an axis moves to `x * scale + translation`. The first element covers 0 to 1. Elements from
+    beyond the border are 0.
 
     Args:
         images: an array of any rank.
-        output_shape: of the result: as many axes as `images` has.
+        output_shape: the shape of the result, with as many axes as `images`.
         scale: a factor for each of `spatial_dims`.
-        translation: a distance for each of them.
-        spatial_dims: the axes.
-        method: `"linear"`, `"cubic"` (also with `"bi"` or `"tri"` in front), `"lanczos3"` or `"lanczos5"`.
-        antialias: make the kernel wider where the array shrinks, so that all elements count.
+        translation: a distance for each of `spatial_dims`.
+        spatial_dims: the axes to scale.
+        method: `"linear"`, `"cubic"` (also with the prefix `"bi"` or `"tri"`), `"lanczos3"` or `"lanczos5"`.
+        antialias: whether to widen the kernel if the array shrinks, so that all elements count.
 
     Returns:
-        Floats of `output_shape`.
+        Floats of shape `output_shape`.
 
     Raises:
-        ValueError: an unknown method, or arguments of other lengths.
+        ValueError: if the method is unknown, or the lengths of the arguments differ.
     """
     one_of(method, _METHODS, "scale_and_translate: `method`")
     images, scale, translation = (ops.convert_to_tensor(x) for x in (images, scale, translation))

@@ -1,4 +1,4 @@
-"""Other sizes of images: resized, cropped, padded."""
+"""Resizing, cropping and padding of images."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from polykeras.ops.interpolation import INTERPOLATIONS, resize_axis
 
 
 def crop_box(size: Sequence[int], target: Sequence[int]) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Return `(start, size)` along height and width of the largest box in the middle that has the target's aspect."""
+    """Return `(start, size)` along height and width for the largest centred box with the target's aspect ratio."""
     (height, width), (to_height, to_width) = size, target
     cut = max(min(height, int(width * to_height / to_width)), 1), max(min(width, int(height * to_width / to_height)), 1)
     return (int((height - cut[0]) / 2), cut[0]), (int((width - cut[1]) / 2), cut[1])
 
 
 def _pad_widths(size: Sequence[int], target: Sequence[int]) -> tuple[int, int]:
-    """Return how much to add at each end of height and width, so that the image has the target's aspect.
+    """Return how much to add at each end of height and width, so that the image has the target's aspect ratio.
 
-    Only one of them grows. Where it grows by an odd number, one less is added, as in Keras.
+    Only one of them grows. If it would grow by an odd number, one pixel less is added, as in Keras.
     """
     (height, width), (to_height, to_width) = size, target
     rows = int((max(height, int(width * to_height / to_width)) - height) / 2)
@@ -44,25 +44,25 @@ def resize(
 ) -> Array:
     """Return images in another size.
 
-    Pixels are squares with their value at the centre, as in the other frameworks' newer functions.
+    Pixels are squares with the value at their centre, as in the newer functions of the frameworks.
 
     Args:
         images: one image `(height, width, channels)` or a batch `(batch, height, width, channels)`; or channels first.
         size: the new `(height, width)`.
         interpolation: `"nearest"`, `"bilinear"`, `"bicubic"` (Keys, a = -1/2), `"lanczos3"`, `"lanczos5"`, or `"area"`,
-            the mean of all that a pixel of the result covers.
-        antialias: make the kernel wider where images shrink, so that all pixels count.
-        crop_to_aspect_ratio: cut the images first to the aspect ratio of `size`, around the middle.
-        pad_to_aspect_ratio: pad them first to that aspect ratio.
-        fill_mode: how to pad; only `"constant"`.
+            the mean of everything that a pixel of the result covers.
+        antialias: whether to widen the kernel if images shrink, so that all pixels count.
+        crop_to_aspect_ratio: whether to first crop the images, centred, to the aspect ratio of `size`.
+        pad_to_aspect_ratio: whether to first pad the images to the aspect ratio of `size`.
+        fill_mode: how to pad; only `"constant"` is supported.
         fill_value: the value to pad with.
-        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
+        data_format: `"channels_last"` or `"channels_first"`; by default the configured one.
 
     Returns:
-        The resized images, of the dtype of `images`: integers are rounded.
+        The resized images, with the dtype of `images`; integers are rounded.
 
     Raises:
-        ValueError: an unknown interpolation or fill mode, a size that is none, or both aspect options.
+        ValueError: if the interpolation or fill mode is unknown, a size is invalid, or both aspect options are set.
     """
     images = as_images(images, "resize")
     target = int_tuple(tuple(size), 2, "size")
@@ -91,13 +91,13 @@ def resize(
 
 
 def _margins(op: str, names: Sequence[str], values: Sequence[int | None], room: int) -> tuple[int, int]:
-    """Return the margins before and after, of which two of three are given: both, or one and the size of the result.
+    """Return the margins before and after, from two of three values: both margins, or one and the size of the result.
 
     Args:
-        op: for messages.
-        names: of the three arguments.
-        values: what they are.
-        room: of both margins together, where the size of the result is given.
+        op: the name of the op, for messages.
+        names: the names of the three arguments.
+        values: the values of the three arguments.
+        room: the sum of both margins, if the size of the result is given.
     """
     before, after, _ = values
     if values.count(None) != 1 or any(value is not None and value < 0 for value in values):
@@ -127,20 +127,20 @@ def pad_images(
     target_width: int | None = None,
     data_format: str | None = None,
 ) -> Array:
-    """Return images with zeros around.
+    """Return images padded with zeros.
 
     Args:
         images: one image or a batch, see `resize`.
-        top_padding: rows above.
-        left_padding: columns to the left.
-        bottom_padding: rows below.
-        right_padding: columns to the right.
-        target_height: of the result. Two of this, `top_padding` and `bottom_padding` are given.
-        target_width: of the result. Two of this, `left_padding` and `right_padding` are given.
+        top_padding: the number of rows above.
+        left_padding: the number of columns to the left.
+        bottom_padding: the number of rows below.
+        right_padding: the number of columns to the right.
+        target_height: the height of the result. Give exactly two of this, `top_padding` and `bottom_padding`.
+        target_width: the width of the result. Give exactly two of this, `left_padding` and `right_padding`.
         data_format: see `resize`.
 
     Raises:
-        ValueError: not two of three are given, or one is negative or would have to be.
+        ValueError: if not exactly two of the three are given, or one is or would be negative.
     """
     images = as_images(images, "pad_images")
     rows, columns = space_axes(images, data_format)
@@ -169,16 +169,16 @@ def crop_images(
 
     Args:
         images: one image or a batch, see `resize`.
-        top_cropping: rows to drop above.
-        left_cropping: columns to drop at the left.
-        bottom_cropping: rows to drop below.
-        right_cropping: columns to drop at the right.
-        target_height: of the result. Two of this, `top_cropping` and `bottom_cropping` are given.
-        target_width: of the result. Two of this, `left_cropping` and `right_cropping` are given.
+        top_cropping: the number of rows to drop at the top.
+        left_cropping: the number of columns to drop at the left.
+        bottom_cropping: the number of rows to drop at the bottom.
+        right_cropping: the number of columns to drop at the right.
+        target_height: the height of the result. Give exactly two of this, `top_cropping` and `bottom_cropping`.
+        target_width: the width of the result. Give exactly two of this, `left_cropping` and `right_cropping`.
         data_format: see `resize`.
 
     Raises:
-        ValueError: not two of three are given, or one is negative or would have to be.
+        ValueError: if not exactly two of the three are given, or one is or would be negative.
     """
     images = as_images(images, "crop_images")
     rows, columns = space_axes(images, data_format)

@@ -1,4 +1,4 @@
-"""Images turned, moved, stretched: each pixel of the result is looked up where it comes from."""
+"""Geometric transforms of images. Each pixel of the result is looked up at its source position."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def _place_dtype(*arrays: Array) -> str:
-    """Return the dtype of coordinates: half precision could not tell pixels apart."""
+    """Return the dtype of coordinates; half precision could not distinguish pixels."""
     return dtypes.result_type("float32", *(ops.dtype(x) for x in arrays))
 
 
@@ -29,12 +29,12 @@ def _grid(height: int, width: int, dtype: str) -> tuple[Array, Array]:
 
 
 def look_up(images: Array, x: Array, y: Array, order: int, fill_mode: str, fill_value: float) -> Array:
-    """Return the values of each image at its own places.
+    """Return the values of each image at given positions.
 
     Args:
         images: `(batch, height, width, channels)`.
         x: floats `(batch, rows, columns)`.
-        y: as `x`.
+        y: like `x`.
         order: see `sample`.
         fill_mode: see `sample`.
         fill_value: see `sample`.
@@ -47,7 +47,7 @@ def look_up(images: Array, x: Array, y: Array, order: int, fill_mode: str, fill_
 
 
 def _projected(images: Array, transform: Array, order: int, fill_mode: str, fill_value: Any) -> Array:
-    """Return images of which each pixel is looked up where its projective transform, `(batch, 8)`, leads."""
+    """Return images whose pixels are looked up at the positions given by projective transforms, `(batch, 8)`."""
     batch, height, width, _ = ops.shape(images)
     x, y = _grid(height, width, ops.dtype(transform))
     a0, a1, a2, b0, b1, b2, c0, c1 = (ops.reshape(t, (-1, 1, 1)) for t in ops.unstack(transform, axis=1))
@@ -67,24 +67,24 @@ def affine_transform(
     fill_value: float = 0,
     data_format: str | None = None,
 ) -> Array:
-    """Return images under an affine (or projective) map of the plane.
+    """Return images under an affine (or projective) transform.
 
-    The pixel `(x, y)` of the result is what the image has at `((a0 x + a1 y + a2) / k, (b0 x + b1 y + b2) / k)`, with
+    The pixel `(x, y)` of the result is taken from the image at `((a0 x + a1 y + a2) / k, (b0 x + b1 y + b2) / k)`, with
     `k = c0 x + c1 y + 1`.
 
     Args:
         images: one image `(height, width, channels)` or a batch of them; or channels first.
         transform: `[a0, a1, a2, b0, b1, b2, c0, c1]`: one `(8,)` for all images, or one for each, `(batch, 8)`.
         interpolation: `"bilinear"` or `"nearest"`.
-        fill_mode: what lies beyond the border, see `map_coordinates`.
-        fill_value: for `"constant"`.
-        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
+        fill_mode: how to continue beyond the border, see `map_coordinates`.
+        fill_value: the value for `"constant"`.
+        data_format: `"channels_last"` or `"channels_first"`; by default the configured one.
 
     Returns:
         Images of the same shape and dtype.
 
     Raises:
-        ValueError: an unknown interpolation or fill mode, or a transform of another shape.
+        ValueError: if the interpolation or fill mode is unknown, or the transform has another shape.
     """
     order = check_mode("affine_transform", fill_mode, interpolation)
     images = as_images(images, "affine_transform")
@@ -103,11 +103,11 @@ def affine_transform(
 
 
 def homography(start_points: Array, end_points: Array) -> Array:
-    """Return the projective transforms, `(batch, 8)`, that lead from each end point to its start point.
+    """Return the projective transforms, `(batch, 8)`, that map each end point to its start point.
 
     Args:
-        start_points: `(batch, 4, 2)`, x and y.
-        end_points: as `start_points`.
+        start_points: points `(x, y)`, shape `(batch, 4, 2)`.
+        end_points: like `start_points`.
     """
     x, y = ops.unstack(end_points, axis=-1)
     from_x, from_y = ops.unstack(start_points, axis=-1)
@@ -127,21 +127,21 @@ def perspective_transform(
     fill_value: float = 0,
     data_format: str | None = None,
 ) -> Array:
-    """Return images seen from elsewhere: four points of each come to lie at four other ones.
+    """Return images in another perspective: four points of each move to four other points.
 
     Args:
         images: one image `(height, width, channels)` or a batch of them; or channels first.
-        start_points: where the four points are, `(4, 2)` or `(batch, 4, 2)`, each `(x, y)`.
-        end_points: where they come to lie, in the same form.
+        start_points: the four points before, `(4, 2)` or `(batch, 4, 2)`, each `(x, y)`.
+        end_points: the four points after, in the same form.
         interpolation: `"bilinear"` or `"nearest"`.
-        fill_value: what lies beyond the border.
-        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
+        fill_value: the value beyond the border.
+        data_format: `"channels_last"` or `"channels_first"`; by default the configured one.
 
     Returns:
         Images of the same shape and dtype.
 
     Raises:
-        ValueError: an unknown interpolation, or points of another shape.
+        ValueError: if the interpolation is unknown, or the points have another shape.
     """
     order = check_mode("perspective_transform", "constant", interpolation)
     images = as_images(images, "perspective_transform")
@@ -169,27 +169,27 @@ def elastic_transform(
     seed: int | SeedGenerator | None = None,
     data_format: str | None = None,
 ) -> Array:
-    """Return images whose pixels are moved by smooth random fields, as if printed on rubber.
+    """Return images whose pixels are displaced by smooth random fields, like rubber.
 
     Source: Simard, Steinkraus and Platt, "Best Practices for Convolutional Neural Networks Applied to Visual Document
     Analysis", 2003.
 
     Args:
         images: one image `(height, width, channels)` or a batch of them; or channels first.
-        alpha: how far pixels are moved.
-        sigma: how smooth the fields are, in pixels: the deviation of the Gaussian that blurs them. It is their
-            deviation before that, too.
+        alpha: the strength of the displacement.
+        sigma: the smoothness of the fields in pixels: the standard deviation of the Gaussian that blurs them, and also
+            of their values before that.
         interpolation: `"bilinear"` or `"nearest"`.
-        fill_mode: what lies beyond the border, see `map_coordinates`.
-        fill_value: for `"constant"`.
+        fill_mode: how to continue beyond the border, see `map_coordinates`.
+        fill_value: the value for `"constant"`.
         seed: an int, a `SeedGenerator`, or None, as for the functions of `polykeras.random`.
-        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
+        data_format: `"channels_last"` or `"channels_first"`; by default the configured one.
 
     Returns:
         Images of the same shape and dtype.
 
     Raises:
-        ValueError: an unknown interpolation or fill mode.
+        ValueError: if the interpolation or fill mode is unknown.
     """
     order = check_mode("elastic_transform", fill_mode, interpolation)
     images, back = as_batch(as_images(images, "elastic_transform"), data_format)
@@ -205,15 +205,15 @@ def smooth_field(
     dtype: str,
     widest: float | None = None,
 ) -> Array:
-    """Return how far pixels are moved along x and y, `(batch, height, width, 2)`.
+    """Return the displacements of pixels along x and y, `(batch, height, width, 2)`.
 
     Args:
-        shape: of the images, `(batch, height, width, channels)`.
-        alpha: see `elastic_transform`; may be an array, as `sigma`.
+        shape: the shape of the images, `(batch, height, width, channels)`.
+        alpha: see `elastic_transform`; may be an array, like `sigma`.
         sigma: see `elastic_transform`.
         seed: see `elastic_transform`.
-        dtype: of the images.
-        widest: the largest that `sigma` may be, where it is an array.
+        dtype: the dtype of the images.
+        widest: the largest possible `sigma`, if it is an array.
     """
     work = dtypes.result_type("float32", float_dtype(dtype))
     noise = registry.current().random_normal(key_of_seed.get()(seed), (*shape[:3], 2), work)
@@ -223,7 +223,7 @@ def smooth_field(
 
 
 def displaced(images: Array, field: Array, order: int, fill_mode: str, fill_value: float) -> Array:
-    """Return images `(batch, height, width, channels)` whose pixels are looked up at a distance from their place."""
+    """Return images `(batch, height, width, channels)` whose pixels are looked up at displaced positions."""
     _, height, width, _ = ops.shape(images)
     dx, dy = ops.unstack(field, axis=3)
     x, y = _grid(height, width, ops.dtype(field))

@@ -1,4 +1,4 @@
-"""What a learning-rate schedule is: a function of the step, pure, so that it is compiled into the training step."""
+"""The base of learning-rate schedules: pure functions of the step, which are compiled into the training step."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class LearningRateSchedule(Configurable):
         """Return the learning rate.
 
         Args:
-            step: how many updates there were before: an int or an int32 scalar (traced inside a training step, so
-                compute with `polykeras.ops`).
+            step: the number of updates so far: an int or an int32 scalar. Inside a training step it is traced, so
+                compute with `polykeras.ops`.
         """
         raise NotImplementedError(f"{type(self).__name__} must implement `__call__(step)`.")
 
@@ -37,7 +37,7 @@ def positive(owner: LearningRateSchedule, name: str, value: float) -> float:
     """Return `value` if it is greater than 0.
 
     Raises:
-        ValueError: it is not.
+        ValueError: if it is not.
     """
     if not value > 0:
         raise ValueError(f"{type(owner).__name__}: `{name}` must be positive; received {value!r}.")
@@ -60,7 +60,7 @@ def deserialize(
     """Return the schedule of a config.
 
     Args:
-        config: what `serialize` gave.
-        custom_objects: further names it may use.
+        config: a result of `serialize`.
+        custom_objects: further classes and functions that it may name.
     """
     return registry.deserialize(config, custom_objects)

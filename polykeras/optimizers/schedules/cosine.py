@@ -16,31 +16,31 @@ _LAST_STEP = 2**31  # steps are counted in int32
 
 
 def _cosine(fraction: Any) -> Any:
-    """Half a cosine, from 1 at `fraction` 0 to 0 at 1."""
+    """Return half a cosine, from 1 at `fraction` 0 to 0 at 1."""
     return ops.multiply(0.5, ops.add(1.0, ops.cos(ops.multiply(math.pi, fraction))))
 
 
 def _above(alpha: float, part: Any) -> Any:
-    """Map the interval from 0 to 1 to that from `alpha` to 1."""
+    """Map the interval [0, 1] to [`alpha`, 1]."""
     return ops.add(ops.multiply(1 - alpha, part), alpha)
 
 
 @registry.register()
 class CosineDecay(LearningRateSchedule):
-    """Falls along half a cosine, after a linear warmup where one is asked for.
+    """Falls along half a cosine, after an optional linear warmup.
 
     Loshchilov and Hutter, "SGDR", https://arxiv.org/abs/1608.03983.
 
     Args:
-        initial_learning_rate: the first one.
-        decay_steps: how long it falls.
-        alpha: the last one, as a part of that from which it falls.
-        name: for reading only.
-        warmup_target: what the warmup reaches, and from where the rate falls. None: no warmup.
-        warmup_steps: how long the warmup takes; `decay_steps` are counted from its end.
+        initial_learning_rate: the first learning rate.
+        decay_steps: the number of steps over which it falls.
+        alpha: the last learning rate, as a fraction of the one from which it falls.
+        name: a name for reference, without effect.
+        warmup_target: the learning rate at the end of the warmup, from which it falls. None: no warmup.
+        warmup_steps: the number of warmup steps; `decay_steps` are counted from their end.
 
     Raises:
-        ValueError: `decay_steps` is not positive, or `warmup_steps` is negative.
+        ValueError: if `decay_steps` is not positive, or `warmup_steps` is negative.
     """
 
     def __init__(
@@ -77,17 +77,17 @@ class CosineDecay(LearningRateSchedule):
 
 @registry.register()
 class CosineDecayRestarts(LearningRateSchedule):
-    """Falls along half a cosine again and again.
+    """Falls along half a cosine, and restarts again and again.
 
     Loshchilov and Hutter, "SGDR", https://arxiv.org/abs/1608.03983.
 
     Args:
-        initial_learning_rate: the first one.
+        initial_learning_rate: the first learning rate.
         first_decay_steps: the length of the first period.
-        t_mul: each period is so many times as long as the one before.
-        m_mul: each period falls from so many times as high as the one before.
-        alpha: the last rate of each period, as a part of the initial one.
-        name: for reading only.
+        t_mul: the length of each period, as a multiple of the previous one.
+        m_mul: the first learning rate of each period, as a multiple of the previous one.
+        alpha: the last learning rate of each period, as a fraction of the initial one.
+        name: a name for reference, without effect.
     """
 
     def __init__(
@@ -107,7 +107,7 @@ class CosineDecayRestarts(LearningRateSchedule):
         self.name = name
 
     def _periods(self) -> tuple[np.ndarray, np.ndarray]:
-        """The first step and the length of each period, as long as a period has a step and a step has a number."""
+        """Return the first step and the length of each period, for all steps that an int32 can count."""
         starts, lengths = [0.0], [float(self.first_decay_steps)]
         while lengths[-1] * self.t_mul >= 1 and starts[-1] + lengths[-1] < _LAST_STEP:
             starts.append(starts[-1] + lengths[-1])
@@ -120,7 +120,7 @@ class CosineDecayRestarts(LearningRateSchedule):
             period = ops.floor(ops.divide(step, self.first_decay_steps))
             fraction = ops.subtract(ops.divide(step, self.first_decay_steps), period)
         else:
-            # Looked up rather than computed with logarithms, whose rounding errors would move the restarts.
+            # Looked up in a table: the rounding errors of logarithms would shift the restarts.
             starts, lengths = (table.astype(scalar_dtype()) for table in self._periods())
             period = ops.subtract(ops.sum(ops.cast(ops.greater_equal(step, starts), "int32")), 1)
             fraction = ops.divide(ops.subtract(step, ops.take(starts, period)), ops.take(lengths, period))

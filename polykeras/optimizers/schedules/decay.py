@@ -1,4 +1,4 @@
-"""Schedules that fall as powers, lines and steps do."""
+"""Schedules that decay as powers, lines and steps."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from polykeras.optimizers.schedules.base import LearningRateSchedule, as_float, 
 
 @registry.register()
 class ExponentialDecay(LearningRateSchedule):
-    """Gives `initial_learning_rate * decay_rate ** (step / decay_steps)`.
+    """Returns `initial_learning_rate * decay_rate ** (step / decay_steps)`.
 
     Args:
-        initial_learning_rate: the first one.
-        decay_steps: after so many steps `decay_rate` has been applied once.
-        decay_rate: a factor.
+        initial_learning_rate: the first learning rate.
+        decay_steps: the number of steps in which `decay_rate` is applied once.
+        decay_rate: the factor.
         staircase: whether the exponent is rounded down.
-        name: for reading only.
+        name: a name for reference, without effect.
 
     Example:
         >>> float(ExponentialDecay(0.5, decay_steps=10, decay_rate=0.5)(20))
@@ -49,21 +49,21 @@ class ExponentialDecay(LearningRateSchedule):
 
 @registry.register()
 class PiecewiseConstantDecay(LearningRateSchedule):
-    """Gives `values[i]` while the step is at most `boundaries[i]`, and the last value after that.
+    """Returns `values[i]` as long as the step is at most `boundaries[i]`, and the last value after that.
 
     Args:
-        boundaries: increasing steps.
-        values: one more than boundaries.
-        name: for reading only.
+        boundaries: steps, in increasing order.
+        values: learning rates, one more than boundaries.
+        name: a name for reference, without effect.
 
     Raises:
-        ValueError: the boundaries do not increase, or the numbers of boundaries and values do not fit.
+        ValueError: if the boundaries do not increase, or the numbers of boundaries and values do not fit.
     """
 
     def __init__(self, boundaries: Sequence[float], values: Sequence[float], name: str = "PiecewiseConstant") -> None:
         if len(values) != len(boundaries) + 1:
             raise ValueError(
-                f"PiecewiseConstantDecay needs one more of `values` than of `boundaries`; received {len(values)} "
+                f"PiecewiseConstantDecay needs one more value than boundaries; received {len(values)} "
                 f"values and {len(boundaries)} boundaries."
             )
         if list(boundaries) != sorted(boundaries):
@@ -81,15 +81,15 @@ class PiecewiseConstantDecay(LearningRateSchedule):
 
 @registry.register()
 class PolynomialDecay(LearningRateSchedule):
-    """Falls from one learning rate to another as `(1 - step / decay_steps) ** power`, and stays there.
+    """Falls from one learning rate to another with `(1 - step / decay_steps) ** power`, and stays there.
 
     Args:
-        initial_learning_rate: the first one.
-        decay_steps: when the last one is reached.
-        end_learning_rate: the last one.
-        power: 1 falls along a line.
-        cycle: instead of staying, begin again each time, with `decay_steps` at the next multiple of it.
-        name: for reading only.
+        initial_learning_rate: the first learning rate.
+        decay_steps: the step at which the last one is reached.
+        end_learning_rate: the last learning rate.
+        power: the exponent; 1 falls linearly.
+        cycle: whether to restart instead of staying, with `decay_steps` extended to the next multiple of it.
+        name: a name for reference, without effect.
     """
 
     def __init__(
@@ -118,14 +118,14 @@ class PolynomialDecay(LearningRateSchedule):
 
 @registry.register()
 class InverseTimeDecay(LearningRateSchedule):
-    """Gives `initial_learning_rate / (1 + decay_rate * step / decay_steps)`.
+    """Returns `initial_learning_rate / (1 + decay_rate * step / decay_steps)`.
 
     Args:
-        initial_learning_rate: the first one.
+        initial_learning_rate: the first learning rate.
         decay_steps: the unit of time.
-        decay_rate: how fast.
+        decay_rate: the rate of the decay.
         staircase: whether the time is rounded down to whole units.
-        name: for reading only.
+        name: a name for reference, without effect.
     """
 
     def __init__(

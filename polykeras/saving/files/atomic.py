@@ -1,4 +1,4 @@
-"""Files that are written as a whole or not at all."""
+"""Files that are written completely or not at all."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ _SUFFIX = ".part"
 def atomic_write(path: str | os.PathLike[str], overwrite: bool = True) -> Iterator[Path]:
     """Yield the path of an empty file beside `path`, which takes its place at the end of the block.
 
-    A crash or an error at any moment leaves the old file or the new one: the new one is brought to the disk before it
-    is renamed, which is one step. A symbolic link goes on pointing to its target, which is replaced; permissions of a
-    file that was there are kept.
+    A crash or an error at any moment leaves either the old file or the new one. The new file is flushed to the disk
+    before it is renamed, which is a single step. A symbolic link keeps pointing to its target, which is replaced. An
+    existing file's permissions are kept.
 
     Args:
         path: the file to write. Its folder must exist.
-        overwrite: whether a file that exists is replaced.
+        overwrite: whether an existing file is replaced.
 
     Raises:
-        FileExistsError: it exists and must not be replaced.
-        FileNotFoundError: there is no such folder.
-        OSError: the system refuses; what was there is unchanged.
+        FileExistsError: if the file exists and must not be replaced.
+        FileNotFoundError: if there is no such folder.
+        OSError: if the system refuses; an existing file is then unchanged.
     """
     target = Path(os.path.realpath(path))
     if not overwrite and os.path.lexists(target):
@@ -45,7 +45,7 @@ def atomic_write(path: str | os.PathLike[str], overwrite: bool = True) -> Iterat
     try:
         part, handle = _make_part(target.parent, prefix, private=mode is not None)
     except OSError as error:
-        error.add_note(f"Nothing was written: a file has to be made in {target.parent}.")
+        error.add_note(f"Nothing was written: a temporary file in {target.parent} is needed.")
         raise
     try:
         yield part
@@ -56,7 +56,7 @@ def atomic_write(path: str | os.PathLike[str], overwrite: bool = True) -> Iterat
     except BaseException as error:
         with suppress(OSError):
             part.unlink()
-        error.add_note(f"{os.fspath(path)} is as it was before.")
+        error.add_note(f"{os.fspath(path)} is unchanged.")
         raise
     finally:
         if handle is not None:
@@ -70,14 +70,15 @@ def _exists(path: str | os.PathLike[str]) -> FileExistsError:
 
 
 def _shortened(name: str) -> str:
-    """Return a name that leaves room for what is added to it: file systems allow 255 bytes."""
+    """Return a name that leaves room for a suffix: file systems allow 255 bytes."""
     return os.fsdecode(os.fsencode(name)[:200])
 
 
 def _make_part(folder: Path, prefix: str, private: bool) -> tuple[Path, int | None]:
-    """Make an empty file that no other writer takes for an abandoned one, and return it with the lock that says so.
+    """Make an empty file, and return it with a lock that tells other writers that it is not abandoned.
 
-    A new file gets the permissions of any other; one that will replace another is private until it has that one's.
+    A new file gets the usual permissions. A file that will replace another is private until it gets the permissions of
+    that file.
     """
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
     for _ in range(_ATTEMPTS):
@@ -87,7 +88,7 @@ def _make_part(folder: Path, prefix: str, private: bool) -> tuple[Path, int | No
         except FileExistsError:
             continue
         if fcntl is None:
-            os.close(handle)  # Windows does not rename what is open
+            os.close(handle)  # Windows does not rename open files
             return part, None
         with suppress(OSError):  # some network file systems have no locks
             fcntl.flock(handle, fcntl.LOCK_EX)
@@ -95,7 +96,7 @@ def _make_part(folder: Path, prefix: str, private: bool) -> tuple[Path, int | No
             if os.path.samestat(os.stat(part), os.fstat(handle)):
                 return part, handle
         os.close(handle)  # another writer removed it before it was locked
-    raise FileExistsError(f"No name for a new file was found in {folder}.")
+    raise FileExistsError(f"No free name for a new file was found in {folder}.")
 
 
 def _put_in_place(part: Path, target: Path, path: str | os.PathLike[str], overwrite: bool) -> None:
@@ -103,7 +104,7 @@ def _put_in_place(part: Path, target: Path, path: str | os.PathLike[str], overwr
         os.replace(part, target)
         return
     try:
-        os.link(part, target)  # fails where another writer was faster
+        os.link(part, target)  # fails if another writer was faster
     except FileExistsError:
         raise _exists(path) from None
     except OSError:  # a file system without hard links
@@ -133,7 +134,7 @@ def _bring_to_disk(path: Path, flags: int) -> None:
 
 
 def _mode_of(target: Path) -> int | None:
-    """Return the permissions of a file; None where there is none."""
+    """Return the permissions of a file, or None if it does not exist."""
     try:
         return target.stat().st_mode & 0o7777
     except OSError:
@@ -141,7 +142,7 @@ def _mode_of(target: Path) -> int | None:
 
 
 def _remove_abandoned(folder: Path, prefix: str) -> None:
-    """Remove what writers left that were killed: parts that nobody has locked any more."""
+    """Remove the partial files of writers that were killed: those that are not locked any more."""
     if fcntl is None:
         return
     with suppress(OSError):

@@ -1,4 +1,4 @@
-"""What all files of arrays have in common."""
+"""The common base of all files of arrays."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from polykeras.saving.limits import Allowance
 
 
 class StoredArray:
-    """An array in a file, which is read when NumPy asks for it.
+    """An array in a file. It is read when NumPy asks for it.
 
     Attributes:
-        shape: its shape, as the file says.
-        dtype: its dtype by name, as the file says.
+        shape: its shape, as the file states.
+        dtype: its dtype by name, as the file states.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class ArrayFile(ABC):
 
     Attributes:
         path: the file, for messages.
-        allowance: the memory that its arrays may take.
+        allowance: the memory budget of its arrays.
     """
 
     def __init__(self, path: str, stored: int = 0) -> None:
@@ -81,7 +81,7 @@ class ArrayFile(ABC):
 
     @abstractmethod
     def group(self, name: str) -> Mapping[str, StoredArray]:
-        """Return the arrays of a group by name; none where there is no such group."""
+        """Return the arrays of a group by name; empty if there is no such group."""
 
     @abstractmethod
     def names(self) -> list[str]:
@@ -98,7 +98,7 @@ class ArrayFile(ABC):
 
 
 class Writer(ABC):
-    """What writes groups of arrays."""
+    """An object that writes groups of arrays."""
 
     @abstractmethod
     def write(self, group: str, arrays: Mapping[str, np.ndarray], attributes: Mapping[str, str]) -> None:
@@ -106,7 +106,7 @@ class Writer(ABC):
 
 
 class FlatFile(ArrayFile):
-    """A file of arrays without groups, whose names are paths: `layers/dense/vars/0`."""
+    """A file of arrays without groups. The names are paths: `layers/dense/vars/0`."""
 
     @abstractmethod
     def flat_names(self) -> list[str]:
@@ -135,14 +135,14 @@ class FlatWriter(Writer):
     """Collects arrays under their paths.
 
     Attributes:
-        arrays: what was written.
+        arrays: the written arrays.
     """
 
     def __init__(self) -> None:
         self.arrays: dict[str, np.ndarray] = {}
 
     def write(self, group: str, arrays: Mapping[str, np.ndarray], attributes: Mapping[str, str]) -> None:
-        """Add a group; there is no place for attributes."""
+        """Add a group. Attributes are dropped, since the format has no place for them."""
         for name, array in arrays.items():
             self.arrays[f"{group}/{name}"] = np.ascontiguousarray(array).reshape(array.shape)
 

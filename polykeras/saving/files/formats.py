@@ -1,4 +1,4 @@
-"""Which suffix stands for which format."""
+"""File formats by suffix."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from polykeras.saving.files.safetensors import SafetensorsFile, write_safetensor
 from polykeras.saving.files.sharded import ShardedFile, save_sharded
 
 Save = Callable[[Writer], None]
-"""A function that gives all groups of arrays to a writer."""
+"""A function that passes all groups of arrays to a writer."""
 
 _Write = Callable[[Save, str, bool, float | None], None]
 
 
 def _in_one_file(write: Callable[[Save, Path], None]) -> _Write:
-    """Return what writes a file as a whole or not at all, with a function that writes it."""
+    """Return a function that writes a file completely or not at all."""
 
     def write_whole(save: Save, path: str, overwrite: bool, max_shard_size: float | None) -> None:
         if max_shard_size is not None:
             raise ValueError(
-                f"`max_shard_size` asks for several files; their list ends in '.weights.json', not {path!r}."
+                f"`max_shard_size` asks for several files; their index must end in '.weights.json', not {path!r}."
             )
         with atomic_write(path, overwrite) as part:
             write(save, part)
@@ -34,7 +34,7 @@ def _in_one_file(write: Callable[[Save, Path], None]) -> _Write:
 
 
 def _collected(write: Callable[[Path, FlatWriter], None]) -> _Write:
-    """Return what writes a file of a format that takes all arrays at once."""
+    """Return a function that writes a file of a format that takes all arrays at once."""
 
     def write_all(save: Save, part: Path) -> None:
         arrays = FlatWriter()
@@ -63,12 +63,12 @@ _FORMATS: dict[str, tuple[Callable[[str], ArrayFile], _Write]] = {
 
 
 def open_arrays(path: str) -> ArrayFile:
-    """Return a file of arrays, open for reading, by its suffix.
+    """Return a file of arrays, open for reading. The suffix says its format.
 
     Raises:
-        FileNotFoundError: there is none.
-        ImportError: the library that the format needs is not installed.
-        SavedFileError: it is not what its name says.
+        FileNotFoundError: if there is no such file.
+        ImportError: if the library that the format needs is not installed.
+        SavedFileError: if the file does not have the format of its suffix.
     """
     if not os.path.exists(path):
         raise FileNotFoundError(f"There is no file {path}.")
@@ -77,18 +77,18 @@ def open_arrays(path: str) -> ArrayFile:
 
 
 def write_arrays(save: Save, path: str, overwrite: bool, max_shard_size: float | None) -> None:
-    """Write arrays to a file, by its suffix, as a whole or not at all.
+    """Write arrays to a file completely or not at all. The suffix says its format.
 
     Args:
-        save: gives the arrays.
+        save: passes the arrays to a writer.
         path: the file.
-        overwrite: whether a file that exists is replaced.
-        max_shard_size: GB (2**30 bytes) in one of several files, for a list of them; 5 by default.
+        overwrite: whether an existing file is replaced.
+        max_shard_size: the size in GB (2**30 bytes) of one of several files, for a `.weights.json`; 5 by default.
 
     Raises:
-        FileExistsError: it exists and must not be replaced.
-        ImportError: the library that the format needs is not installed.
-        ValueError: a size for files that are not several, or an array that is larger than they may be.
+        FileExistsError: if the file exists and must not be replaced.
+        ImportError: if the library that the format needs is not installed.
+        ValueError: if a size is given for a single file, or an array is larger than one file may be.
     """
     _, write = _FORMATS[Path(path).suffix]
     write(save, path, overwrite, max_shard_size)

@@ -1,4 +1,4 @@
-"""HDF5, of which only plain data are read: no links that leave the file, no data kept elsewhere, no plugins."""
+"""HDF5 files. Only plain data are read: no links that leave the file, no external data, no plugins."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _NEEDED = "Files of HDF5 (.keras, .weights.h5, .h5) need h5py: pip install 'poly
 _KINDS = "biufcV"
 _MOST_NAMES = 100_000
 _MOST_ATTRIBUTE_BYTES = 64 * 2**20
-_WITH_TEXTS = ("/", "model_weights", "optimizer_weights")  # where Keras writes any
+_WITH_TEXTS = ("/", "model_weights", "optimizer_weights")  # the groups in which Keras writes texts
 SEPARATOR = "/"
 
 
 def require_h5py() -> None:
-    """Raise `ImportError`, with a line that helps, where h5py is not installed."""
+    """Raise `ImportError`, with advice, if h5py is not installed."""
     if h5py is None:
         raise ImportError(_NEEDED)
 
@@ -43,7 +43,7 @@ class Hdf5File(ArrayFile):
     Args:
         file: a path, or an open binary file.
         path: the file, for messages.
-        owned: whether an open file is closed with this one, and where it turns out to be none.
+        owned: whether an open file is closed with this one, or if it turns out not to be HDF5.
     """
 
     def __init__(self, file: str | os.PathLike[str] | IO[bytes], path: str, owned: bool = False) -> None:
@@ -64,10 +64,10 @@ class Hdf5File(ArrayFile):
             self._file.close()
 
     def find(self, name: str) -> Any:
-        """Return the h5py group or data set of a path, or None where there is none.
+        """Return the h5py group or data set at a path, or None.
 
         Raises:
-            SavedFileError: the way leads through a link, or the data are not plain.
+            SavedFileError: if the path leads through a link, or the data are not plain.
         """
         current = self._file
         with reading(self.path, name):
@@ -78,17 +78,17 @@ class Hdf5File(ArrayFile):
         return current
 
     def _child(self, group: Any, part: str, place: str) -> Any:
-        """Return what a group itself holds under a name, None where that is nothing.
+        """Return the object that a group itself holds under a name, or None.
 
-        The kind of a link is asked for first: even to ask h5py whether a name is in a group follows links, and opens
-        the files to which they lead.
+        The kind of a link is checked first: even asking h5py whether a name is in a group follows links, and opens the
+        files that they point to.
         """
         key = part.encode("utf-8", "surrogateescape")
         links = group.id.links
         if not links.exists(key):
             return None
         if links.get_info(key).type != h5py.h5l.TYPE_HARD:
-            raise SavedFileError(self.path, place, f"{part!r} is a link, and not followed.")
+            raise SavedFileError(self.path, place, f"{part!r} is a link; links are not followed.")
         return group[part]
 
     def group(self, name: str) -> Mapping[str, StoredArray]:
@@ -105,17 +105,17 @@ class Hdf5File(ArrayFile):
         return arrays
 
     def keys(self, group: Any, place: str) -> list[str]:
-        """Return the names in a group, if they are not beyond measure."""
+        """Return the names in a group, if their number is reasonable."""
         with reading(self.path, place):
             if len(group) > _MOST_NAMES:
                 raise SavedFileError(self.path, place, f"{len(group)} names in one group.")
             return list(group)
 
     def stored(self, name: str) -> StoredArray:
-        """Return a data set, which is read when it is needed.
+        """Return a data set. It is read when it is needed.
 
         Raises:
-            SavedFileError: it is not there, or not plain data in this file.
+            SavedFileError: if it is missing, or is not plain data in this file.
         """
         return self._stored(self.find(name), name)
 
@@ -145,15 +145,15 @@ class Hdf5File(ArrayFile):
             raise SavedFileError(self.path, name, f"holds {raw}, no numbers.")
         if raw.kind != "V":
             return dtypes.standardize_dtype(raw.name)
-        # What HDF5 knows nothing of is written as bytes, with an attribute that says what it is, as in Keras. There is
-        # one such dtype, so that the text, which would be read from a heap, need not be.
+        # A dtype that HDF5 does not know is written as bytes, with an attribute that names it, as in Keras. Only one
+        # such dtype exists, so the text of the attribute, which lies in a heap, need not be read.
         if raw.itemsize != 2 or not h5py.h5a.exists(dataset.id, b"dtype"):
-            raise SavedFileError(self.path, name, f"holds {raw}, and does not say what that is.")
+            raise SavedFileError(self.path, name, f"holds {raw}, and does not say what kind of data that is.")
         return "bfloat16"
 
     def _read(self, dataset: Any, dtype: str, name: str) -> np.ndarray:
         check_chunks(dataset, self.allowance, self.path, name)
-        # Zeros, not what was in memory before: a file may leave out parts, and say that they are not to be filled.
+        # Zeros instead of uninitialized memory: a file may leave out parts, and say that they are not filled.
         array = np.zeros(dataset.shape, dataset.dtype)
         if dataset.size:
             dataset.read_direct(array)
@@ -161,10 +161,10 @@ class Hdf5File(ArrayFile):
         return array.view(wanted) if array.dtype.kind == "V" else array.astype(wanted, copy=False)  # big-endian too
 
     def attribute(self, owner: Any, name: str, place: str) -> Any:
-        """Return an attribute: a string, or a list of them, or a NumPy value; None where there is none.
+        """Return an attribute: a string, a list of strings, a NumPy value, or None if there is none.
 
         Raises:
-            SavedFileError: it is too large.
+            SavedFileError: if it is too large.
         """
         with reading(self.path, f"{place} attribute {name!r}"):
             if name not in owner.attrs:
@@ -180,12 +180,12 @@ class Hdf5File(ArrayFile):
             return value.decode("utf-8") if isinstance(value, bytes) else value
 
     def _variable_text(self, owner: Any, name: str, place: str) -> Any:
-        """Return a text of variable length; all that there are where Keras wrote any are read at once."""
+        """Return a text of variable length. In groups where Keras writes such texts, all are read at once."""
         if self._named is not None and self._texts is None:
             self._texts = read_texts(self._named, self._file.id.get_vfd_handle(), _WITH_TEXTS)
         place_and_name = f"{owner.name if owner.name == '/' else owner.name.strip('/')} {name}"
         if self._texts is None or place_and_name not in self._texts:
-            raise SavedFileError(self.path, place, f"the attribute {name!r} is no text where texts are expected.")
+            raise SavedFileError(self.path, place, f"the attribute {name!r} must be a text.")
         return self._texts[place_and_name]
 
     def text(self, owner: Any, name: str, place: str) -> str:

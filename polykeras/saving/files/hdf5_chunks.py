@@ -1,4 +1,4 @@
-"""Compressed data sets of HDF5, looked over before the library unpacks them: it has no bound on what comes out."""
+"""Checks of compressed HDF5 data sets before the library unpacks them, since it does not limit their size."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from polykeras.saving.limits import Allowance
 
 _DEFLATE, _SHUFFLE, _FLETCHER, _LZF = 1, 2, 3, 32000
 _NAMES = {_DEFLATE: "gzip", _SHUFFLE: "shuffle", _FLETCHER: "fletcher32", _LZF: "lzf"}
-# In the order in which they are applied. Whatever else there is would be loaded as a plugin, or is hardly ever used.
+# The allowed filters, in the order in which they apply. Others would be loaded as plugins, or are hardly ever used.
 _PIPELINE = ({_SHUFFLE}, {_DEFLATE, _LZF}, {_FLETCHER})
 _CHECKSUM_BYTES = 4
 _MOST_CHUNKS = 1_000_000
 
 
 def check_chunks(dataset: Any, allowance: Allowance, path: str, name: str) -> None:
-    """Refuse a data set whose chunks are packed in unknown ways, or unpack to more than they say.
+    """Refuse a data set whose chunks use unknown filters, or unpack to more than they state.
 
     Args:
-        dataset: of h5py.
-        allowance: the memory that arrays of the file may take.
+        dataset: the h5py data set.
+        allowance: the memory budget of the file's arrays.
         path: the file, for messages.
-        name: of the data set.
+        name: the name of the data set.
 
     Raises:
-        SavedFileError: it is one.
+        SavedFileError: if it is such a data set.
     """
     plist = dataset.id.get_create_plist()
     filters = [plist.get_filter(i)[0] for i in range(plist.get_nfilters())]
@@ -51,12 +51,12 @@ def _check_order(filters: list[int], path: str, name: str) -> None:
     for kind in filters:
         if not any(kind in step for step in steps):
             known = ", ".join(_NAMES.values())
-            raise SavedFileError(path, name, f"is packed by the filters {filters}; read are {known}, each once.")
+            raise SavedFileError(path, name, f"is packed by the filters {filters}; supported are {known}, each once.")
 
 
 def _chunks(dataset: Any, count: int) -> list[Any]:
     found: list[Any] = []
-    if hasattr(dataset.id, "chunk_iter"):  # one after the other costs the square of their number
+    if hasattr(dataset.id, "chunk_iter"):  # one by one, the cost is quadratic
         dataset.id.chunk_iter(found.append)
         return found
     return [dataset.id.get_chunk_info(i) for i in range(count)]

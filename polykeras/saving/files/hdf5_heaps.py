@@ -1,4 +1,4 @@
-"""The heaps in which HDF5 keeps texts, looked over before its library reads one: broken ones keep it busy for ever."""
+"""Checks of the heaps in which HDF5 keeps texts. A broken heap would keep the library busy for ever."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ _MOST_OBJECTS = 2**20  # in all heaps of a file
 
 
 def check_heaps(file: str | os.PathLike[str] | IO[bytes], path: str) -> None:
-    """Refuse a file with a collection of a heap that does not add up, or with more objects than have room in it.
+    """Refuse a file with an inconsistent heap collection, or one with more objects than it has room for.
 
     Args:
         file: a path, or an open binary file.
         path: the file, for messages.
 
     Raises:
-        SavedFileError: there is one.
+        SavedFileError: if there is such a collection.
     """
     with _bytes_of(file) as data:
-        # Heaps may stand within heaps, and be looked through again and again: none that was written to be read.
+        # Crafted heaps may contain heaps, and would be searched again and again.
         left = min(_MOST_OBJECTS, len(data) // _HEADER)
         at = data.find(_MARK)
         while at >= 0:
             size = _size(data, at)
-            # What is no such size is by chance in the numbers of an array, or refused by the library itself.
+            # Other sizes belong to numbers of an array by chance, or the library itself refuses them.
             if _LEAST <= size <= len(data) - at:
                 left -= _objects(data, at, size, left, path)
             at = data.find(_MARK, at + 1)
@@ -47,21 +47,21 @@ def _size(data: Any, at: int) -> int:
 
 
 def _objects(data: Any, at: int, size: int, most: int, path: str) -> int:
-    """Return how many objects a heap has, and refuse one that does not add up."""
+    """Return how many objects a heap has, and refuse an inconsistent one."""
     place, count = _HEADER, 0
     while place + _HEADER <= size:
         number, length = struct.unpack("<H6xQ", data[at + place : at + place + _HEADER])
         taken = _HEADER + -(-length // 8) * 8 if number else length
         count += 1
         if taken < _HEADER or taken > size - place or count > most:
-            raise SavedFileError(path, f"byte {at}", "the heap does not add up.")
+            raise SavedFileError(path, f"byte {at}", "the heap is inconsistent.")
         place += taken
     return count
 
 
 @contextmanager
 def _bytes_of(file: str | os.PathLike[str] | IO[bytes]) -> Iterator[Any]:
-    """Yield the bytes of a file, which take no memory of their own."""
+    """Yield the bytes of a file, mapped into memory."""
     if isinstance(file, (str, os.PathLike)):
         with open(file, "rb") as opened, _bytes_of(opened) as data:
             yield data

@@ -1,8 +1,8 @@
-"""Texts of variable length in the attributes of an HDF5 file, read by a process of their own.
+"""Reads texts of variable length in the attributes of an HDF5 file in a separate process.
 
-Where the length that a file says is not that of the text, libhdf5 1.14.6 may end the process that reads it. h5py writes
-all texts so that are given to it as Python's: the configs of Keras 1 and 2 among them, and in `.weights.h5` files the
-names of layers, which nobody reads.
+If the length that a file states is not that of the text, libhdf5 1.14.6 may crash the process that reads it. h5py
+writes all Python strings in this form, among them the configs of Keras 1 and 2 and, in `.weights.h5` files, the names
+of layers, which nobody reads.
 """
 
 from __future__ import annotations
@@ -18,31 +18,31 @@ from polykeras.saving.errors import SavedFileError
 from polykeras.saving.files.hdf5_texts_reader import MOST_CHARACTERS
 
 _SECONDS = 20
-_MOST_BYTES = 8 * MOST_CHARACTERS  # of JSON, in which a character takes six at most
+_MOST_BYTES = 8 * MOST_CHARACTERS  # bytes of JSON, in which a character takes six at most
 PROGRAM = Path(__file__).with_name("hdf5_texts_reader.py")
 
 
 def read_texts(path: str | os.PathLike[str], handle: int, owners: Sequence[str]) -> dict[str, str | list[str]]:
-    """Return the texts in the attributes of some groups and of those in them, by the group, a space, and the name.
+    """Return the texts in the attributes of some groups and their subgroups, by "GROUP NAME".
 
     Args:
-        path: of an HDF5 file.
-        handle: the descriptor by which it is open; another file may have the path by now.
-        owners: names of groups in its root, or "/"; those that are not there are left out.
+        path: the HDF5 file.
+        handle: the descriptor of the open file. Meanwhile, another file may have replaced it at the path.
+        owners: the names of groups in the root, or "/". Missing groups are ignored.
 
     Raises:
-        SavedFileError: libhdf5 cannot read them.
+        SavedFileError: if libhdf5 cannot read them.
     """
-    if not sys.executable or getattr(sys, "frozen", False):  # what is started would be the program itself
+    if not sys.executable or getattr(sys, "frozen", False):  # the executable would be the program itself
         raise SavedFileError(
             path,
             "attributes",
-            "a text of variable length is read by a Python of its own, and there is none to start here. Convert the "
+            "a text of variable length is read by a separate Python process, which cannot be started here. Convert the "
             "file to `.keras` where Python is installed.",
         )
-    by_handle = os.path.exists(f"/dev/fd/{handle}")  # elsewhere, on Windows, a file that is open is not replaced
+    by_handle = os.path.exists(f"/dev/fd/{handle}")  # elsewhere (on Windows) an open file cannot be replaced
     opened = f"/dev/fd/{handle}" if by_handle else os.path.abspath(path)
-    # -P: nothing is imported from the folder in which the program runs, nor from its own.
+    # -P: nothing is imported from the current folder, or from the program's own.
     command = [sys.executable, "-P", os.fspath(PROGRAM), opened, *owners]
     try:
         run = subprocess.run(

@@ -1,6 +1,6 @@
 """Prints the texts of variable length in an HDF5 file as JSON: `python hdf5_texts_reader.py FILE GROUP...`.
 
-`hdf5_texts.py` runs it, in a process that libhdf5 may end. It imports nothing of polykeras, to start at once.
+`hdf5_texts.py` runs it in a separate process, which libhdf5 may crash. It imports nothing of polykeras, to start fast.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ import json
 import sys
 from typing import Any
 
-MOST_CHARACTERS = 32 * 2**20  # in all texts: the bound for a config in any other file
-_MOST_MEMORY = 512 * 2**20  # beside what the interpreter and h5py take
+MOST_CHARACTERS = 32 * 2**20  # in all texts together: the limit of a config in any other file
+_MOST_MEMORY = 512 * 2**20  # in addition to that of the interpreter and h5py
 _MOST_KEYS = 100_000
 
 
 def _bound_memory() -> None:
-    """Let the system refuse more memory, where it can."""
+    """Limit the memory of this process, if the system can."""
     try:
         import resource
         from pathlib import Path
@@ -27,14 +27,14 @@ def _bound_memory() -> None:
 
 
 class _Texts:
-    """The texts found so far, by the group, a space, and the name of the attribute."""
+    """The texts found so far, by "GROUP NAME"."""
 
     def __init__(self) -> None:
         self.found: dict[str, str | list[str]] = {}
         self._left = MOST_CHARACTERS
 
     def add(self, h5py: Any, group: Any, owner: str) -> None:
-        """Add those in the attributes of a group."""
+        """Add the texts in the attributes of a group."""
         for name in group.attrs:
             if h5py.check_string_dtype(group.attrs.get_id(name).dtype) is None:
                 continue
@@ -51,18 +51,18 @@ class _Texts:
 
 
 def _child(h5py: Any, group: Any, key: str) -> Any:
-    """Return a group in a group, which is no link; else None."""
+    """Return a group in a group if it is not a link; else None."""
     hard = isinstance(group.get(key, getlink=True), h5py.HardLink)
     found = group[key] if hard else None
     return found if isinstance(found, h5py.Group) else None
 
 
 def texts_of(path: str, owners: list[str]) -> dict[str, str | list[str]]:
-    """Return the texts of some groups in the root, and of the groups in these."""
+    """Return the texts of some groups in the root, and of their subgroups."""
     import h5py
 
     texts = _Texts()
-    # By a file of Python's: HDF5 itself does not open one whose name another file has by now.
+    # Opened by Python: HDF5 itself would open by name, which another file may have by now.
     with open(path, "rb") as source, h5py.File(source, "r") as file:
         for owner in owners:
             group = file if owner == "/" else _child(h5py, file, owner)
@@ -80,8 +80,8 @@ def main(path: str, owners: list[str]) -> None:
     """Print the texts.
 
     Args:
-        path: of the file.
-        owners: the objects whose attributes are read.
+        path: the file.
+        owners: the groups whose attributes are read.
     """
     import h5py  # noqa: F401 (before memory is bounded)
 

@@ -1,4 +1,4 @@
-"""HDF5 files to write, for a library that ends the process where a write fails: on a full disk, for instance."""
+"""Writing of HDF5 files. The library would crash the process if a write fails, for instance on a full disk."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import IO, Any
 
 
 class _Disk:
-    """A file in which everything goes well, as far as the library is told.
+    """A file that never reports an error to the library.
 
     Attributes:
-        error: what went wrong first; nothing is done after it.
+        error: the first error; nothing is written after it.
     """
 
     def __init__(self, file: Any) -> None:
@@ -30,11 +30,11 @@ class _Disk:
     def write(self, data: Any) -> int:
         rest = memoryview(data).cast("B")
         size = len(rest)
-        while len(rest):  # a system may write less than it was asked to
+        while len(rest):  # the system may write less than requested
             rest = rest[self._try("write", len(rest), rest) :]
         return size
 
-    def read(self, size: int = -1) -> bytes:  # h5py knows files by it
+    def read(self, size: int = -1) -> bytes:  # h5py recognizes files by this method
         return self._try("read", b"", size)
 
     def readinto(self, buffer: Any) -> int:
@@ -61,7 +61,7 @@ def writing(file: str | os.PathLike[str] | IO[bytes]) -> Iterator[Any]:
         file: a path, or an open binary file.
 
     Raises:
-        OSError: something could not be written.
+        OSError: if if writing fails.
     """
     import h5py
 

@@ -1,4 +1,4 @@
-"""NumPy's `.npz`: an archive of arrays, never of pickled objects."""
+"""NumPy's `.npz` format: an archive of arrays, never of pickled objects."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from polykeras import dtypes
 from polykeras.saving.errors import SavedFileError, reading
 from polykeras.saving.files.base import FlatFile, FlatWriter, StoredArray
 
-_MARK = ":"  # between the name of an array and its dtype, where NumPy's format does not know it
+_MARK = ":"  # separates the name of an array from a dtype that NumPy's format does not know
 
 
 class NpzFile(FlatFile):
     """An `.npz` file, open for reading."""
 
     def __init__(self, path: str) -> None:
-        from polykeras.saving.files.zips import open_zip  # only where files are read, as it loads several libraries
+        from polykeras.saving.files.zips import open_zip  # imported only to read files: it loads several libraries
 
         super().__init__(path, os.path.getsize(path))
         self._zip, members = open_zip(path)
@@ -45,7 +45,7 @@ class NpzFile(FlatFile):
             said = member.filename.removesuffix(".npy").partition(_MARK)[2]
             standard = dtypes.standardize_dtype(said or dtype.name)
             if dtypes.numpy_dtype(standard).itemsize != dtype.itemsize:
-                raise SavedFileError(self.path, name, f"is said to be {standard} and is {dtype}.")
+                raise SavedFileError(self.path, name, f"has the dtype {dtype}, but its name says {standard}.")
 
         def read() -> np.ndarray:
             with self._zip.open(member) as file:
@@ -53,14 +53,14 @@ class NpzFile(FlatFile):
                 if file.read(1):
                     raise SavedFileError(self.path, name, "holds more than an array.")
             wanted = dtypes.numpy_dtype(standard)
-            return array.view(wanted) if dtype.kind == "V" else array.astype(wanted)  # of another order of bytes
+            return array.view(wanted) if dtype.kind == "V" else array.astype(wanted)  # converts the byte order
 
         return StoredArray(self.path, name, tuple(shape), standard, member.compress_size, read, self.allowance)
 
 
 def write_npz(path: Path, arrays: FlatWriter) -> None:
     """Write arrays to an `.npz` file."""
-    import zipfile  # only where files are written, as it loads several libraries
+    import zipfile  # imported only to write files: it loads several libraries
 
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
         for name, array in arrays.items():

@@ -1,4 +1,4 @@
-"""The format of Hugging Face's safetensors: names, dtypes, shapes, and bytes, nothing else."""
+"""Hugging Face's safetensors format: names, dtypes, shapes and bytes, nothing else."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class SafetensorsFile(FlatFile):
             size = dtype.itemsize
             for n in shape:
                 size *= n
-        # The library itself holds the header against the length of the file.
+        # The library itself checks the header against the length of the file.
         return StoredArray(self.path, name, shape, _DTYPES[said], size, lambda: self._read(name, dtype), self.allowance)
 
     def _read(self, name: str, dtype: Any) -> Any:
@@ -77,7 +77,7 @@ class SafetensorsFile(FlatFile):
 
 
 def _check_header(path: str) -> None:
-    """Refuse a header that is beyond measure, before the library reads it."""
+    """Refuse a header that is too large, before the library reads it."""
     with open(path, "rb") as file:
         size = int.from_bytes(file.read(8), "little")
         if size > min(MAX_CONFIG_BYTES, os.path.getsize(path)):
@@ -90,22 +90,22 @@ def _check_header(path: str) -> None:
 def write_safetensors(path: Path, arrays: FlatWriter) -> None:
     """Write arrays to a `.safetensors` file.
 
-    Not by the library, which writes a file of its own and puts it in the place of this one: other permissions, and no
-    lock that shows that somebody writes it.
+    The library itself is not used: it would write a separate file and move it over this one, with other permissions and
+    without the lock of an active writer.
 
     Raises:
-        ValueError: the format has no such dtype.
+        ValueError: if the format has no such dtype.
     """
     _library()
     names = {dtype: name for name, dtype in _DTYPES.items()}
     header: dict[str, Any] = {"__metadata__": {"format": "np"}}
-    # Large elements first, so that each array begins at a multiple of the size of its own.
+    # Arrays with large elements come first, so that each begins at a multiple of its element size.
     ordered = sorted(arrays.items(), key=lambda item: (-item[1].dtype.itemsize, item[0]))
     place = 0
     for name, array in ordered:
         dtype = dtypes.standardize_dtype(array.dtype)
         if dtype not in names:
-            raise ValueError(f"{name} is {dtype}, which safetensors has not. Use '.weights.h5' or '.npz'.")
+            raise ValueError(f"{name} is {dtype}, which safetensors does not support. Use '.weights.h5' or '.npz'.")
         offsets = [place, place + array.nbytes]
         header[name] = {"dtype": names[dtype], "shape": list(array.shape), "data_offsets": offsets}
         place += array.nbytes

@@ -1,4 +1,4 @@
-"""Weights in several HDF5 files, and a `.weights.json` that says what is where, as Keras 3 writes them."""
+"""Weights in several HDF5 files, with a `.weights.json` index, as Keras 3 writes them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _Group = tuple[str, dict[str, np.ndarray], dict[str, str]]
 
 
 class _Plan(Writer):
-    """Divides groups among files by their sizes, and keeps the arrays until these are written."""
+    """Divides groups among files by size, and keeps the arrays until they are written."""
 
     def __init__(self, limit: float) -> None:
         self.limit = limit
@@ -54,17 +54,17 @@ class _Plan(Writer):
 
 
 def save_sharded(save: Callable[[Any], None], path: str, overwrite: bool, gigabytes: float) -> None:
-    """Write groups of arrays to several files; the list of them, which makes them count, comes last.
+    """Write groups of arrays to several files. The index, which makes them valid, is written last.
 
     Args:
-        save: is given the writer.
-        path: of the list; ends in `.weights.json`.
-        overwrite: whether files that exist are replaced.
-        gigabytes: how many GB (2**30 bytes) go into one file.
+        save: passes the arrays to a writer.
+        path: the index; ends in `.weights.json`.
+        overwrite: whether existing files are replaced.
+        gigabytes: the size of one file in GB (2**30 bytes).
 
     Raises:
-        FileExistsError: the list exists and must not be replaced.
-        ValueError: an array is larger than a file may be, or there would be more files than are read again.
+        FileExistsError: if the list exists and must not be replaced.
+        ValueError: if an array is larger than a file may be, or there would be more files than the reader accepts.
     """
     if not overwrite and os.path.lexists(path):
         raise FileExistsError(f"{path} exists; pass overwrite=True to replace it.")
@@ -72,14 +72,14 @@ def save_sharded(save: Callable[[Any], None], path: str, overwrite: bool, gigaby
     save(plan)
     if len(plan.shards) > _MOST_SHARDS:
         raise ValueError(
-            f"The weights would take {len(plan.shards)} files, and at most {_MOST_SHARDS} are read again: pass a "
+            f"The weights would take {len(plan.shards)} files, but at most {_MOST_SHARDS} can be read again: pass a "
             "larger `max_shard_size`."
         )
     folder, base = Path(path).parent, Path(path).name.removesuffix(".json").removesuffix(".weights")
     places: dict[str, Any] = {}
     written: list[Path] = []
     try:
-        # A name that an older list has is not used again: who reads that list would find the new file.
+        # Names in an older index are not used again, since a reader of that index would find the new file.
         number = max((int(name[len(base) + 1 :][:5]) + 1 for name in _own_shards(path, base)), default=0)
         for groups in plan.shards:
             shard, number = _write_shard(groups, folder, base, number)
@@ -100,14 +100,14 @@ def save_sharded(save: Callable[[Any], None], path: str, overwrite: bool, gigaby
     _remove([folder / name for name in replaced.difference(shard.name for shard in [*written, first])])
     if first not in written and (first.name in replaced or not first.exists()):
         with suppress(OSError), atomic_write(first) as part, Hdf5Writer(part):
-            pass  # nothing in it: Keras opens the file of this name first, whatever the list says
+            pass  # an empty file: Keras opens the file of this name first, whatever the index says
 
 
 def _write_shard(groups: list[_Group], folder: Path, base: str, number: int) -> tuple[Path, int]:
-    """Write one of the files under the first number that is free, so that those of an older list stay as they are.
+    """Write one of the files under the first free number, so that files of an older index stay unchanged.
 
     Returns:
-        The file, and the number after its own.
+        The file, and the next number.
     """
     for taken in [*range(number, _MOST_NUMBERS), *range(number)]:
         shard = folder / f"{base}_{taken:05}.weights.h5"
@@ -124,7 +124,7 @@ def _write_shard(groups: list[_Group], folder: Path, base: str, number: int) -> 
 
 
 def _own_shards(path: str, base: str) -> set[str]:
-    """Return the files of the list that is there, of those that have the names of ours: a list may name any file."""
+    """Return the files of an existing index whose names follow our pattern, since an index may name any file."""
     try:
         places = _places(path)
     except (OSError, SavedFileError):
@@ -140,7 +140,7 @@ def _remove(files: list[Path]) -> None:
 
 
 def _places(path: str) -> dict[str, list[str]]:
-    """Return which files hold which group, as a list says."""
+    """Return the files that hold each group, as an index says."""
     if os.path.getsize(path) > MAX_CONFIG_BYTES:
         raise SavedFileError(path, "", f"is no list of weights: more than {MAX_CONFIG_BYTES} bytes.")
     listed = read_json(Path(path).read_bytes(), path, "")
@@ -164,9 +164,9 @@ def _names(value: Any, path: str, group: str) -> list[str]:
 
 
 class ShardedFile(ArrayFile):
-    """The files that a `.weights.json` names, which lie beside it; all of them are opened at once.
+    """The files that a `.weights.json` names, which are beside it. All of them are opened at once.
 
-    So they are those of one list, even where a writer replaces it at that time.
+    So they belong to one index, even if a writer replaces it at that moment.
     """
 
     def __init__(self, path: str) -> None:
@@ -178,7 +178,7 @@ class ShardedFile(ArrayFile):
             try:
                 for name in names:
                     self._open[name] = self._opened(name)
-                if _places(path) == self._places:  # else another list came in between, and took files away
+                if _places(path) == self._places:  # otherwise another index came in between, and removed files
                     return
                 self.close()
             except BaseException as error:
@@ -187,7 +187,7 @@ class ShardedFile(ArrayFile):
                     raise
                 if _places(path) == self._places:
                     raise
-        raise SavedFileError(path, "", "is replaced again and again while it is read.")
+        raise SavedFileError(path, "", "was replaced repeatedly while it was read.")
 
     def _opened(self, name: str) -> Hdf5File:
         path = os.fspath(Path(self.path).with_name(name))

@@ -1,4 +1,4 @@
-"""Arguments of layers that Keras 2 knew and we do not, or under another name."""
+"""Arguments of layers that Keras 2 knew and polykeras does not, or knows by another name."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from polykeras.saving.legacy.values import translate_lambda
 
 _ANYTHING = object()
 
-# What may be left out: the values with which an argument changes nothing.
+# Arguments that may be dropped, with the values that have no effect.
 _NEUTRAL: dict[str, Any] = {
     "adjustment": (None,),
     "autocast": (True, None),
     "data_format": (None, "channels_last"),
     "dynamic": (False, None),
     "experimental_autocast": (True, None),
-    "fused": _ANYTHING,  # how it is computed
+    "fused": _ANYTHING,  # an implementation detail
     "groups": (1,),
-    "implementation": _ANYTHING,  # how it is computed
+    "implementation": _ANYTHING,  # an implementation detail
     "noise_shape": (None,),
     "num_constants": (None, 0),
     "ragged": (False, None),
     "sparse": (False, None),
-    "supports_masking": _ANYTHING,  # each of our layers knows
+    "supports_masking": _ANYTHING,  # our layers know it themselves
     "time_major": (False, None),
     "use_legacy_config": _ANYTHING,
     "virtual_batch_size": (None,),
@@ -38,15 +38,15 @@ _NEUTRAL_FOR: dict[str, dict[str, Any]] = {
     "SeparableConv1D": _NO_KERNEL,
     "SeparableConv2D": _NO_KERNEL,
 }
-"""Arguments of one layer: `_NO_KERNEL` for layers whose kernels have other names."""
+"""Arguments of single layers: `_NO_KERNEL` is for layers whose kernels have other names."""
 _OF_FIRST_LAYERS = {"batch_input_shape", "batch_size", "input_shape"}
 
 
 def check_arguments(cls: type, config: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Return a layer's arguments without those that it does not take and that change nothing.
+    """Return a layer's arguments without unknown ones that have no effect.
 
     Raises:
-        SavedFileError: an argument is not known, or would change something.
+        SavedFileError: if an argument is not known, or would change something.
     """
     known = {parameter.name for parameter in init_parameters(cls)} | _OF_FIRST_LAYERS
     neutral = _NEUTRAL | _NEUTRAL_FOR.get(cls.__name__, {})
@@ -55,7 +55,7 @@ def check_arguments(cls: type, config: dict[str, Any], context: Context) -> dict
         if key in known:
             kept[key] = value
         elif key not in neutral:
-            raise context.refuse(f"the argument {key!r} ({value!r}) is not known here.")
+            raise context.refuse(f"the argument {key!r} ({value!r}) is unknown.")
         elif neutral[key] is not _ANYTHING and value not in neutral[key]:
             raise context.refuse(f"{key}={value!r} is not supported; only {neutral[key][0]!r} is.")
     return kept
@@ -91,11 +91,11 @@ def _embedding(config: dict[str, Any], context: Context) -> None:
     if length is not None and "batch_input_shape" not in config:
         config["batch_input_shape"] = [None, *(length if isinstance(length, list) else [length])]
     if str(config.get("dtype", "")).startswith(("int", "uint")):
-        del config["dtype"]  # of the indices, in the first versions
+        del config["dtype"]  # the dtype of the indices, in the first versions
 
 
 def _gru(config: dict[str, Any], context: Context) -> None:
-    config.setdefault("reset_after", False)  # before there was a choice
+    config.setdefault("reset_after", False)  # the behaviour of versions without this argument
 
 
 def _lambda(config: dict[str, Any], context: Context) -> None:
@@ -113,11 +113,11 @@ CHANGES: dict[str, Callable[[dict[str, Any], Context], None]] = {
     "Lambda": _lambda,
     "LeakyReLU": _leaky_relu,
 }
-"""What is done to the arguments of a class, in place."""
+"""Changes to the arguments of a class, made in place."""
 
 
 def modern_class(name: str, config: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Return the class that stands for one of Keras 2 which we do not have, and its arguments."""
+    """Return a class that replaces one of Keras 2 that polykeras lacks, and its arguments."""
     if name == "CuDNNLSTM":
         return "LSTM", config | {"recurrent_activation": "sigmoid"}
     if name == "CuDNNGRU":

@@ -1,4 +1,4 @@
-"""Classes of the library by name: saving stands below layers and optimizers, and knows them by registries."""
+"""Classes of polykeras by name. `saving` is below layers and optimizers, so it finds them by registries."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def registry_of(module: str) -> Registry[Any]:
 
 
 def is_a(layer: Any, *names: str) -> bool:
-    """Return whether a layer is of one of these classes of ours, or of one derived from it."""
+    """Return whether a layer is an instance of one of these built-in classes."""
     known = registry_of(LAYERS)._objects
     return isinstance(layer, tuple(known[name] for name in names))
 

@@ -1,4 +1,4 @@
-"""Configs of layers as Keras 1 and 2 wrote them, in the form of Keras 3."""
+"""Configs of layers of Keras 1 and 2, translated to Keras 3."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _ACTIVATIONS = ("activation", "recurrent_activation")
 
 
 def translate_layer(entry: Any, context: Context) -> dict[str, Any]:
-    """Return the config of a layer or model in the form of Keras 3.
+    """Return the config of a layer or model in the format of Keras 3.
 
     Args:
         entry: `{"class_name": ..., "config": ...}`, as in the file.
         context: where it was found.
 
     Raises:
-        SavedFileError: it is none, names what we do not know, or asks for what we do not have.
+        SavedFileError: if it is no such entry, names something unknown, or needs something unsupported.
     """
     name, inner, here = _opened(entry, context)
     registered = entry.get("registered_name")
@@ -40,19 +40,19 @@ def translate_layer(entry: Any, context: Context) -> dict[str, Any]:
         own = None if custom is None else registered or name
         return translate_graph(inner, here, translate_layer, own)
     if not isinstance(inner, Mapping):
-        raise here.refuse(f"its config is no dict but {type(inner).__name__}.")
+        raise here.refuse(f"its config must be a dict; received {type(inner).__name__}.")
     if custom is not None:
         config = {k: translate_argument(k, value, here) if k == "dtype" else value for k, value in inner.items()}
         made = {"module": None, "class_name": name, "config": config, "registered_name": registered or name}
         return made | {key: entry[key] for key in ("build_config",) if key in entry}
-    if here.origin.major > 2:  # as today, but perhaps without its module
+    if here.origin.major > 2:  # written as today, but perhaps without its module
         module = entry.get("module") or (CLASSES.get(name, OPS) if _is_op(name, inner) else LAYERS)
         return {**entry, "module": module, "config": dict(inner)}
     return _built_in(name, dict(plain(inner)), here)
 
 
 def custom_of(name: str, registered: str, major: int) -> Any:
-    """Return the user's class that a config means, None where it means one of ours."""
+    """Return the user's class that a config means, or None if it means a built-in one."""
     custom = find_exactly(registered) if registered else None
     custom = custom if custom is not None else find_exactly(name)
     if custom is not None:
@@ -64,7 +64,7 @@ def custom_of(name: str, registered: str, major: int) -> Any:
 
 
 def _opened(entry: Any, context: Context) -> tuple[str, Any, Context]:
-    """Return class, config and place of an entry."""
+    """Return the class, config and context of an entry."""
     if not isinstance(entry, Mapping) or not isinstance(entry.get("class_name"), str) or "config" not in entry:
         raise context.refuse(f"describes no layer: expected `class_name` and `config`; received {_short(entry)}.")
     inner = entry["config"]
@@ -80,7 +80,7 @@ def _short(value: Any) -> str:
 
 
 def _is_op(name: str, config: Mapping[str, Any]) -> bool:
-    """Return whether an entry that Keras 3 wrote without its module is an op, such as `NotEqual`, and no layer."""
+    """Return whether an entry that Keras 3 wrote without its module is an op, such as `NotEqual`, and not a layer."""
     return not {"trainable", "dtype", "batch_shape"} & set(config) or not registry_of(LAYERS).knows(name)
 
 
@@ -91,7 +91,7 @@ def _built_in(name: str, config: dict[str, Any], context: Context) -> dict[str, 
     if name in _TENSORFLOW:
         raise context.refuse(
             f"is an op of TensorFlow ({config.get('function') or config.get('node_def') or 'a slice'}) in the graph, "
-            "which is not read. Make the model from its code, and use `load_weights`."
+            "which cannot be read. Build the model from its code, and use `load_weights`."
         )
     try:
         cls = registry_of(LAYERS).find(name)

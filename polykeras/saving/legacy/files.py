@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 MODEL, TRAINING = "model_config", "training_config"
 
-# Readers ask it for one thing: whether convolution kernels are turned around, as Theano's were.
+# Readers use it only to decide whether convolution kernels are reversed, as Theano's were.
 _BACKEND = "tensorflow"
 
 
@@ -56,23 +56,23 @@ def load_legacy(
     compile: bool = True,
     safe_mode: bool = True,
 ) -> Model:
-    """Return the model of an `.h5` file: of Keras 1 or 2, or one that Keras 3 wrote in that form.
+    """Return the model of an `.h5` file of Keras 1 or 2, or one that Keras 3 wrote in that format.
 
     Args:
         path: the file.
-        custom_objects: the user's classes and functions that it names.
-        compile: whether to compile it as it was.
+        custom_objects: the user's classes and functions that the file names.
+        compile: whether to compile the model as it was.
         safe_mode: whether code in the file is refused.
 
     Raises:
-        SavedFileError: the file is not what it should be, or asks for what we do not have.
+        SavedFileError: if the file is malformed, or needs something that polykeras does not have.
     """
     name = os.fspath(path)
     with following(custom_objects, safe_mode), Hdf5File(name, name) as file:
         origin = origin_of(file)
         config, size = _json(file, MODEL)
         if config is None:
-            text = f"holds weights only, no model (it has no {MODEL}). Make the model, then use `load_weights`."
+            text = f"holds weights only, no model (it has no {MODEL}). Build the model, then use `load_weights`."
             raise SavedFileError(name, "", text)
         context = Context(name, origin, MODEL)
         with reading(name, MODEL):
@@ -85,7 +85,7 @@ def load_legacy(
 
 
 def _json(file: Hdf5File, attribute: str) -> tuple[Any, int]:
-    """Return what an attribute of the root says, None where there is none; and the length of its text in bytes."""
+    """Return an attribute of the root, read as JSON, or None, and the length of its text in bytes."""
     text = file.attribute(file.root, attribute, "/")
     if text is None:
         return None, 0
@@ -100,8 +100,8 @@ def _load_weights(model: Any, file: Hdf5File, origin: Origin) -> list[Found]:
         raise SavedFileError(
             file.path,
             MODEL,
-            "does not say the shape of the model's input, so that its weights have no place. Make the model from its "
-            "code, call it on data and use `load_weights`.",
+            "does not say the shape of the model's input, so the shapes of the weights are unknown. Build the model "
+            "from its code, call it on data and use `load_weights`.",
         )
     if file.find(WEIGHTS) is None:
         raise SavedFileError(file.path, WEIGHTS, "is missing.")
@@ -125,7 +125,7 @@ def _compile(model: Any, file: Hdf5File, origin: Origin, found: list[Found]) -> 
         return
     reason = load_state(model, arrays_of(file, OPTIMIZER), origin, found, optimizer_arguments(config))
     if reason:
-        warnings.warn(f"{file.path}: the optimizer's state is not read: {reason} It begins anew.", stacklevel=5)
+        warnings.warn(f"{file.path}: the optimizer's state is not loaded: {reason} It starts again.", stacklevel=5)
 
 
 # ---- writing -------------------------------------------------------------------------------------------------------
@@ -134,19 +134,19 @@ def _compile(model: Any, file: Hdf5File, origin: Origin, found: list[Found]) -> 
 def save_legacy(
     model: Model, path: str | os.PathLike[str], overwrite: bool = True, include_optimizer: bool = True
 ) -> None:
-    """Write a model to an `.h5` file, in the form in which Keras 3 does; it is there as a whole or not at all.
+    """Write a model to an `.h5` file, in the same format as Keras 3, either completely or not at all.
 
     Args:
         model: a built model.
         path: the file.
-        overwrite: whether a file that exists is replaced.
-        include_optimizer: whether to write how the model is compiled, and what its optimizer keeps.
+        overwrite: whether an existing file is replaced.
+        include_optimizer: whether to write the compile arguments and the optimizer's state.
 
     Raises:
-        FileExistsError: it exists and must not be replaced.
-        ImportError: h5py is not installed.
-        NotImplementedError: a layer cannot be described.
-        ValueError: the model has no weights yet, or its config is too large to be read again.
+        FileExistsError: if the file exists and must not be replaced.
+        ImportError: if h5py is not installed.
+        NotImplementedError: if a layer cannot be described.
+        ValueError: if the model has no weights yet, or its config is too large to be read again.
     """
     require_h5py()
     if not model.built:
@@ -158,29 +158,29 @@ def save_legacy(
             check_readable(attributes[key], f"The {key} of {model.name!r}")
     with atomic_write(path, overwrite) as part, writing(part) as file:
         for key, text in attributes.items():
-            file.attrs[key] = text.encode("utf-8")  # as Keras does, which took it for bytes until version 3
+            file.attrs[key] = text.encode("utf-8")  # as in Keras, which expected bytes until version 3
         _write_weights(model, file.create_group(WEIGHTS))
         if include_optimizer and model.optimizer is not None:
             _write_state(model, file)
 
 
 def save_legacy_weights(model: Layer, path: str, overwrite: bool = True) -> None:
-    """Write the weights of a model to an `.h5` file in the form of Keras 2; it is there as a whole or not at all.
+    """Write the weights of a model to an `.h5` file in the format of Keras 2, either completely or not at all.
 
     Args:
         model: a built model.
         path: the file.
-        overwrite: whether a file that exists is replaced.
+        overwrite: whether an existing file is replaced.
 
     Raises:
-        FileExistsError: it exists and must not be replaced.
-        ImportError: h5py is not installed.
-        ValueError: it is no model but a layer.
+        FileExistsError: if the file exists and must not be replaced.
+        ImportError: if h5py is not installed.
+        ValueError: if it is a layer and not a model.
     """
     require_h5py()
     if not is_model(model):
         raise ValueError(
-            f"Files of Keras 2 hold models; {model.name!r} ({type(model).__name__}) is none. Let the name end in "
+            f"Files of Keras 2 hold models; {model.name!r} ({type(model).__name__}) is not one. Let the name end in "
             "'.weights.h5'."
         )
     with atomic_write(path, overwrite) as part, writing(part) as file:
@@ -191,7 +191,7 @@ def _attributes(model: Any, include_optimizer: bool) -> dict[str, str]:
     with sharing_objects():
         inner = model.get_config()
     config = {"class_name": get_registered_name(type(model)), "config": inner}
-    if model._graph_model() is None:  # the shapes of whose inputs the config does not say
+    if model._graph_model() is None:  # the config does not contain its input shapes
         config["build_config"] = model.get_build_config()
     found = {
         "keras_version": KERAS_RELEASE,
@@ -219,7 +219,7 @@ def _write_state(model: Any, file: Any) -> None:
     optimizer = model.optimizer
     try:
         variables = in_order(optimizer, trained_in_order(model))
-    except (AttributeError, Misfit):  # one of the user's own, or around another one
+    except (AttributeError, Misfit):  # a user's own optimizer, or one that wraps another
         variables = list(optimizer.variables)
     if variables:
         arrays = [(variable.path, variable.numpy()) for variable in variables]

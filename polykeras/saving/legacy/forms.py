@@ -1,4 +1,4 @@
-"""The forms in which the weights of a layer are found in files, and how each becomes ours."""
+"""The forms of a layer's weights in files, and their conversion."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ Arrays = list[np.ndarray]
 
 
 def _as_they_are(arrays: Arrays) -> Arrays:
-    """Return arrays as they are."""
+    """Return arrays unchanged."""
     return arrays
 
 
 @dataclass(frozen=True)
 class Form:
-    """One way to store the weights of a layer that an optimizer changes.
+    """One way to store the trained weights of a layer.
 
     Attributes:
-        shapes: of the arrays in the file.
-        read: takes them, and returns the values of our variables.
-        fits_slots: whether what an optimizer keeps for the arrays is read in the same way.
+        shapes: the shapes of the arrays in the file.
+        read: takes the arrays, and returns the values of our variables.
+        fits_slots: whether the optimizer's slots for the arrays are converted in the same way.
     """
 
     shapes: list[Shape]
@@ -38,13 +38,13 @@ class Form:
 
 @dataclass(frozen=True)
 class Part:
-    """Where the weights of a layer are among the arrays of a group.
+    """The position of a layer's weights among the arrays of a group.
 
     Attributes:
         owner: the layer.
-        form: of those weights that an optimizer changes.
-        first: the place of the first array of the form.
-        others: the place of the first of the other weights, which are stored as they are.
+        form: the form of the trained weights.
+        first: the index of the first array of the form.
+        others: the index of the first of the other weights, which are stored unchanged.
     """
 
     owner: Any
@@ -54,16 +54,16 @@ class Part:
 
 
 def forms_of(owner: Any, origin: Origin) -> list[Form]:
-    """Return the forms in which a file of that origin may hold a layer's weights, the likeliest first."""
+    """Return the forms that a file of that origin may use for a layer's weights, the likeliest first."""
     if is_a(owner, "Conv1D", "Conv2D", "Conv3D", "Conv2DTranspose"):
         return _of_convolution(owner, origin)
-    if is_a(owner, "LSTMCell") and hasattr(owner, "kernel_size"):  # that of a ConvLSTM
+    if is_a(owner, "LSTMCell") and hasattr(owner, "kernel_size"):  # the cell of a ConvLSTM
         return [_turned(owner, origin, _shapes(owner))]
     if is_a(owner, "LSTMCell", "GRUCell"):
         return _of_cell(owner, origin, is_a(owner, "LSTMCell"))
     plain = Form(_shapes(owner))
     if is_a(owner, "SeparableConv2D") and origin.major == 1:
-        # Not turned around for Theano: Keras did that itself, for the kernels of separate channels.
+        # Not reversed for Theano: Keras itself reversed the kernels of separate channels.
         first, second, *rest = plain.shapes
         old = Form(
             [_channels_first(first), _channels_first(second), *rest],
@@ -78,7 +78,7 @@ def _shapes(owner: Any) -> list[Shape]:
 
 
 def _channels_first(shape: Shape) -> Shape:
-    """Return the shape in which Keras 1 kept a kernel of `(rows, columns, inputs, outputs)` for channels first."""
+    """Return the shape that Keras 1 used with channels first for a kernel of `(rows, columns, inputs, outputs)`."""
     return shape[3], shape[2], shape[0], shape[1]
 
 
@@ -89,7 +89,7 @@ def _channels_last(kernel: np.ndarray) -> np.ndarray:
 def _turned(
     owner: Any, origin: Origin, shapes: list[Shape], as_ours: Callable[[np.ndarray], np.ndarray] = lambda kernel: kernel
 ) -> Form:
-    """Return the form of a layer over windows whose first array is stored in the first shape, and read by `as_ours`."""
+    """Return the form of a convolution-like layer whose first array has the first shape and is read by `as_ours`."""
 
     def read(arrays: Arrays) -> Arrays:
         arrays = [as_ours(arrays[0]), *arrays[1:]]
@@ -118,7 +118,7 @@ def _of_convolution(owner: Any, origin: Origin) -> list[Form]:
     if len(kernel) == 4:
         old = form(_channels_first(kernel), _channels_last)
         return [old, plain] if owner.data_format == "channels_first" else [plain, old]
-    image = (*kernel[:1], 1, *kernel[1:])  # Keras 1 took a sequence for an image of one column
+    image = (*kernel[:1], 1, *kernel[1:])  # Keras 1 treated a sequence as an image with one column
     return [
         form(image, lambda kernel: kernel[:, 0]),
         form(_channels_first(image), lambda kernel: _channels_last(kernel)[:, 0]),
@@ -136,7 +136,7 @@ def _of_cell(owner: Any, origin: Origin, is_lstm: bool) -> list[Form]:
     kernel, recurrent, _ = plain.shapes
     if origin.major == 1:
         one = [(kernel[0], units), (units, units), (units,)]
-        # The gates in the order of the file: input, cell, forget, output; our own is input, forget, cell, output.
+        # The file's order of the gates is input, cell, forget, output; ours is input, forget, cell, output.
         order = (0, 2, 1, 3) if is_lstm else (0, 1, 2)
         return [Form(one * gates, lambda arrays: _joined(arrays, order)), plain]
     if not is_lstm and not owner.reset_after:
@@ -144,18 +144,18 @@ def _of_cell(owner: Any, origin: Origin, is_lstm: bool) -> list[Form]:
     cudnn = Form(
         [kernel, recurrent, (2 * gates * units,)],
         lambda arrays: _of_cudnn(arrays, gates, is_lstm),
-        fits_slots=not is_lstm,  # of two biases that are added, each had a gradient of its own
+        fits_slots=not is_lstm,  # of two biases that are added, each has its own slots
     )
     return [plain, cudnn]
 
 
 def _joined(arrays: Arrays, order: Sequence[int]) -> Arrays:
-    """Return kernel, recurrent kernel and bias from such a triple for each gate."""
+    """Return the kernel, recurrent kernel and bias from one such triple for each gate."""
     return [np.concatenate([arrays[3 * gate + kind] for gate in order], axis=-1) for kind in range(3)]
 
 
 def _of_cudnn(arrays: Arrays, gates: int, is_lstm: bool) -> Arrays:
-    """Return weights that were kept as NVIDIA's library takes them."""
+    """Return weights that were stored in the layout of NVIDIA's library."""
     kernel, recurrent, bias = arrays
     return [
         np.hstack([part.T.reshape(part.shape, order="F") for part in np.hsplit(kernel, gates)]),
@@ -170,16 +170,16 @@ def _of_cudnn(arrays: Arrays, gates: int, is_lstm: bool) -> Arrays:
 def match(found: list[Any], shapes: list[Shape], origin: Origin) -> list[Part] | None:
     """Find the weights of layers among the arrays of a group, by shapes alone.
 
-    Weights that an optimizer changes come first, then the others, those of frozen layers included. Which layers were
-    frozen when the file was written is not always known: a model of one's own may have other ones.
+    Trained weights come first, then the others and those of frozen layers. It is not always known which layers were
+    frozen when the file was written, since other layers may be frozen in the present model.
 
     Args:
-        found: layers with weights of their own, in Keras's order.
-        shapes: of the arrays.
-        origin: who wrote the file.
+        found: the layers with weights of their own, in Keras's order.
+        shapes: the shapes of the arrays.
+        origin: the program that wrote the file.
 
     Returns:
-        A part for each layer; None where the arrays do not fit.
+        A part for each layer; None if the arrays do not fit.
     """
     ways: list[Callable[[Any], bool]] = [lambda owner: not owner.trainable, lambda owner: False, lambda owner: True]
     for frozen in ways:

@@ -1,4 +1,4 @@
-"""Configs of models as Keras 1 and 2 wrote them, in the form of Keras 3."""
+"""Configs of models of Keras 1 and 2, translated to Keras 3."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from polykeras.saving.legacy.classes import LAYERS
 from polykeras.saving.legacy.layout import Context
 
 Translate = Callable[[Any, Context], dict[str, Any]]
-"""Takes the config of a layer and where it was found, and returns it in the form of Keras 3."""
+"""Takes the config of a layer and its context, and returns the config in the format of Keras 3."""
 
 _CONSTANT = "_CONSTANT_VALUE"
 _MODELS = ("Sequential", "Functional")
@@ -19,12 +19,12 @@ _RECURRENT = ("LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional")
 def translate_sequential(inner: Any, context: Context, translate: Translate) -> dict[str, Any]:
     """Return the config of a Sequential model, which was a list of layers until Keras 2.2.2.
 
-    In Keras 1 it may begin with several models whose outputs are merged; then it becomes a graph.
+    In Keras 1 it may begin with several models whose outputs are merged. Then it becomes a graph.
 
     Args:
         inner: its config in the file.
-        context: where it was found.
-        translate: of a layer in it.
+        context: its place in the file.
+        translate: translates a layer of the model.
     """
     entries = inner.get("layers") if isinstance(inner, Mapping) else inner
     if not isinstance(entries, list):
@@ -47,23 +47,23 @@ def _model(name: str, config: dict[str, Any]) -> dict[str, Any]:
 def translate_graph(
     inner: Mapping[str, Any], context: Context, translate: Translate, custom: str | None = None
 ) -> dict[str, Any]:
-    """Return the config of a model that is a graph.
+    """Return the config of a graph model.
 
     Args:
         inner: its config in the file.
-        context: where it was found.
-        translate: of a layer in it.
-        custom: the name of the user's class, for a model of one.
+        context: its place in the file.
+        translate: translates a layer of the model.
+        custom: the name of the user's class, if the model has one.
     """
     entries = inner["layers"]
     if not isinstance(entries, list):
-        raise context.refuse("`layers` is no list.")
+        raise context.refuse("`layers` must be a list.")
     layers: dict[str, dict[str, Any]] = {}
     for i, entry in enumerate(entries):
         made = translate(entry, context.within(f"layers[{i}]"))
         name = entry.get("name") or made["config"].get("name")
         if not isinstance(name, str) or name in layers:
-            raise context.within(f"layers[{i}]").refuse(f"has the name {name!r}, which is none or taken.")
+            raise context.within(f"layers[{i}]").refuse(f"has the name {name!r}, which is not valid or already taken.")
         made["name"] = made["config"]["name"] = name
         layers[name] = made
     calls = _Calls(layers, inner, context)
@@ -82,16 +82,16 @@ class _Calls:
     """The calls of a graph's layers.
 
     Args:
-        layers: by name, in the form of Keras 3.
-        inner: the config of the graph as the file has it.
-        context: where the graph was found.
+        layers: the layers by name, in the format of Keras 3.
+        inner: the config of the graph in the file.
+        context: the place of the graph in the file.
     """
 
     def __init__(self, layers: Mapping[str, dict[str, Any]], inner: Mapping[str, Any], context: Context) -> None:
         self.layers = layers
         self.context = context
-        # A model counts as called once when it was made, so that its calls within another one begin with 1. Not in
-        # all versions: in Keras 3 that shows where the outputs are named, and nowhere else.
+        # Building a model counts as its first call, so its calls within another model begin with 1, but not in all
+        # versions: in Keras 3, this shows only in the keys of the outputs.
         nodes = [entry.get("inbound_nodes", []) for entry in inner["layers"]]
         where = nodes if context.origin.major > 2 else [nodes, inner["output_layers"]]
         firsts: dict[str, int] = {}
@@ -115,7 +115,7 @@ class _Calls:
         )
 
     def _keys(self, value: Any) -> Iterator[list[Any]]:
-        """Return what names tensors in a part of a config, in whichever form."""
+        """Yield the keys of tensors in a part of a config, in any format."""
         if self._is_key(value):
             if value[0] != _CONSTANT:
                 yield value
@@ -135,7 +135,7 @@ class _Calls:
         return {"class_name": "__keras_tensor__", "config": {"keras_history": self._key(value, self._firsts)}}
 
     def node(self, name: str, node: Any) -> dict[str, Any]:
-        """Return the arguments of a call, for instance `[["dense", 0, 0, {}]]`, in the form of Keras 3."""
+        """Return the arguments of a call, for instance `[["dense", 0, 0, {}]]`, in the format of Keras 3."""
         if isinstance(node, Mapping) and "args" in node and "kwargs" in node:
             return {"args": node["args"], "kwargs": node["kwargs"]}
         kwargs: dict[str, Any] = {}
@@ -164,11 +164,11 @@ class _Calls:
         return value
 
     def ends(self, value: Any) -> Any:
-        """Return the keys of a model's inputs or outputs; that of an only one without a list around it."""
+        """Return the keys of a model's inputs or outputs; a single key without a list around it."""
 
         def end(value: list[Any]) -> list[Any]:
             name, number, place = self._key(value, self._ends_firsts)
-            return [name, number + (self.layers[name]["class_name"] == "Functional"), place]  # as Keras 3 has it
+            return [name, number + (self.layers[name]["class_name"] == "Functional"), place]  # as in Keras 3
 
         found = self._map(end, value)
         if not self._is_key(found) and isinstance(found, list) and len(found) == 1 and self._is_key(found[0]):
@@ -187,7 +187,7 @@ def _merges_models(entries: list[Any]) -> bool:
 
 
 def _merged(entries: list[Any], context: Context) -> dict[str, Any]:
-    """Return the graph of branches that are merged, and the layers after that, as Keras 1 would have written it."""
+    """Return the graph of merged branches and the layers that follow, as Keras 1 would have written it."""
     merge, *rest = entries
     found: list[dict[str, Any]] = []
     inputs: list[list[Any]] = []
@@ -202,7 +202,7 @@ def _merged(entries: list[Any], context: Context) -> dict[str, Any]:
 
 
 def _branch(branch: Any, found: list[dict[str, Any]], inputs: list[list[Any]], context: Context) -> list[Any]:
-    """Add the layers of a branch to those found, its inputs to the inputs, and return what names its output."""
+    """Add the layers of a branch to `found` and its inputs to `inputs`, and return the key of its output."""
     name = branch.get("class_name") if isinstance(branch, Mapping) else None
     inner = branch.get("config") if isinstance(branch, Mapping) else None
     if name == "Sequential" and isinstance(inner, list) and inner:
@@ -225,11 +225,11 @@ def _branch(branch: Any, found: list[dict[str, Any]], inputs: list[list[Any]], c
         found += inner["layers"]
         inputs += inner["input_layers"]
         return inner["output_layers"][0]
-    raise context.refuse(f"is neither a Sequential model nor a graph but {name!r}.")
+    raise context.refuse(f"must be a Sequential model or a graph; received {name!r}.")
 
 
 def _chain(entries: list[Any], key: list[Any], found: list[dict[str, Any]], context: Context) -> list[Any]:
-    """Add layers, each called on the one before, to those found, and return what names the last one's output."""
+    """Add layers, each called on the previous one, to `found`, and return the key of the last output."""
     for i, entry in enumerate(entries):
         inner = entry.get("config") if isinstance(entry, Mapping) else None
         name = inner.get("name") if isinstance(inner, Mapping) else None

@@ -1,4 +1,4 @@
-"""Layers of Keras 1, in the words of Keras 2."""
+"""Layers of Keras 1, translated to Keras 2."""
 
 from __future__ import annotations
 
@@ -93,28 +93,28 @@ _CLASSES = {
     "Convolution1D": "Conv1D",
     "Convolution2D": "Conv2D",
     "SeparableConvolution2D": "SeparableConv2D",
-    "TimeDistributedDense": "Dense",  # ours does that anyway
+    "TimeDistributedDense": "Dense",  # our Dense does the same
 }
-# What says how something was computed, or what the first layer's shape says too.
+# Arguments about the implementation, or that repeat the shape of the first layer.
 _LEFT_OUT = ("consume_less", "input_dtype", "input_length", "input_dim")
 
 
 def class_of(name: str) -> str:
-    """Return the class of Keras 2 that stands for one of Keras 1."""
+    """Return the class of Keras 2 that replaces one of Keras 1."""
     return "Add" if name == "Merge" else _CLASSES.get(name, name)
 
 
 def modernize(name: str, config: Config, context: Context) -> tuple[str, Config]:
-    """Return class and arguments of a layer of Keras 1 as Keras 2 would have written them.
+    """Return the class and arguments of a layer of Keras 1 as Keras 2 would have written them.
 
     Raises:
-        SavedFileError: it asks for what neither Keras 2 nor we have.
+        SavedFileError: if it asks for something that neither Keras 2 nor polykeras has.
     """
     name = _CLASSES.get(name, name)
     if name == "Merge":
         return _merge(config, context)
     renamed = RENAMED.get(name, {})
-    # Both spellings: late versions of Keras 1 took over some names of Keras 2.
+    # Both spellings occur: late versions of Keras 1 used some names of Keras 2.
     found = {renamed.get(key, key): value for key, value in config.items()}
     if name in _CHANGES:
         _CHANGES[name](found, context)
@@ -127,10 +127,10 @@ def modernize(name: str, config: Config, context: Context) -> tuple[str, Config]
 
 
 def value_today(key: str, value: Any, context: Context, channels_first: bool) -> Any:
-    """Return the value of an argument, here under its name of Keras 2, as Keras 2 would have written it.
+    """Return the value of an argument, given by its Keras 2 name, as Keras 2 would have written it.
 
     Raises:
-        SavedFileError: it asks for what there is no more.
+        SavedFileError: if it asks for something that no longer exists.
     """
     kind = key.rpartition("_")[2]
     if key == "data_format":
@@ -150,7 +150,7 @@ def _regularizer(value: Any, context: Context) -> Any:
     if not isinstance(value, Mapping) or "name" not in value:
         return value
     if value["name"] not in ("WeightRegularizer", "ActivityRegularizer", "L1L2Regularizer"):
-        raise context.refuse(f"there is no regularizer {value['name']!r} any more.")
+        raise context.refuse(f"the regularizer {value['name']!r} no longer exists.")
     return {"class_name": "L1L2", "config": {key: value.get(key) or 0.0 for key in ("l1", "l2")}}
 
 
@@ -164,8 +164,8 @@ def _constraint(value: Any, context: Context, channels_first: bool) -> Any:
     if channels_first and "axis" in config:
         axes = config["axis"] if isinstance(config["axis"], list) else [config["axis"]]
         if not all(isinstance(axis, int) and 0 <= axis < 4 for axis in axes):
-            raise context.refuse(f"axis={config['axis']!r} is no axis of a kernel.")
-        config["axis"] = [(3, 2, 0, 1)[axis] for axis in axes]  # where these axes of the kernel are now
+            raise context.refuse(f"axis={config['axis']!r} is not an axis of a kernel.")
+        config["axis"] = [(3, 2, 0, 1)[axis] for axis in axes]  # the present positions of these axes
     return {"class_name": _CONSTRAINTS.get(str(value["name"]).lower(), value["name"]), "config": config}
 
 
@@ -185,7 +185,7 @@ def _merge(config: Config, context: Context) -> tuple[str, Config]:
     return _MERGES[mode], found
 
 
-# ---- arguments that became others ----------------------------------------------------------------------------------
+# ---- arguments that were replaced ----------------------------------------------------------------------------------
 
 
 def _convolution_2d(config: Config, context: Context) -> None:
@@ -214,7 +214,7 @@ def _lstm(config: Config, context: Context) -> None:
 def _batch_normalization(config: Config, context: Context) -> None:
     mode = config.pop("mode", 0)
     if mode != 0:
-        raise context.refuse(f"mode={mode} is not supported; only 0 is, which all later versions do.")
+        raise context.refuse(f"mode={mode} is not supported; only 0 is, the behaviour of all later versions.")
 
 
 def _embedding(config: Config, context: Context) -> None:

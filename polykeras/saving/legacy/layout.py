@@ -1,4 +1,4 @@
-"""What is where in an HDF5 file of Keras 1 or 2, and who wrote it."""
+"""The layout of an HDF5 file of Keras 1 or 2, and its origin."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from polykeras.saving.files.hdf5 import Hdf5File
 
 WEIGHTS, OPTIMIZER = "model_weights", "optimizer_weights"
 TOP_LEVEL = "top_level_model_weights"
-"""The group of a model's own weights, which no layer has."""
+"""The group of a model's own weights, which belong to no layer."""
 
 _MOST_CHUNKS = 10_000
 _LONGEST_ATTRIBUTE = 64_000  # HDF5 keeps no more than 64 kB in one attribute
@@ -21,11 +21,11 @@ _LONGEST_ATTRIBUTE = 64_000  # HDF5 keeps no more than 64 kB in one attribute
 
 @dataclass(frozen=True)
 class Origin:
-    """Who wrote a file.
+    """The program that wrote a file.
 
     Attributes:
-        version: of Keras; `"1"` where the file does not say, as the first ones did not.
-        backend: of Keras, or None.
+        version: the version of Keras; `"1"` if the file does not say, as the first versions did not.
+        backend: the backend of Keras, or None.
     """
 
     version: str
@@ -33,24 +33,24 @@ class Origin:
 
     @property
     def major(self) -> int:
-        """The first part of the version."""
+        """Return the first part of the version."""
         first = self.version.partition(".")[0]
         return int(first) if first.isdecimal() else 2
 
     @property
     def convolves(self) -> bool:
-        """Whether kernels are stored for a convolution in the strict sense, which turns them around."""
+        """Whether kernels are stored for a mathematical convolution, which reverses them."""
         return self.backend == "theano"
 
 
 @dataclass(frozen=True)
 class Context:
-    """Where in a file something is read, for messages.
+    """A place in a file, for messages.
 
     Attributes:
         path: the file.
-        origin: who wrote it.
-        place: in the file.
+        origin: the program that wrote it.
+        place: the place in the file.
     """
 
     path: str
@@ -62,12 +62,12 @@ class Context:
         return replace(self, place=f"{self.place}: {part}" if self.place else part)
 
     def refuse(self, reason: str) -> SavedFileError:
-        """Return the error that says what is wrong here."""
+        """Return an error about this place."""
         return SavedFileError(self.path, self.place, reason)
 
 
 def origin_of(file: Hdf5File) -> Origin:
-    """Return who wrote a file."""
+    """Return the origin of a file."""
     version = backend = None
     for place in ("/", WEIGHTS):
         owner = file.root if place == "/" else file.find(place)
@@ -81,29 +81,29 @@ def weights_place(file: Hdf5File) -> str:
     """Return the group of a file's weights, "" for its root.
 
     Raises:
-        SavedFileError: there are none.
+        SavedFileError: if there are none.
     """
     place = WEIGHTS if file.find(WEIGHTS) is not None else ""
     owner = file.find(place) if place else file.root
     if names_of(file, owner, "layer_names", place or "/") is None:
-        hint = "It was written by Keras 0, which no version reads any more." if "nb_layers" in owner.attrs else ""
+        hint = "It was written by Keras 0, which is no longer supported." if "nb_layers" in owner.attrs else ""
         raise SavedFileError(
             file.path,
             place or "/",
-            f"has no attribute `layer_names`, and so no weights of Keras 1 or 2. {hint}".strip(),
+            f"has no attribute `layer_names`, so it holds no weights of Keras 1 or 2. {hint}".strip(),
         )
     return place
 
 
 def names_of(file: Hdf5File, owner: Any, attribute: str, place: str) -> list[str] | None:
-    """Return the strings of an attribute, which may be spread over `attribute0`, `attribute1`, ...; None without any.
+    """Return the strings of an attribute, which may be split into `attribute0`, `attribute1`, ..., or None.
 
     Raises:
-        SavedFileError: it is no list of strings.
+        SavedFileError: if it is not a list of strings.
     """
     with reading(file.path, f"{place} attribute {attribute!r}"):
         if attribute in owner.attrs and 0 in (owner.attrs.get_id(attribute).shape or ()):
-            return []  # of which HDF5 does not tell the size
+            return []  # HDF5 does not know the size of an empty list
     found = file.attribute(owner, attribute, place)
     if found is None:
         found = []
@@ -115,15 +115,15 @@ def names_of(file: Hdf5File, owner: Any, attribute: str, place: str) -> list[str
                 break
             found += part if isinstance(part, list) else [part]
     if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
-        raise SavedFileError(file.path, place, f"the attribute {attribute!r} is no list of names.")
+        raise SavedFileError(file.path, place, f"the attribute {attribute!r} must be a list of names.")
     return found
 
 
 def arrays_of(file: Hdf5File, place: str) -> dict[str, StoredArray]:
-    """Return the arrays of a group with the attribute `weight_names`, in that order.
+    """Return the arrays of a group, in the order of its attribute `weight_names`.
 
     Raises:
-        SavedFileError: the group or an array is missing, or comes twice.
+        SavedFileError: if the group or an array is missing, or appears twice.
     """
     owner = file.find(place)
     if owner is None:
@@ -138,7 +138,7 @@ def arrays_of(file: Hdf5File, place: str) -> dict[str, StoredArray]:
 
 
 def write_names(owner: Any, attribute: str, names: list[str]) -> None:
-    """Write names as an attribute of an h5py group, in several where they are too long for one."""
+    """Write names as an attribute of an h5py group, split into several attributes if they are too long for one."""
     encoded = np.asarray([name.encode("utf-8") for name in names])
     if not names:
         encoded = np.asarray([], dtype="S1")
@@ -153,7 +153,7 @@ def write_names(owner: Any, attribute: str, names: list[str]) -> None:
 
 
 def write_arrays(owner: Any, arrays: list[tuple[str, np.ndarray]]) -> None:
-    """Write arrays and their names to an h5py group, under other names where one would be in the way of another."""
+    """Write arrays and their names to an h5py group, and rename arrays that would conflict with others."""
     taken: set[str] = set()
     groups: set[str] = set()
     names = []
@@ -174,6 +174,6 @@ def write_arrays(owner: Any, arrays: list[tuple[str, np.ndarray]]) -> None:
 
 
 def _above(name: str) -> list[str]:
-    """Return the groups in which a name lies."""
+    """Return the groups that contain a name."""
     parts = name.split("/")
     return ["/".join(parts[:i]) for i in range(1, len(parts))]

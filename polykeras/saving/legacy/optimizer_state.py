@@ -1,4 +1,4 @@
-"""What an optimizer keeps, in files of Keras 1 and 2."""
+"""The state of an optimizer in files of Keras 1 and 2."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from polykeras.saving.state import unchanged_on_error
 from polykeras.variables import Variable
 
 Values = list[tuple[Variable, Any]]
-"""Variables, each with the array that it is to hold."""
+"""Variables, each with the array to assign to it."""
 
 
 class Misfit(ValueError):
-    """What a file keeps for an optimizer is not what this optimizer needs."""
+    """A file's optimizer state does not fit this optimizer."""
 
 
 def in_order(optimizer: Any, variables: Sequence[Variable]) -> list[Variable]:
-    """Return what an optimizer keeps in the order in which Keras 3 would have made it for those variables.
+    """Return an optimizer's variables in the order in which Keras 3 would have made them for those variables.
 
     Raises:
-        Misfit: it is no optimizer of ours, or was built for others.
+        Misfit: if it is not an optimizer of polykeras, or was built for other variables.
     """
     if not optimizer.built:
         return list(optimizer.variables)
@@ -60,20 +60,20 @@ def in_order(optimizer: Any, variables: Sequence[Variable]) -> list[Variable]:
 def load_state(
     model: Any, stored: Mapping[str, StoredArray], origin: Origin, found: list[Found], told: Mapping[str, Any]
 ) -> str | None:
-    """Give a model's optimizer what a file keeps for it.
+    """Load the state of a model's optimizer from a file.
 
     Args:
-        model: compiled, with its weights.
+        model: a compiled model, with its weights.
         stored: the arrays, in the order of the file.
-        origin: who wrote the file.
-        found: where the model's weights were found.
+        origin: the program that wrote the file.
+        found: the model's weights in the file.
         told: the arguments of the optimizer in the file.
 
     Returns:
-        None, or the reason why it was left as it was.
+        None, or the reason why the optimizer was left unchanged.
 
     Raises:
-        SavedFileError: an array cannot be read; nothing is changed.
+        SavedFileError: if an array cannot be read; then nothing is changed.
     """
     optimizer = model.optimizer
     try:
@@ -91,24 +91,24 @@ def load_state(
 
 
 def _is_of_keras_3(stored: Mapping[str, StoredArray], origin: Origin, told: Mapping[str, Any]) -> bool:
-    """Return whether the state is that of an optimizer of Keras 3, which the last versions of Keras 2 had already."""
+    """Return whether the state has the format of Keras 3, which the last versions of Keras 2 already used."""
     if origin.major > 2 or "jit_compile" in told or "is_legacy_optimizer" in told:
         return True
     return any("learning_rate" in name for name in list(stored)[:2])
 
 
 def _one_by_one(optimizer: Any, stored: list[StoredArray], variables: list[Variable]) -> Values:
-    """Return values from the form of Keras 3: what belongs to a variable stands together."""
+    """Return values from the format of Keras 3, in which all arrays of one variable are adjacent."""
     own = in_order(optimizer, variables)
     shapes = [array.shape for array in stored]
     expected = [variable.shape for variable in own]
     if shapes != expected:
-        raise Misfit(f"{type(optimizer).__name__} keeps {len(own)} arrays; the file holds {len(stored)}, or others.")
+        raise Misfit(f"{type(optimizer).__name__} keeps {len(own)} arrays; the file holds {len(stored)} or others.")
     return list(zip(own, stored, strict=True))
 
 
 def _kind_by_kind(optimizer: Any, stored: list[StoredArray], found: list[Found], origin: Origin) -> Values:
-    """Return values from the form of Keras 1 and 2: arrays of one kind, for all variables, stand together."""
+    """Return values from the format of Keras 1 and 2, in which arrays of one kind, for all variables, are adjacent."""
     if not hasattr(optimizer, "_slots") or hasattr(optimizer, "inner_optimizer"):
         raise Misfit(f"That of {type(optimizer).__name__} has another form.")
     usual = [optimizer._iterations, optimizer._learning_rate, *(slot for slots in optimizer._slots for slot in slots)]
@@ -120,7 +120,7 @@ def _kind_by_kind(optimizer: Any, stored: list[StoredArray], found: list[Found],
     count = sum(len(one.form.shapes) for one in held)
     rest = stored[len(scalars) :]
     kinds = optimizer._slots
-    # Without use, and written all the same: `vhats` of Adam as placeholders, and momenta of a factor of 0.
+    # Unused arrays that are written all the same: `vhats` of Adam as placeholders, and momenta with a factor of 0.
     surplus = rest[count * len(kinds) :]
     idle = all(array.shape == (1,) for array in surplus) or not kinds
     if len(rest) < count * len(kinds) or not idle:
@@ -137,11 +137,11 @@ def _kind_by_kind(optimizer: Any, stored: list[StoredArray], found: list[Found],
 
 @dataclass(frozen=True)
 class _Held:
-    """How the weights of a layer that an optimizer changes were stored.
+    """How the trained weights of a layer were stored.
 
     Attributes:
-        form: of the arrays.
-        names: of the arrays.
+        form: the form of the arrays.
+        names: the names of the arrays.
         variables: the weights.
     """
 
@@ -151,7 +151,7 @@ class _Held:
 
 
 def _held(optimizer: Any, found: list[Found]) -> list[_Held]:
-    """Return how the weights of each layer were stored; each layer once."""
+    """Return how the weights of each layer were stored, each layer once."""
     seen: set[int] = set()
     held = []
     for one in found:
@@ -162,14 +162,14 @@ def _held(optimizer: Any, found: list[Found]) -> list[_Held]:
                 held.append(_Held(part.form, names, trained(part.owner)))
     covered = {id(variable) for one in held for variable in one.variables}
     if covered != set(optimizer._places):
-        raise Misfit("It was kept for other weights.")
+        raise Misfit("It belongs to other weights.")
     return held
 
 
 def _by_weight(groups: list[list[StoredArray]], held: list[_Held], origin: Origin) -> list[list[StoredArray]]:
     """Return arrays in the order of the weights to which they belong.
 
-    Until Keras 2.0.5 an optimizer was given the weights in the order of their names; after that, in that of the layers.
+    Until Keras 2.0.5, an optimizer got the weights in the order of their names; later, in the order of the layers.
     """
     names = [name for one in held for name in one.names]
     shapes = [shape for one in held for shape in one.form.shapes]
@@ -180,7 +180,7 @@ def _by_weight(groups: list[list[StoredArray]], held: list[_Held], origin: Origi
     for order in (by_name, by_layer) if _sorts_names(origin) else (by_layer, by_name):
         if all([group[i].shape for i in order] == shapes for group in groups):
             return [[group[i] for i in order] for group in groups]
-    raise Misfit("Its arrays have other shapes than the weights.")
+    raise Misfit("Its arrays and the weights differ in shape.")
 
 
 def _sorts_names(origin: Origin) -> bool:
@@ -196,7 +196,7 @@ def _of_kind(optimizer: Any, slots: list[Variable | None], stored: list[StoredAr
         own = stored[place : place + len(one.form.shapes)]
         place += len(own)
         if not one.form.fits_slots:
-            raise Misfit("It was kept for weights that are two here and one there, or the other way round.")
+            raise Misfit("It belongs to weights that are split or joined differently in the model.")
         read = _Once(one.form, own)
         for i, variable in enumerate(one.variables):
             slot = slots[optimizer._places[id(variable)]]
@@ -206,14 +206,14 @@ def _of_kind(optimizer: Any, slots: list[Variable | None], stored: list[StoredAr
 
 
 class _Once:
-    """Reads the arrays of a form when the first of them is asked for."""
+    """Reads the arrays of a form when the first of them is needed."""
 
     def __init__(self, form: Form, stored: list[StoredArray]) -> None:
         self._form, self._stored = form, stored
         self._values: list[np.ndarray] | None = None
 
     def of(self, place: int) -> Any:
-        """Return a function that gives one of the values."""
+        """Return a function that returns one of the values."""
 
         def value() -> np.ndarray:
             if self._values is None:

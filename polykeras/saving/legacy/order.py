@@ -1,4 +1,4 @@
-"""The order in which the files of Keras 1 and 2 hold the weights of a layer or model."""
+"""The order of a layer's or model's weights in files of Keras 1 and 2."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def owners(layer: Any) -> list[Layer]:
-    """Return the layers with weights of their own within a layer, itself included, in Keras's order; each once."""
+    """Return the layers with weights of their own within a layer, including itself, in Keras's order, each once."""
     found: dict[int, Layer] = {}
 
     def visit(current: Any) -> None:
@@ -27,17 +27,17 @@ def owners(layer: Any) -> list[Layer]:
 
 
 def trained(owner: Layer) -> list[Variable]:
-    """Return those of a layer's own weights that an optimizer changes unless the layer is frozen."""
+    """Return the layer's own weights that an optimizer changes unless the layer is frozen."""
     return [variable for variable in owner._own_variables() if variable.trainable]
 
 
 def not_trained(owner: Layer) -> list[Variable]:
-    """Return the others of a layer's own weights."""
+    """Return the other weights of the layer's own."""
     return [variable for variable in owner._own_variables() if not variable.trainable]
 
 
 def weights_in_order(layer: Any) -> list[Variable]:
-    """Return all weights within a layer as files hold them: first those that an optimizer changes, then the others."""
+    """Return all weights within a layer in the order of files: first those that an optimizer changes, then others."""
     found = owners(layer)
     first = [variable for owner in found if owner.trainable for variable in trained(owner)]
     rest = [

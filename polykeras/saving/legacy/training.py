@@ -1,4 +1,4 @@
-"""How a model was compiled, in files of Keras 1 and 2."""
+"""The compile arguments in files of Keras 1 and 2."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from polykeras.saving.legacy.layout import Context
 from polykeras.saving.legacy.values import plain
 from polykeras.saving.serialization import deserialize_keras_object, serialize_keras_object
 
-_SHORT = ("accuracy", "acc", "crossentropy", "ce")  # which mean one of several by the shapes
+_SHORT = ("accuracy", "acc", "crossentropy", "ce")  # the shapes decide which metric these mean
 _RENAMED = {"cosine_proximity": "cosine_similarity", "cosine": "cosine_similarity"}
 _KEPT = ("run_eagerly", "steps_per_execution", "jit_compile")
 _KNOWN = (
@@ -24,10 +24,10 @@ _KNOWN = (
     "metrics",
     "optimizer",
     "optimizer_config",
-    "sample_weight_mode",  # our weights say by their shape what they are for
+    "sample_weight_mode",  # the shape of sample weights says what they are for
     "weighted_metrics",
 )
-# What changes nothing here; and `schedule_decay`, which our Nadam has no argument for, as Keras 3's has none.
+# Arguments without effect here; and `schedule_decay`, which Nadam no longer has, here and in Keras 3.
 _LEFT_OUT = ("jit_compile", "is_legacy_optimizer", "schedule_decay")
 
 
@@ -35,7 +35,7 @@ def compile_arguments(config: Any, context: Context) -> dict[str, Any]:
     """Return the arguments of `compile` from the `training_config` of a file.
 
     Raises:
-        SavedFileError: it is not understood, or names what is not known here.
+        SavedFileError: if it cannot be parsed, or names something unknown.
     """
     if not isinstance(config, Mapping) or "optimizer_config" not in config:
         raise context.refuse("has no `optimizer_config`. Pass compile=False, and compile the model yourself.")
@@ -43,9 +43,9 @@ def compile_arguments(config: Any, context: Context) -> dict[str, Any]:
         config = plain(config)
     unknown = [key for key, value in config.items() if key not in _KNOWN and value is not None]
     if unknown:
-        raise context.refuse(f"{unknown} are not known. Pass compile=False, and compile the model yourself.")
+        raise context.refuse(f"{unknown} are unknown. Pass compile=False, and compile the model yourself.")
     told: dict[str, Any] = {key: config[key] for key in _KEPT if config.get(key) is not None}
-    if told.get("steps_per_execution") == 1:  # Keras's default, where ours is to choose
+    if told.get("steps_per_execution") == 1:  # Keras's default; ours is chosen automatically
         del told["steps_per_execution"]
     told["optimizer"] = _optimizer(config["optimizer_config"], context.within("optimizer_config"))
     told["loss"] = _nested(config.get("loss"), LOSSES, context.within("loss"))
@@ -53,7 +53,7 @@ def compile_arguments(config: Any, context: Context) -> dict[str, Any]:
     for key in ("metrics", "weighted_metrics"):
         value = config.get(key)
         if isinstance(value, list) and len(value) == 1 and isinstance(value[0], list):
-            value = value[0]  # those of the only output
+            value = value[0]  # the value for the only output
         told[key] = _nested(value, METRICS, context.within(key))
     return told
 
@@ -65,17 +65,17 @@ def _optimizer(entry: Any, context: Context) -> Any:
     if context.origin.major > 2:
         return registry_of(OPTIMIZERS).deserialize(dict(entry))
     if not isinstance(inner, Mapping):
-        raise context.refuse("`config` is no dict.")
+        raise context.refuse("`config` must be a dict.")
     if find_exactly(name) is not None:
         return deserialize_keras_object({"module": None, "class_name": name, "config": dict(inner)})
     name = name.removeprefix("Custom>")
-    if name.lower() == "lossscaleoptimizer":  # compile makes another one, where the dtypes ask for it
+    if name.lower() == "lossscaleoptimizer":  # compile makes a new one if the dtypes need it
         return _optimizer(inner.get("inner_optimizer") or inner.get("optimizer"), context)
     arguments = {key: value for key, value in inner.items() if key not in _LEFT_OUT}
     if not arguments.get("decay"):
         arguments.pop("decay", None)
     if name.lower() == "adagrad":
-        arguments.setdefault("initial_accumulator_value", 0.0)  # as it was before there was a choice
+        arguments.setdefault("initial_accumulator_value", 0.0)  # the behaviour of versions without this argument
     return registry_of(OPTIMIZERS).deserialize({"module": OPTIMIZERS, "class_name": name, "config": arguments})
 
 
@@ -87,9 +87,9 @@ def optimizer_arguments(config: Any) -> Mapping[str, Any]:
 
 
 def training_config(told: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a file holds from what `get_compile_config` gave.
+    """Return the `training_config` of a file for the result of `get_compile_config`.
 
-    Names of losses and metrics become configs: Keras 3 does not find functions by their names in such files.
+    Names of losses and metrics become configs, since Keras 3 does not find functions by name in such files.
     """
     found = dict(told)
     for key, module in (("loss", LOSSES), ("metrics", METRICS), ("weighted_metrics", METRICS)):
@@ -120,7 +120,7 @@ def _described(value: Any, module: str) -> Any:
 
 
 def _nested(value: Any, module: str, context: Context) -> Any:
-    """Return losses or metrics, in the structure in which they are named."""
+    """Return losses or metrics in the same structure as their names."""
     if isinstance(value, list):
         return [_nested(part, module, context) for part in value]
     if isinstance(value, Mapping) and "class_name" in value:

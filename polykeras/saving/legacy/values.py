@@ -1,4 +1,4 @@
-"""Arguments of layers as Keras 2 wrote them, in the words of today: initializers, activations, dtypes, code."""
+"""Arguments of layers of Keras 2, translated to Keras 3: initializers, activations, dtypes, code."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _BEGINNINGS = {"RESUME", "COPY_FREE_VARS", "MAKE_CELL"}
 
 
 def plain(value: Any) -> Any:
-    """Return a value without what JSON encoders of Keras 2 made of tuples, shapes and arrays."""
+    """Return a value without the wrappers that Keras 2's JSON encoders made of tuples, shapes and arrays."""
     if isinstance(value, list):
         return [plain(part) for part in value]
     if not isinstance(value, Mapping):
@@ -38,7 +38,7 @@ def plain(value: Any) -> Any:
 
 
 def translate_argument(key: str, value: Any, context: Context) -> Any:
-    """Return the value of an argument of a layer, by the argument's name."""
+    """Return the translated value of an argument of a layer, chosen by the argument's name."""
     kind = key.rpartition("_")[2]
     if kind in _MODULES:
         return _with_module(value, _MODULES[kind])
@@ -50,7 +50,7 @@ def translate_argument(key: str, value: Any, context: Context) -> Any:
 
 
 def _with_module(value: Any, module: str) -> Any:
-    """Return the config of an initializer, a regularizer or a constraint, which says now where it belongs."""
+    """Return the config of an initializer, a regularizer or a constraint, with its module added."""
     if not isinstance(value, Mapping) or "class_name" not in value:
         return value
     inner = value.get("config") or {}
@@ -61,7 +61,7 @@ def _with_module(value: Any, module: str) -> Any:
 
 
 def _without_package(name: Any) -> Any:
-    """Return a name of Keras's own; some were written as `Custom>Adam`."""
+    """Return one of Keras's own names without its package; some were written as `Custom>Adam`."""
     if isinstance(name, str) and find_exactly(name) is None:
         return name.removeprefix("Custom>").removeprefix("keras>")
     return name
@@ -88,14 +88,14 @@ def _activation(value: Any) -> Any:
 
 
 def translate_lambda(config: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Return the arguments of a Lambda layer, with its functions in the place of their names or code.
+    """Return the arguments of a Lambda layer, with functions in place of their names or code.
 
-    What the user passes under the name of the layer takes the place of code that cannot run.
+    Code that cannot run is replaced by an object that the user passes under the name of the layer.
 
     Raises:
-        SavedFileError: a function is not known, its code is not allowed, or cannot run here.
+        SavedFileError: if a function is not known, its code is not allowed, or cannot run here.
     """
-    # Shapes are found by running the function: what the file says of them, perhaps in code, is not needed.
+    # Shapes are found by running the function, so what the file says about them, perhaps in code, is not needed.
     dropped = ("output_shape", "output_shape_type", "output_shape_module", "module", "mask_module")
     kept = {key: value for key, value in config.items() if key not in dropped}
     kinds = {key: kept.pop(f"{key}_type", None) for key in ("function", "mask")}
@@ -122,16 +122,16 @@ def _function(value: Any, kind: str | None, context: Context) -> Any:
         value = [inner.get(key) for key in ("code", "defaults", "closure")] if isinstance(inner, Mapping) else value
     if isinstance(value, list) and 1 <= len(value) <= 3 and isinstance(value[0], str):
         return _of_code(*value, *[None] * (3 - len(value)), context=context)
-    raise context.refuse(f"is neither the name of a function nor code, but of the kind {kind!r}.")
+    raise context.refuse(f"must be the name of a function, or code; received the kind {kind!r}.")
 
 
 def _of_code(code: str, defaults: Any, closure: Any, *, context: Context) -> Any:
-    """Return the function of code in a file, where that is allowed and the code is of this Python."""
+    """Return the function of code in a file, if code is allowed and was written by this version of Python."""
     if closure:
-        raise context.refuse("the code uses variables of the function around it, which are not restored.")
+        raise context.refuse("the code uses variables of its enclosing function, which are not restored.")
     try:
         data = base64.b64decode(code.encode("ascii"), validate=False)
-    except (UnicodeEncodeError, binascii.Error):  # the first versions wrote the bytes as they are
+    except (UnicodeEncodeError, binascii.Error):  # the first versions wrote plain bytes
         data = code.encode("raw_unicode_escape")
     config = {"code": base64.b64encode(data).decode("ascii"), "defaults": defaults}
     foreign = (
@@ -150,10 +150,10 @@ def _of_code(code: str, defaults: Any, closure: Any, *, context: Context) -> Any
 
 
 def _runs_here(code: CodeType) -> bool:
-    """Return whether compiled code looks like that of this Python. Files do not say; code of another one may crash."""
+    """Return whether compiled code looks like that of this Python. Files do not say, and other code may crash."""
     try:
         names = [instruction.opname for instruction in dis.get_instructions(code)]
-    except Exception:  # whatever a disassembler makes of bytes that are none of its own
+    except Exception:  # a disassembler may raise anything for foreign bytes
         return False
     known = not any(name.startswith("<") or name == "CACHE" for name in names)
     inner = [const for const in code.co_consts if isinstance(const, CodeType)]

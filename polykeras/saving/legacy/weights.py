@@ -1,4 +1,4 @@
-"""Weights from the HDF5 files of Keras 1 and 2, by the order or the names of layers."""
+"""Weights from HDF5 files of Keras 1 and 2, matched by the order or the names of layers."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from polykeras.saving.state import unchanged_on_error
 
 @dataclass(frozen=True)
 class Found:
-    """The weights of a layer of a model, found in a file.
+    """The weights of a model's layer, found in a file.
 
     Attributes:
-        parts: those of each layer within it.
-        names: of the arrays.
-        arrays: all of them, in the order of the file.
-        path: of the file.
-        place: in the file.
+        parts: the position of each inner layer's weights.
+        names: the names of the arrays.
+        arrays: all arrays, in the order of the file.
+        path: the file.
+        place: the group in the file.
     """
 
     parts: list[Part]
@@ -41,24 +41,24 @@ class Found:
 
 
 def load_legacy_weights(layer: Any, path: str, by_name: bool = False, skip_mismatch: bool = False) -> list[str]:
-    """Give a model the weights of an `.h5` file of Keras 1 or 2, or one that Keras 3 wrote in that form.
+    """Load the weights of a model from an `.h5` file of Keras 1 or 2, or one that Keras 3 wrote in that format.
 
     Args:
         layer: a built model.
         path: a file of a whole model, or of weights alone.
-        by_name: give each layer the weights of the layer of its name, and leave others out.
-        skip_mismatch: leave out what the file does not hold, or holds in other shapes.
+        by_name: match layers by name, and ignore layers that the file does not hold.
+        skip_mismatch: leave out weights that the file lacks or holds with other shapes.
 
     Returns:
-        What was left out though it was asked for, each with the reason.
+        The parts that were asked for but left out, each with the reason.
 
     Raises:
-        SavedFileError: the file is not what it should be, or does not fit; nothing is changed.
+        SavedFileError: if the file is malformed, or does not fit the model; then nothing is changed.
     """
     if not os.path.exists(path):
         raise FileNotFoundError(f"There is no file {path}.")
     if not is_model(layer):
-        raise ValueError(f"Files of Keras 1 and 2 hold models; {layer.name!r} ({type(layer).__name__}) is none.")
+        raise ValueError(f"Files of Keras 1 and 2 hold models; {layer.name!r} ({type(layer).__name__}) is not one.")
     with Hdf5File(path, path) as file:
         found, left_out = find_weights(layer, file, origin_of(file), by_name, skip_mismatch)
         assign(found)
@@ -68,13 +68,13 @@ def load_legacy_weights(layer: Any, path: str, by_name: bool = False, skip_misma
 def find_weights(
     model: Any, file: Hdf5File, origin: Origin, by_name: bool = False, skip_mismatch: bool = False
 ) -> tuple[list[Found], list[str]]:
-    """Find the weights of a model in a file, and check all shapes, before any array is read.
+    """Find the weights of a model in a file, and check all shapes before any array is read.
 
     Returns:
-        The weights of the layers, and what was left out.
+        The weights of the layers, and descriptions of the parts that were left out.
 
     Raises:
-        SavedFileError: they do not fit.
+        SavedFileError: if they do not fit.
     """
     place = weights_place(file)
     left_out: list[str] = []
@@ -107,7 +107,7 @@ def _pairs(
         if not pairs and layers:
             left_out.append(f"{place or '/'}: no layer has the name of one in the file: {names}; there {held}.")
         return pairs
-    if len(names) == len(held) and set(names) == set(held):  # as it is for a whole model, which the file describes
+    if len(names) == len(held) and set(names) == set(held):  # true for a file of the whole model
         return [(layer, groups[layer.name]) for layer in layers]
     if len(names) == len(held):
         return [(layer, groups[name]) for layer, name in zip(layers, held, strict=True)]
@@ -116,7 +116,7 @@ def _pairs(
             file.path,
             place or "/",
             f"{len(held)} layers have weights in the file: {_listed(held)}; {len(names)} in the model {model.name!r}: "
-            f"{_listed(names)}. To find layers by their names pass by_name=True.",
+            f"{_listed(names)}. Pass by_name=True to match layers by name.",
         )
     left_out += [f"{place or '/'}: no weights of the layer {name!r}." for name in names if name not in held]
     return [(layer, groups[layer.name]) for layer in layers if layer.name in held]
@@ -134,7 +134,7 @@ def _find(within: list[Any], layer: Any, file: Hdf5File, place: str, origin: Ori
         ours = [variable.shape for owner in within for variable in (*trained(owner), *not_trained(owner))]
         hint = ""
         if origin.version == "1":
-            hint = " The file does not say by which Keras it was written, and was taken for one of Keras 1."
+            hint = " The file does not name its version of Keras, and was treated as one of Keras 1."
         raise SavedFileError(
             file.path,
             place,
@@ -145,7 +145,7 @@ def _find(within: list[Any], layer: Any, file: Hdf5File, place: str, origin: Ori
 
 
 def assign(found: list[Found]) -> None:
-    """Read weights and give them to their layers: all, or none where one cannot be read."""
+    """Read weights and assign them to their layers: all of them, or none if one cannot be read."""
     variables = [v for one in found for part in one.parts for v in part.owner._own_variables()]
     # On the host: no framework is needed to read a file.
     with unchanged_on_error([SavedGroup("weights", variables)]), registry.use_backend("numpy"):

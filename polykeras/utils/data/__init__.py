@@ -1,1 +1,1 @@
-"""Data sets built of files and arrays, for any backend."""
+"""Data sets made from files and arrays, for any backend."""

@@ -1,4 +1,4 @@
-"""Sounds from a folder."""
+"""Audio files from a folder."""
 
 from __future__ import annotations
 
@@ -33,29 +33,29 @@ def audio_dataset_from_directory(
     """Return a data set of the `.wav` files below a folder.
 
     Args:
-        directory: the folder, with one for each class in it where labels are `"inferred"`.
+        directory: the folder; it contains one folder for each class if labels are `"inferred"`.
         labels: `"inferred"`; or a list with the label of each file, in the order of their sorted paths; or None for
-            sounds alone.
+            only sounds.
         label_mode: `"int"` for int32 numbers `(batch,)`, `"categorical"` for one-hot float32 `(batch, classes)`,
             `"binary"` for float32 `(batch, 1)`, or None for no labels.
-        class_names: the classes' folders in their order; the sorted ones by default.
-        batch_size: None for sounds one by one.
-        sampling_rate: samples a second that all sounds are brought to (needs SciPy); as in the files by default.
-        output_sequence_length: samples that sounds are cut, or filled up with zeros, to; by default they are filled
-            up to the longest one of their batch.
-        ragged: whether sounds of unequal lengths stay so: batches are arrays of arrays then.
-        shuffle: whether the sounds come in a new random order each epoch.
-        seed: of the orders, and of the split.
-        validation_split: the share of the files for validation.
+        class_names: the classes' folders in their order; by default the sorted ones.
+        batch_size: the number of sounds in a batch; None for single sounds.
+        sampling_rate: the rate, in Hz, to which sounds are converted (needs SciPy); by default that of the files.
+        output_sequence_length: the number of samples to which sounds are cut or padded with zeros; by default they are
+            padded to the longest one of their batch.
+        ragged: whether sounds of unequal lengths stay unequal; batches are then arrays of arrays.
+        shuffle: whether each epoch has a new random order.
+        seed: the seed of the orders and of the split.
+        validation_split: the fraction of the files for validation.
         subset: `"training"`, `"validation"`, or `"both"` for a tuple of two data sets.
-        follow_links: whether folders that are links are looked into.
-        verbose: whether to print how many files there are.
+        follow_links: whether to follow symbolic links to folders.
+        verbose: whether to print the number of files.
 
     Returns:
         A `Dataset` of float32 `(batch, samples, channels)` in -1 to 1, or of pairs of these and labels.
 
     Raises:
-        ValueError: arguments that do not fit together, or no files.
+        ValueError: if the arguments do not fit together, or there are no files.
     """
     if ragged and output_sequence_length is not None:
         raise ValueError("Pass `ragged=True` or `output_sequence_length`, not both.")
@@ -92,24 +92,24 @@ def audio_dataset_from_directory(
 
 
 def read_wav(path: str) -> tuple[np.ndarray, int]:
-    """Return the samples of a `.wav` file of whole numbers, float32 `(samples, channels)` in -1 to 1, and their rate.
+    """Return the samples of an integer `.wav` file, float32 `(samples, channels)` in -1 to 1, and its sampling rate.
 
     Args:
         path: the file.
 
     Raises:
-        ValueError: it holds no whole numbers (PCM) of 8, 16, 24 or 32 bits.
+        ValueError: if the samples are not integers (PCM) of 8, 16, 24 or 32 bits.
     """
     try:
         with wave.open(path, "rb") as file:
             width, channels, rate = file.getsampwidth(), file.getnchannels(), file.getframerate()
             content = file.readframes(file.getnframes())
     except wave.Error as error:
-        raise ValueError(f"{path} is no .wav file of whole numbers (PCM): {error}.") from error
+        raise ValueError(f"{path} is not a .wav file of integers (PCM): {error}.") from error
     if width == 1:
         numbers = np.frombuffer(content, np.uint8).astype("int32") - 128
     else:
-        # The bytes of a number, the least first, at the upper end of 32 bits.
+        # The bytes of each number, in little-endian order, go to the upper end of 32 bits.
         wide = np.zeros((len(content) // width, 4), np.uint8)
         wide[:, 4 - width :] = np.frombuffer(content, np.uint8).reshape(-1, width)
         numbers = wide.view("<i4")[:, 0] >> (8 * (4 - width))

@@ -1,4 +1,4 @@
-"""Files in a folder for each class: which there are, what their labels are, and how they are split."""
+"""Files in one folder for each class: their paths, labels, and split."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ class DirectoryData:
     """The files of a folder with their labels, in Keras's order.
 
     Args:
-        directory: the folder, with one for each class in it where labels are `"inferred"`.
-        formats: the ends of the names of files that count, in lower case.
-        kind: what the files are, for messages.
+        directory: the folder; it contains one folder for each class if labels are `"inferred"`.
+        formats: the suffixes of the files to use, in lower case.
+        kind: the kind of files, for messages.
         labels: `"inferred"`, a list of the files' labels in the order of their sorted names, or None for none.
         label_mode: `"int"`, `"categorical"`, `"binary"`, or None for no labels.
-        class_names: the folders of the classes in their order; the sorted ones by default.
+        class_names: the folders of the classes, in order; by default the sorted ones.
         shuffle: whether files come in a random order.
-        seed: of the order.
-        validation_split: the share of the files for validation.
+        seed: the seed of the order.
+        validation_split: the fraction of the files for validation.
         subset: `"training"`, `"validation"`, `"both"`, or None for all files.
-        follow_links: whether folders that are links are looked into.
-        verbose: whether to print how many files there are.
+        follow_links: whether to follow symbolic links to folders.
+        verbose: whether to print the number of files.
 
     Raises:
-        ValueError: arguments that do not fit together.
+        ValueError: if the arguments do not fit together.
     """
 
     def __init__(
@@ -76,10 +76,10 @@ class DirectoryData:
         self._labels = None if numbers is None else np.asarray(numbers)[order]
 
     def datasets(self, build: Callable[[Dataset], Dataset]) -> Any:
-        """Return the data set of the subset; or a list of those for training and validation.
+        """Return the data set of the subset, or a list of the data sets for training and validation.
 
         Args:
-            build: makes the data set of what is asked for of one of paths, or pairs of a path and a label.
+            build: converts a data set of paths, or of pairs of a path and a label, into the final one.
         """
         if self._subset == "both":
             return [self._dataset(build, subset) for subset in ("training", "validation")]
@@ -119,12 +119,12 @@ class DirectoryData:
 
 
 def mapped(paths: Dataset, read: Callable[[str], Any], threads: int | None = None) -> Dataset:
-    """Return a data set of what is read of each path, with its label where there is one.
+    """Return a data set of the contents of each path, with its label if there is one.
 
     Args:
         paths: paths, or pairs of a path and a label.
-        read: returns what is in a file.
-        threads: how many read at a time.
+        read: returns the contents of a file.
+        threads: the number of files to read at a time.
     """
     return paths.map(lambda path, *label: (read(path), *label) if label else read(path), threads)
 
@@ -146,13 +146,13 @@ def index_directory(
 
     Args:
         directory: the folder.
-        labels: as for `DirectoryData`.
-        formats: the ends of the names of files that count.
-        class_names: as for `DirectoryData`.
-        follow_links: as for `DirectoryData`.
+        labels: see `DirectoryData`.
+        formats: the suffixes of the files to use.
+        class_names: see `DirectoryData`.
+        follow_links: see `DirectoryData`.
 
     Raises:
-        ValueError: there are no folders of those names, or another number of labels than of files.
+        ValueError: if there are no folders of those names, or the numbers of labels and files differ.
     """
     if labels != "inferred":
         paths = files_below(directory, formats, follow_links)
@@ -174,7 +174,7 @@ def index_directory(
 
 
 def files_below(directory: str, formats: tuple[str, ...], follow_links: bool) -> list[str]:
-    """Return the paths of files whose names end so, folder by folder, both in the order of their names."""
+    """Return the paths of files with these suffixes, folder by folder, both sorted by name."""
     walk = sorted(os.walk(directory, followlinks=follow_links), key=lambda found: found[0])
     return [
         os.path.join(root, name) for root, _, names in walk for name in sorted(names) if name.lower().endswith(formats)
@@ -192,7 +192,7 @@ def _check_labels(labels: Any, label_mode: str | None, class_names: Any) -> None
             f"the order of their sorted paths; received {labels!r}."
         )
     if class_names is not None:
-        raise ValueError('`class_names` is for labels="inferred" alone: others have no names.')
+        raise ValueError('`class_names` is only for labels="inferred"; other labels have no names.')
 
 
 def _check_split(validation_split: float | None, subset: str | None, shuffle: bool, seed: int | None) -> None:
@@ -200,12 +200,12 @@ def _check_split(validation_split: float | None, subset: str | None, shuffle: bo
         raise ValueError(f"`validation_split` must lie between 0 and 1; received {validation_split}.")
     if bool(validation_split) != bool(subset):
         raise ValueError(
-            f"Pass both of `validation_split` and `subset`, or neither; received {validation_split} and {subset!r}."
+            f"Pass both `validation_split` and `subset`, or neither; received {validation_split} and {subset!r}."
         )
     if subset not in ("training", "validation", "both", None):
         raise ValueError(f'`subset` must be "training", "validation" or "both"; received {subset!r}.')
     if validation_split and shuffle and seed is None:
         raise ValueError(
-            "Pass a `seed` with `validation_split`, or shuffle=False: with orders of their own, files could be in the "
-            "training and in the validation part."
+            "Pass a `seed` with `validation_split`, or shuffle=False: otherwise the two parts would have different "
+            "orders, and a file could be in both."
         )

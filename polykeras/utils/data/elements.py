@@ -1,4 +1,4 @@
-"""Elements of a data set, put together to batches and shown as NumPy arrays."""
+"""Elements of a data set: combining them into batches, and showing them as NumPy arrays."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class HostArray(np.ndarray):
-    """A NumPy array that code written for `tf.data` may ask for its NumPy array."""
+    """A NumPy array with the method `numpy()`, for code that was written for `tf.data`."""
 
     def numpy(self) -> np.ndarray:
         """Return itself as a plain NumPy array."""
@@ -24,14 +24,14 @@ class HostArray(np.ndarray):
 
 
 def as_rows(leaf: Any) -> Any:
-    """Return what has rows as it is indexed quickest: texts stay texts of any length."""
+    """Return an object with rows in the form that is fastest to index. Texts keep their lengths."""
     if isinstance(leaf, (str, bytes)):
         raise ValueError(f"from_tensor_slices: expected arrays; received {leaf!r}.")
     return as_array(leaf)
 
 
 def shown(leaf: Any) -> Any:
-    """Return a leaf as iterations give it: arrays of any framework as NumPy's."""
+    """Return a leaf as it is yielded: arrays of any framework become NumPy arrays."""
     array = as_array(leaf)
     if array.dtype.kind in "US" and not isinstance(leaf, np.ndarray):
         array = np.array(leaf, dtype=object)
@@ -46,7 +46,7 @@ def stack(leaves: list[Any]) -> np.ndarray:
 
 
 def stack_padded(leaves: list[Any]) -> np.ndarray:
-    """Return leaves as one array, each filled up with zeros at its ends."""
+    """Return leaves as one array, each padded with zeros at its ends."""
     arrays = [as_array(leaf) for leaf in leaves]
     result = np.zeros((len(arrays), *np.max([array.shape for array in arrays], axis=0)), arrays[0].dtype)
     for i, array in enumerate(arrays):
@@ -55,7 +55,7 @@ def stack_padded(leaves: list[Any]) -> np.ndarray:
 
 
 def stack_ragged(leaves: list[Any]) -> np.ndarray:
-    """Return leaves as one array, of objects where their shapes differ."""
+    """Return leaves as one array, or as an array of objects if their shapes differ."""
     arrays = [as_array(leaf) for leaf in leaves]
     if len({array.shape for array in arrays}) == 1:
         return np.stack(arrays)
@@ -65,7 +65,7 @@ def stack_ragged(leaves: list[Any]) -> np.ndarray:
 
 
 def map_in_threads(function: Callable[[Any], T], items: Iterator[Any], threads: int) -> Iterator[T]:
-    """Return what a function gives for each item, in order; up to two calls a thread are ahead."""
+    """Yield the result of a function for each item, in order. Up to two calls for each thread run ahead."""
     if threads <= 1:
         yield from map(function, items)
         return
@@ -73,7 +73,7 @@ def map_in_threads(function: Callable[[Any], T], items: Iterator[Any], threads: 
     waiting: deque[Future[T]] = deque()
     try:
         for item in items:
-            # The current backend, among others, belongs to a context.
+            # The context holds the current backend, among others.
             waiting.append(pool.submit(copy_context().run, function, item))
             if len(waiting) >= 2 * threads:
                 yield waiting.popleft().result()

@@ -42,34 +42,34 @@ def image_dataset_from_directory(
     """Return a data set of the images below a folder: `.bmp`, `.gif` (the first picture), `.jpg` and `.png` files.
 
     Args:
-        directory: the folder, with one for each class in it where labels are `"inferred"`.
+        directory: the folder; it contains one folder for each class if labels are `"inferred"`.
         labels: `"inferred"`; or a list with the label of each file, in the order of their sorted paths; or None for
-            images alone.
+            only images.
         label_mode: `"int"` for int32 numbers `(batch,)`, `"categorical"` for one-hot float32 `(batch, classes)`,
             `"binary"` for float32 `(batch, 1)`, or None for no labels.
-        class_names: the classes' folders in their order; the sorted ones by default.
+        class_names: the classes' folders in their order; by default the sorted ones.
         color_mode: `"grayscale"`, `"rgb"` or `"rgba"`.
-        batch_size: None for images one by one.
-        image_size: `(height, width)` that all images are brought to; an int for both.
-        shuffle: whether the images come in a new random order each epoch.
-        seed: of the orders, and of the split.
-        validation_split: the share of the files for validation.
+        batch_size: the number of images in a batch; None for single images.
+        image_size: the `(height, width)` to which all images are resized; an int for both.
+        shuffle: whether each epoch has a new random order.
+        seed: the seed of the orders and of the split.
+        validation_split: the fraction of the files for validation.
         subset: `"training"`, `"validation"`, or `"both"` for a list of two data sets.
-        interpolation: as for `ops.image.resize`.
-        follow_links: whether folders that are links are looked into.
-        crop_to_aspect_ratio: whether images are cut first, around the middle, to the aspect ratio of `image_size`.
-        pad_to_aspect_ratio: whether they are filled up with black first to that aspect ratio.
-        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        format: `"tf"` or `"grain"`, for code that says one; the data set is the same, and of no framework.
-        verbose: whether to print how many files there are.
+        interpolation: see `ops.image.resize`.
+        follow_links: whether to follow symbolic links to folders.
+        crop_to_aspect_ratio: whether images are first cropped, centred, to the aspect ratio of `image_size`.
+        pad_to_aspect_ratio: whether images are first padded with black to that aspect ratio.
+        data_format: `"channels_last"` or `"channels_first"`; by default the configured one.
+        format: `"tf"` or `"grain"`, accepted as in Keras; the data set is the same, and belongs to no framework.
+        verbose: whether to print the number of files.
 
     Returns:
         A `Dataset` of arrays `(batch, height, width, channels)` from 0 to 255, float32 or, for `"nearest"`, uint8; or
         of pairs of these and labels.
 
     Raises:
-        ValueError: arguments that do not fit together, or no files.
-        ImportError: Pillow is not installed.
+        ValueError: if the arguments do not fit together, or there are no files.
+        ImportError: if Pillow is not installed.
     """
     check_format(format)
     height, width = int_tuple(image_size, 2, "image_size")
@@ -99,7 +99,7 @@ def image_dataset_from_directory(
 
     def read(path: str) -> np.ndarray:
         image = img_to_array(load_img(path, color_mode), "channels_last", dtype)
-        with registry.use_backend("numpy"):  # files lie on the host, and threads read them
+        with registry.use_backend("numpy"):  # files are on the host, and threads read them
             resized = ops.image.resize(
                 image,
                 (height, width),

@@ -1,4 +1,4 @@
-"""A data set that is read piece by piece, with the methods of `tf.data` that scripts use, over NumPy arrays."""
+"""A data set that is read piece by piece, with the common methods of `tf.data`, over NumPy arrays."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from polykeras.utils.data.elements import as_rows, map_in_threads, shown, stack,
 
 INFINITE = -1
 UNKNOWN = -2
-THREADS = 4  # where the number of parallel calls is left to us
+THREADS = 4  # if the number of parallel calls is left to us
 
 
 class Dataset:
-    """Elements, one after the other: arrays, or tuples and dictionaries of them. `fit` takes one of batches.
+    """A sequence of elements: arrays, or tuples and dictionaries of them. `fit` accepts a data set of batches.
 
-    Each method returns a new data set and leaves this one as it is; nothing is read before somebody iterates.
+    Each method returns a new data set and does not change this one. Nothing is read before the iteration.
 
     Args:
-        make: returns an iterator over the elements from their beginning.
-        length: how many there are; `UNKNOWN` or `INFINITE`.
+        make: returns a new iterator over the elements.
+        length: the number of elements, or `UNKNOWN` or `INFINITE`.
 
     Attributes:
-        class_names: the names of the classes, where it was built of a folder of classes.
-        file_paths: the files it was built of, in order.
-        batch_size: how many samples its elements are batches of; None where they are no batches.
+        class_names: the names of the classes, if it was made from a folder of classes.
+        file_paths: the files that it was made from, in order.
+        batch_size: the number of samples in each element; None if the elements are not batches.
 
     Example:
         >>> squares = Dataset.from_tensor_slices(np.arange(5)).map(lambda x: x * x).batch(3)
@@ -46,7 +46,7 @@ class Dataset:
         self.file_paths: list[str] | None = None
         self.batch_size: int | None = None
 
-    # ---- where elements come from --------------------------------------------------------------------------------
+    # ---- sources --------------------------------------------------------------------------------
 
     @staticmethod
     def from_tensor_slices(tensors: Any) -> Dataset:
@@ -56,7 +56,7 @@ class Dataset:
             tensors: an array or a tree of arrays of one length.
 
         Raises:
-            ValueError: there is none, or their lengths differ.
+            ValueError: if there is none, or their lengths differ.
         """
         arrays = nested.map_structure(as_rows, tensors)
         lengths = {len(leaf) for leaf in nested.flatten(arrays)}
@@ -71,10 +71,10 @@ class Dataset:
 
     @staticmethod
     def zip(*datasets: Any) -> Dataset:
-        """Return a data set of tuples of the elements of several; as long as the shortest one.
+        """Return a data set of tuples of the elements of several data sets, as long as the shortest one.
 
         Args:
-            *datasets: the data sets, also as one tuple of them.
+            *datasets: the data sets, or one tuple of them.
         """
         parts = datasets[0] if len(datasets) == 1 and isinstance(datasets[0], (tuple, list)) else datasets
         lengths = [part._length for part in parts if part._length != INFINITE]
@@ -99,24 +99,24 @@ class Dataset:
         return True
 
     def cardinality(self) -> int:
-        """Return how many elements there are; -1 for a data set without end, -2 where it is not known."""
+        """Return the number of elements, -1 for an endless data set, or -2 if the number is unknown."""
         return self._length
 
     def to(self, backend: str) -> Any:
         """Return the data as a data set of a framework.
 
         Args:
-            backend: its name; `"tensorflow"` gives a `tf.data.Dataset`.
+            backend: the name of its backend; `"tensorflow"` returns a `tf.data.Dataset`.
 
         Raises:
-            ValueError: the backend has no data sets.
+            ValueError: if the backend has no data sets.
         """
         return foreign_data.dataset_of(backend, self._make)
 
     # ---- other elements ------------------------------------------------------------------------------------------
 
     def _then(self, make: Callable[[], Iterator[Any]], length: int) -> Dataset:
-        """Return a data set that is made of this one, of the same classes and files."""
+        """Return a data set that is derived from this one, with the same classes and files."""
         result = Dataset(make, length)
         result.class_names, result.file_paths, result.batch_size = self.class_names, self.file_paths, self.batch_size
         return result
@@ -124,12 +124,12 @@ class Dataset:
     def map(
         self, map_func: Callable[..., Any], num_parallel_calls: int | None = None, deterministic: bool | None = None
     ) -> Dataset:
-        """Return a data set of what a function makes of each element; of a tuple it is given the parts.
+        """Return a data set of the results of a function for each element. A tuple is passed as several arguments.
 
         Args:
-            map_func: what it returns may hold arrays of any framework.
-            num_parallel_calls: how many threads call it; -1 (`AUTOTUNE`) for some; one by default.
-            deterministic: for code that says it; the order is always kept.
+            map_func: the function; its results may hold arrays of any framework.
+            num_parallel_calls: the number of threads; -1 (`AUTOTUNE`) for several, by default one.
+            deterministic: accepted as in `tf.data`, without effect; the order is always kept.
         """
 
         def call(element: Any) -> Any:
@@ -139,7 +139,7 @@ class Dataset:
         return self._then(lambda: map_in_threads(call, self._make(), threads), self._length)
 
     def filter(self, predicate: Callable[..., Any]) -> Dataset:
-        """Return a data set of the elements for which a function, called as for `map`, gives a true value."""
+        """Return a data set of the elements for which a function, called as in `map`, returns a true value."""
 
         def keeps(element: Any) -> bool:
             return bool(predicate(*element) if isinstance(element, tuple) else predicate(element))
@@ -147,7 +147,7 @@ class Dataset:
         return self._then(lambda: filter(keeps, self._make()), UNKNOWN if self._length else 0)
 
     def enumerate(self, start: int = 0) -> Dataset:
-        """Return a data set of pairs: a number, from `start` on, and an element."""
+        """Return a data set of pairs of a number, counted from `start`, and an element."""
         return self._then(lambda: enumerate(self._make(), start), self._length)
 
     def batch(
@@ -157,22 +157,22 @@ class Dataset:
         num_parallel_calls: int | None = None,
         deterministic: bool | None = None,
     ) -> Dataset:
-        """Return a data set of so many elements each, put together along a new first axis.
+        """Return a data set of batches: several elements, stacked along a new first axis.
 
         Args:
-            batch_size: how many.
-            drop_remainder: whether to leave out a last batch of fewer.
-            num_parallel_calls: for code that says it.
-            deterministic: for code that says it.
+            batch_size: the number of elements in a batch.
+            drop_remainder: whether to drop a smaller last batch.
+            num_parallel_calls: accepted as in `tf.data`, without effect.
+            deterministic: accepted as in `tf.data`, without effect.
         """
         return self._batched(batch_size, drop_remainder, stack)
 
     def padded_batch(self, batch_size: int, drop_remainder: bool = False) -> Dataset:
-        """Return a data set of batches in which each array is filled up with zeros to the largest one of its batch."""
+        """Return a data set of batches in which each array is padded with zeros to the largest one of its batch."""
         return self._batched(batch_size, drop_remainder, stack_padded)
 
     def ragged_batch(self, batch_size: int, drop_remainder: bool = False) -> Dataset:
-        """Return a data set of batches in which arrays of unequal shapes are put together as an array of objects."""
+        """Return a data set of batches in which arrays of unequal shapes become an array of objects."""
         return self._batched(batch_size, drop_remainder, stack_ragged)
 
     def _batched(self, size: int, drop: bool, stack: Callable[[list[Any]], np.ndarray]) -> Dataset:
@@ -200,16 +200,16 @@ class Dataset:
         result.batch_size = None
         return result
 
-    # ---- other orders and numbers of them ------------------------------------------------------------------------
+    # ---- order and number of elements ------------------------------------------------------------------------
 
     def shuffle(self, buffer_size: int, seed: int | None = None, reshuffle_each_iteration: bool = True) -> Dataset:
         """Return a data set of the same elements in a random order.
 
         Args:
-            buffer_size: each next element is drawn from so many that were read; a number as large as the data set
-                gives every order the same chance.
-            seed: of the orders; drawn from the process-wide stream by default.
-            reshuffle_each_iteration: whether each pass has an order of its own.
+            buffer_size: the number of elements that are read ahead and drawn from. If it is as large as the data set,
+                all orders have the same probability.
+            seed: the seed of the orders; by default drawn from the process-wide stream.
+            reshuffle_each_iteration: whether each iteration has a new order.
         """
         size = positive_int(buffer_size, "buffer_size")
         seed = random.draw_seed() if seed is None else seed
@@ -229,7 +229,7 @@ class Dataset:
         return self._then(make, self._length)
 
     def take(self, count: int) -> Dataset:
-        """Return a data set of the first so many elements; of all where it is negative."""
+        """Return a data set of the first `count` elements, or of all if `count` is negative."""
         if count < 0:
             return self
         length = self._length
@@ -237,30 +237,30 @@ class Dataset:
         return self._then(lambda: itertools.islice(self._make(), count), known)
 
     def skip(self, count: int) -> Dataset:
-        """Return a data set without the first so many elements; without any where it is negative."""
+        """Return a data set without the first `count` elements, or an empty one if `count` is negative."""
         if count < 0:
             return self._then(lambda: iter(()), 0)
         length = self._length if self._length < 0 else max(self._length - count, 0)
         return self._then(lambda: itertools.islice(self._make(), count, None), length)
 
     def repeat(self, count: int | None = None) -> Dataset:
-        """Return a data set of the elements so many times; without end by default."""
+        """Return a data set that repeats the elements `count` times, or endlessly by default."""
         endless = count is None or count < 0
         rounds: Callable[[], Iterable[int]] = itertools.count if endless else lambda: range(count or 0)
         length = INFINITE if endless else self._length if self._length < 0 else self._length * (count or 0)
         return self._then(lambda: itertools.chain.from_iterable(self._make() for _ in rounds()), length)
 
     def concatenate(self, dataset: Dataset) -> Dataset:
-        """Return a data set of these elements, then those of another one."""
+        """Return a data set of these elements, followed by those of another data set."""
         lengths = (self._length, dataset._length)
         length = INFINITE if INFINITE in lengths else UNKNOWN if UNKNOWN in lengths else sum(lengths)
         return self._then(lambda: itertools.chain(self._make(), dataset._make()), length)
 
     def cache(self, filename: str = "") -> Dataset:
-        """Return a data set that is kept in memory once it was read to its end.
+        """Return a data set that is kept in memory after it was read to its end once.
 
         Args:
-            filename: for code that says one; nothing is written.
+            filename: accepted as in `tf.data`; nothing is written.
         """
         kept: list[Any] = []
         whole = False
@@ -281,5 +281,5 @@ class Dataset:
         return self._then(make, self._length)
 
     def prefetch(self, buffer_size: int | None = None) -> Dataset:
-        """Return the data set itself: `fit` reads ahead."""
+        """Return the data set itself, because `fit` reads ahead."""
         return self

@@ -1,4 +1,4 @@
-"""Data in two parts."""
+"""Splitting of data in two parts."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ def split_dataset(
     seed: int | None = None,
     preferred_backend: str | None = None,
 ) -> tuple[Dataset, Dataset]:
-    """Return two data sets of the samples of one; they are all held in memory.
+    """Return two data sets with the samples of one. All samples are held in memory.
 
     Args:
         dataset: an array, a tuple or list of arrays of one length; or a `Dataset`, a `tf.data.Dataset`, or a data set
-            of torch. Batches are taken apart, and put together anew.
-        left_size: samples in the first part, or their share.
-        right_size: samples in the second part, or their share. One of both sizes may be left out.
-        shuffle: whether the samples are shuffled before.
-        seed: of their order.
-        preferred_backend: for code that says it; what is returned is of no framework.
+            of torch. Batches are split into samples, and batched again.
+        left_size: the number of samples in the first part, or their fraction.
+        right_size: the number of samples in the second part, or their fraction. One of both sizes may be omitted.
+        shuffle: whether the samples are shuffled first.
+        seed: the seed of their order.
+        preferred_backend: accepted as in Keras; the results belong to no framework.
 
     Returns:
-        Two `Dataset`s of samples; or of batches where the data came in batches.
+        Two `Dataset`s of samples; or of batches if the data came in batches.
 
     Raises:
-        ValueError: there are no samples, or the sizes do not fit.
-        TypeError: data or sizes of another kind.
+        ValueError: if there are no samples, or the sizes do not fit.
+        TypeError: if the data or the sizes are of another kind.
 
     Example:
         >>> left, right = split_dataset(np.arange(10), left_size=0.8)
@@ -47,7 +47,7 @@ def split_dataset(
     if not samples:
         raise ValueError("split_dataset: the data are empty.")
     if shuffle:
-        # As Keras does, with Python's generator: the same seed gives the same parts.
+        # Drawn with Python's generator, as in Keras, so that the same seed gives the same parts.
         seed = python_random.randint(0, 10**6) if seed is None else seed
         python_random.Random(seed).shuffle(samples)
     left, right = _sizes(left_size, right_size, len(samples))
@@ -60,7 +60,7 @@ def split_dataset(
 
 
 def _samples(dataset: Any) -> tuple[list[Any], int | None]:
-    """Return the samples, and how many were in a batch."""
+    """Return the samples, and the size of a batch."""
     if isinstance(dataset, (tuple, list)):
         arrays = list(map(as_array, dataset))
         if len({len(array) for array in arrays}) > 1:
@@ -71,10 +71,10 @@ def _samples(dataset: Any) -> tuple[list[Any], int | None]:
     if isinstance(dataset, Dataset):
         size = dataset.batch_size
         return list(dataset if size is None else dataset.unbatch()), size
-    if hasattr(dataset, "unbatch"):  # of tf.data
+    if hasattr(dataset, "unbatch"):  # a data set of tf.data
         size = getattr(dataset, "_batch_size", None)
         return list(dataset.unbatch() if size is not None else dataset), None if size is None else int(size)
-    if hasattr(dataset, "__getitem__") and hasattr(dataset, "__len__"):  # of torch
+    if hasattr(dataset, "__getitem__") and hasattr(dataset, "__len__"):  # a data set of torch
         return [dataset[i] for i in range(len(dataset))], None
     raise TypeError(
         "split_dataset: `dataset` must be arrays, a Dataset, a tf.data.Dataset or a data set of torch with a length; "
@@ -83,7 +83,7 @@ def _samples(dataset: Any) -> tuple[list[Any], int | None]:
 
 
 def _sizes(left: float | None, right: float | None, total: int) -> tuple[int, int]:
-    """Return how many samples there are in each part."""
+    """Return the number of samples in each part."""
     if left is None and right is None:
         raise ValueError("split_dataset: pass `left_size`, `right_size` or both.")
     counts: list[int | None] = []
@@ -104,6 +104,6 @@ def _sizes(left: float | None, right: float | None, total: int) -> tuple[int, in
     if first + second > total or not first or not second:
         raise ValueError(
             f"split_dataset: of {total} samples, left_size={left} and right_size={right} make parts of {first} and "
-            f"{second}. Both must have samples, and no more than there are."
+            f"{second}. Both must have samples, and together at most all of them."
         )
     return first, second

@@ -29,27 +29,27 @@ def text_dataset_from_directory(
     """Return a data set of the `.txt` files below a folder.
 
     Args:
-        directory: the folder, with one for each class in it where labels are `"inferred"`.
+        directory: the folder; it contains one folder for each class if labels are `"inferred"`.
         labels: `"inferred"`; or a list with the label of each file, in the order of their sorted paths; or None for
-            texts alone.
+            only texts.
         label_mode: `"int"` for int32 numbers `(batch,)`, `"categorical"` for one-hot float32 `(batch, classes)`,
             `"binary"` for float32 `(batch, 1)`, or None for no labels.
-        class_names: the classes' folders in their order; the sorted ones by default.
-        batch_size: None for texts one by one.
-        max_length: of a text in characters; the rest is cut off.
-        shuffle: whether the texts come in a new random order each epoch.
-        seed: of the orders, and of the split.
-        validation_split: the share of the files for validation.
+        class_names: the classes' folders in their order; by default the sorted ones.
+        batch_size: the number of texts in a batch; None for single texts.
+        max_length: the largest length of a text in characters; the rest is cut off.
+        shuffle: whether each epoch has a new random order.
+        seed: the seed of the orders and of the split.
+        validation_split: the fraction of the files for validation.
         subset: `"training"`, `"validation"`, or `"both"` for a list of two data sets.
-        follow_links: whether folders that are links are looked into.
-        format: `"tf"` or `"grain"`, for code that says one; the data set is the same, and of no framework.
-        verbose: whether to print how many files there are.
+        follow_links: whether to follow symbolic links to folders.
+        format: `"tf"` or `"grain"`, accepted as in Keras; the data set is the same, and belongs to no framework.
+        verbose: whether to print the number of files.
 
     Returns:
         A `Dataset` of arrays of strings `(batch,)`, or of pairs of these and labels.
 
     Raises:
-        ValueError: arguments that do not fit together, or no files.
+        ValueError: if the arguments do not fit together, or there are no files.
     """
     check_format(format)
     files = DirectoryData(

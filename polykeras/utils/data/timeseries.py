@@ -1,4 +1,4 @@
-"""Windows over a series of points in time."""
+"""Windows over a time series."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ def timeseries_dataset_from_array(
     end_index: int | None = None,
     format: str = "tf",
 ) -> Dataset:
-    """Return a data set of windows over data that are ordered by time.
+    """Return a data set of windows over data in the order of time.
 
     Args:
         data: an array `(time, ...)`.
-        targets: what belongs to the window that begins at the same place `(time, ...)`; None for none.
-        sequence_length: how many points there are in a window.
-        sequence_stride: how far apart windows begin.
-        sampling_rate: how far apart the points of a window are.
-        batch_size: windows in a batch; None for windows one by one.
-        shuffle: whether the windows come in a new random order each epoch.
-        seed: of the order.
-        start_index: points before this one are left out.
-        end_index: points from this one on are left out.
-        format: `"tf"` or `"grain"`, for code that says one; the data set is the same, and of no framework.
+        targets: the target of the window that begins at the same index, `(time, ...)`; None for none.
+        sequence_length: the number of points in a window.
+        sequence_stride: the distance between the starts of windows.
+        sampling_rate: the distance between the points of a window.
+        batch_size: the number of windows in a batch; None for single windows.
+        shuffle: whether each epoch has a new random order.
+        seed: the seed of the order.
+        start_index: the index of the first point that is used.
+        end_index: the index after the last point that is used.
+        format: `"tf"` or `"grain"`, accepted as in Keras; the data set is the same, and belongs to no framework.
 
     Returns:
         A `Dataset` of arrays `(batch, sequence_length, ...)`, or of pairs of these and targets `(batch, ...)`.
 
     Raises:
-        ValueError: a place outside the data, or a step that is not positive.
+        ValueError: if an index lies outside the data, or the step is not positive.
 
     Example:
         >>> windows = timeseries_dataset_from_array(np.arange(5), np.arange(5) * 10, sequence_length=3)
