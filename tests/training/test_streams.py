@@ -397,7 +397,7 @@ def test_scalars_cannot_be_joined(backend: Backend) -> None:
     assert model.predict_on_batch(X)["mean"] == pytest.approx(X.mean(), rel=1e-4)
 
 
-# ---- small batches run together --------------------------------------------------------------------------------------
+# ---- small batches run at once ---------------------------------------------------------------------------------------
 
 
 def weights_after(batches: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:

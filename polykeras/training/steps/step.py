@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from polykeras.backend import Backend
-from polykeras.backend.execution_policy import CannotMap
+from polykeras.backend.execution_policy import CannotRunBatches
 from polykeras.training.steps.sizes import StepSizes
 from polykeras.variables import Variable
 
@@ -62,12 +62,12 @@ class Step(ABC):
     def run_batch(self, batch: Any) -> Any:
         """Run one step on a batch of host arrays; return its logs or predictions."""
 
-    def maps(self) -> bool:
-        """Return whether `run_batches` is worth a try: whether one program runs several batches."""
+    def can_run_batches(self) -> bool:
+        """Return whether `run_batches` is worth a try: whether one program runs several batches at once."""
         return False
 
     def run_batches(self, batches: Any, count: int) -> Any:
-        """Run a step that changes nothing on each of several batches.
+        """Run a step that changes nothing on each of several batches at once.
 
         Args:
             batches: a tree of arrays `(room, *shape of a batch)`.
@@ -77,9 +77,9 @@ class Step(ABC):
             The outputs, a tree of arrays `(room, ...)`.
 
         Raises:
-            CannotMap: the batches must run one by one, now and later.
+            CannotRunBatches: the batches must run one by one, now and later.
         """
-        raise CannotMap("nothing is compiled")
+        raise CannotRunBatches("nothing is compiled")
 
     def program(self, batch: Any, stage: str) -> str | None:
         """Return the program of `run_batch` as text. Changes no variable.

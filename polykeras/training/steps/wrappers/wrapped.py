@@ -45,12 +45,12 @@ class WrappedStep(Step):
         """Run one step on a batch."""
         return self._step.run_batch(batch)
 
-    def maps(self) -> bool:
+    def can_run_batches(self) -> bool:
         """Return whether `run_batches` is worth a try."""
-        return self._step.maps()
+        return self._step.can_run_batches()
 
     def run_batches(self, batches: Any, count: int) -> Any:
-        """Run a step that changes nothing on each of several batches."""
+        """Run a step that changes nothing on each of several batches at once."""
         return self._step.run_batches(batches, count)
 
     def program(self, batch: Any, stage: str) -> str | None:
