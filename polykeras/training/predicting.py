@@ -77,7 +77,7 @@ def prediction_chunks(
 
 def _compiled_chunks(source: Source, step: Step, backend: Backend, filled: bool, watched: bool) -> Iterator[Chunk]:
     if not isinstance(source, ArraySource):
-        for i, batch in enumerate(source.epoch()):
+        for i, batch in enumerate(source.read_epoch()):
             yield i, i + 1, lambda batch=batch: step.run_batch(batch)
         return
     start, whole = 0, source.steps - (source.ends_partial and not filled)

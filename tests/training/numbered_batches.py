@@ -37,7 +37,7 @@ def values(source: StreamSource, most: int | None = None, at_once: int = 1) -> t
     """Return which batches came, and how many at a time, in an epoch or until there were `most`."""
     found: list[int] = []
     sizes: list[int] = []
-    epoch = source.epoch(at_once)
+    epoch = source.read_epoch(at_once)
     for item in epoch:
         batches = batches_in(item)
         for x, y in batches:

@@ -56,7 +56,7 @@ def test_batches_come_once_and_in_turn(seed: int) -> None:
     for _ in range(choose.randrange(1, 5)):
         stop = choose.choice([None, None, None, choose.randrange(1, 20)])  # cut short, with a slice in hand
         found: list[int] = []
-        epoch = source.epoch(at_once)
+        epoch = source.read_epoch(at_once)
         for item in epoch:
             before = numbers(item)
             maybe_wait()

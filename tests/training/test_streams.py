@@ -296,7 +296,7 @@ def test_the_thread_ends_with_its_source() -> None:
             yield batch(0)
 
     source: Any = make_source(endless(), steps=1000)
-    epoch = source.epoch()
+    epoch = source.read_epoch()
     for _ in range(5):
         next(epoch)
     assert len(readers()) == 1
@@ -304,7 +304,7 @@ def test_the_thread_ends_with_its_source() -> None:
     assert readers() == []
     epoch.close()
     source = make_source(endless(), steps=1000)
-    next(epoch := source.epoch())
+    next(epoch := source.read_epoch())
     del source, epoch  # or is dropped
     assert readers() == []
 

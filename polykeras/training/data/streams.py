@@ -116,8 +116,8 @@ class StreamSource:
     def _next_item(self, items: Iterator[Any]) -> Any:
         return self._worker.submit(partial(next, items, END)).result()
 
-    def epoch(self, at_once: int = 0) -> Generator[Any, None, None]:
-        """Yield the batches of one epoch. There are fewer than `steps` only if the data end.
+    def read_epoch(self, at_once: int = 0) -> Generator[Any, None, None]:
+        """Read one epoch, or what `seek` left of it, and yield its batches: fewer than `steps` only if the data end.
 
         Args:
             at_once: 0: yield single batches. Otherwise small batches like the first one are yielded as `BufferSlice`s
