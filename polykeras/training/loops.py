@@ -98,7 +98,7 @@ class Trainer(StepMethods):
         x = self._texts_to_numbers(x)
         if validation_split and validation_data is None:
             (x, y, sample_weight), validation_data = split_data(x, y, sample_weight, validation_split)
-        source = make_source(x, y, sample_weight, batch_size, shuffle, class_weight, steps_per_epoch)
+        source = make_source(x, y, sample_weight, batch_size, shuffle, class_weight, steps_per_epoch, "steps_per_epoch")
         validation = self._validation_source(validation_data, validation_batch_size or batch_size, validation_steps)
         validated = validation.steps if validation is not None else None
         callback_list = assemble(
@@ -284,7 +284,9 @@ class Trainer(StepMethods):
         if data is None:
             return None
         x, *others = data if isinstance(data, (tuple, list)) else (data,)
-        return make_source(self._texts_to_numbers(x), *others, batch_size=batch_size, steps=steps)
+        return make_source(
+            self._texts_to_numbers(x), *others, batch_size=batch_size, steps=steps, steps_name="validation_steps"
+        )
 
     def _evaluated(self, source: Source, callback_list: CallbackList) -> tuple[dict[str, Any], int]:
         callback_list.begin("test")
