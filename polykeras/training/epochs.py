@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
+
+import numpy as np
 
 from polykeras import config
 from polykeras.backend import registry
@@ -83,6 +85,36 @@ def _compiled_chunks(
         filled = source.ends_partial and fills(model, kind, step, first)
         return step, size, array_chunks(source, step, backend, size, filled, done, next_stop)
     return step, size, stream_chunks(source, step, backend, size, done, next_stop)
+
+
+def run_evaluation(model: Any, source: Source, callback_list: CallbackList) -> tuple[dict[str, Any], int]:
+    """Evaluate a model on a source, with the hooks of callbacks.
+
+    Args:
+        model: the model that has the steps.
+        source: the data.
+        callback_list: the callbacks.
+
+    Returns:
+        The logs, and the number of steps that are done.
+    """
+    callback_list.begin("test")
+    model.reset_metrics()
+    model.stop_evaluating = False
+    logs, done = run_epoch(model, "test", source, callback_list)
+    callback_list.end("test", logs)
+    return logs, done
+
+
+def validates(epoch: int, frequency: int | Sequence[int]) -> bool:
+    """Return whether an epoch ends with a validation.
+
+    Args:
+        epoch: counted from 0.
+        frequency: after every so many epochs, or after the listed ones, counted from 1.
+    """
+    done = epoch + 1
+    return done % frequency == 0 if isinstance(frequency, (int, np.integer)) else done in frequency
 
 
 def check_steps(done: int, wanted: int | None, epoch: int | None) -> None:
