@@ -50,12 +50,18 @@ class CompiledStep(Step):
         backend: see `Step`.
         donate: whether the new state may use the memory of the old one. False for predictions: they change (almost)
             nothing, return only what they change, and may run in several threads.
+        example: see `Step`.
     """
 
     def __init__(
-        self, function: Callable[[Any], Any], variables: Sequence[Variable], backend: Backend, donate: bool = True
+        self,
+        function: Callable[[Any], Any],
+        variables: Sequence[Variable],
+        backend: Backend,
+        donate: bool = True,
+        example: Any = None,
     ) -> None:
-        super().__init__(function, backend, backend.execution.compiles)
+        super().__init__(function, backend, backend.execution.compiles, example)
         self._donate = donate
         self._has_run = False
         # Whether the function has run to its end since it was last traced, and whether it runs now. Most errors are
@@ -80,7 +86,7 @@ class CompiledStep(Step):
         result = self.function(batch)
         self._in_code, self._is_traced = False, True  # not where it raises
         if isinstance(result, dict):
-            self.log_names[:] = result
+            self._log_names = list(result)
         return result
 
     def _execute(self, call: Callable[[_Programs, list[Any]], tuple[Any, Any]]) -> Any:

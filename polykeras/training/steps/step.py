@@ -19,22 +19,31 @@ class Step(ABC):
         function: the step as plain Python: takes a batch, returns logs or predictions.
         backend: where it runs.
         compiles: whether the function is traced, and does not run each time.
+        example: the shapes and dtypes of the batch that it is made for, a tree of `KerasTensor`s; None if unknown.
 
     Attributes:
         function: as given.
         compiles: as given.
-        log_names: the names of the logs in the order of the function; backends may return them in another one.
-        example: the shapes and dtypes of the batch that it was made for, a tree of `KerasTensor`s.
-        sizes: what it learned of the sizes of batches and data.
+        example: as given.
     """
 
-    def __init__(self, function: Callable[[Any], Any], backend: Backend, compiles: bool) -> None:
+    def __init__(self, function: Callable[[Any], Any], backend: Backend, compiles: bool, example: Any = None) -> None:
         self._backend = backend
         self.function = function
         self.compiles = compiles
-        self.log_names: list[str] = []  # changed in place: wrappers share it
-        self.example: Any = None
-        self.sizes = StepSizes(compiles and backend.execution.compiles_each_size)
+        self.example = example
+        self._log_names: list[str] = []
+        self._sizes = StepSizes(compiles and backend.execution.compiles_each_size)
+
+    @property
+    def log_names(self) -> list[str]:
+        """The names of the logs in the order of the function; backends may return them in another one."""
+        return self._log_names
+
+    @property
+    def sizes(self) -> StepSizes:
+        """What the step learned of the sizes of batches and data."""
+        return self._sizes
 
     @property
     @abstractmethod
