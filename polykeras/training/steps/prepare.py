@@ -40,7 +40,7 @@ def prepare(model: StepMethods, kind: str, batch: Any, resets: bool = False) -> 
         resets: whether the step resets the metrics before it runs.
     """
     backend = registry.current()
-    key = f"{kind}, from new metrics" if resets else kind
+    key = (kind, resets)
     return model._steps.get(key, backend, model._fingerprint, lambda: _new_step(model, kind, batch, backend, resets))
 
 
