@@ -12,8 +12,8 @@ import numpy as np
 from polykeras import dtypes, seeds
 from polykeras.backend import registry
 from polykeras.saving.errors import SavedFileError, reading
+from polykeras.training.resuming.encoding import decode, encode
 from polykeras.training.resuming.files import BackupFiles
-from polykeras.training.resuming.plain import decode, encode
 from polykeras.variables import Variable, unique
 
 _THE_SAME = "Train the same model, compiled in the same way; or remove the folder to start again."
