@@ -42,7 +42,7 @@ def run_epoch(
     Raises:
         TypeError: a user's function returned no dict of logs.
     """
-    logs, done = progress.begun() if progress else ({}, 0)
+    logs, done = (progress.position.logs, progress.position.step) if progress else ({}, 0)
     if done and model.stop_training:
         return logs, done
     own, step = model._own_function(kind), None

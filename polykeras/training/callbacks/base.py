@@ -93,8 +93,8 @@ class Callback:
         """
         return None
 
-    def _join(self, progress: Any) -> Any:
-        """Take part in a run of `fit`, which tells `progress` where it is. Return what an earlier run left, or None."""
+    def _enter(self, progress: Any) -> Any:
+        """Take part in a run of `fit`, which tells `progress` where it is. Return the `SavedRun` of an earlier one."""
 
     def _leave(self) -> None:
         """The run of `fit` is over, normally or by an error."""

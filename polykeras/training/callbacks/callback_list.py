@@ -77,18 +77,18 @@ class CallbackList(Callback):
         stops = [callback.next_stop(done) for callback in self._stopping]
         return min((stop for stop in stops if stop is not None), default=None)
 
-    def join(self, progress: Any) -> Any:
+    def enter(self, progress: Any) -> Any:
         """Let all callbacks take part in a run.
 
         Returns:
-            What one of them kept of an earlier run, or None.
+            The `SavedRun` of an earlier run that one of them has, or None.
         """
-        known = [callback._join(progress) for callback in self.callbacks]
-        left = next((left for left in known if left is not None), None)
+        runs = [callback._enter(progress) for callback in self.callbacks]
+        saved = next((run for run in runs if run is not None), None)
         for callback in self.callbacks:
-            if left is not None or "resumed" in callback.params:
-                callback.set_params({**callback.params, "resumed": left is not None})
-        return left
+            if saved is not None or "resumed" in callback.params:
+                callback.set_params({**callback.params, "resumed": saved is not None})
+        return saved
 
     def leave(self) -> None:
         """The run is over."""
