@@ -51,8 +51,10 @@ def run_epoch(
         chunks = function_chunks(source, own, registry.current(), size.steps, done)
     else:
         step, size, chunks = _compiled_chunks(model, kind, source, callback_list, progress, done)
+    batch_begins = getattr(callback_list, f"on_{kind}_batch_begin")
+    batch_ended = getattr(callback_list, f"on_{kind}_batch_end")
     for start, done, run in chunks:
-        callback_list.batch_begin(kind, start)
+        batch_begins(start, {})
         begin = time.perf_counter()
         logs = run()
         if own is not None and not isinstance(logs, dict):
@@ -62,7 +64,7 @@ def run_epoch(
             size.record(done - start, time.perf_counter() - begin)
         if progress:
             progress.chunk_done(done, logs)
-        callback_list.batch_end(kind, done - 1, logs)
+        batch_ended(done - 1, logs)
         # A model that is to stop training is still evaluated on all data.
         if model.stop_training if kind == "train" else model.stop_evaluating:
             break
@@ -98,11 +100,11 @@ def run_evaluation(model: Any, source: Source, callback_list: CallbackList) -> t
     Returns:
         The logs, and the number of steps that are done.
     """
-    callback_list.begin("test")
+    callback_list.on_test_begin({})
     model.reset_metrics()
     model.stop_evaluating = False
     logs, done = run_epoch(model, "test", source, callback_list)
-    callback_list.end("test", logs)
+    callback_list.on_test_end(logs)
     return logs, done
 
 

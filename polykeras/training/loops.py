@@ -116,7 +116,7 @@ class Trainer(StepMethods):
                     break
             if self.optimizer is not None and self.optimizer.built:
                 self.optimizer.finalize_variable_values(self.trainable_variables)
-            callback_list.end("train", logs)
+            callback_list.on_train_end(logs)
         finally:
             with ExitStack() as ends:  # all of them, also if one raises: `leave` may let a signal through
                 if validation is not None:
@@ -198,20 +198,20 @@ class Trainer(StepMethods):
         try:
             watched = callback_list.watches("predict")
             chunks, samples = prediction_chunks(self, source, own, watched)
-            callback_list.begin("predict")
+            callback_list.on_predict_begin({})
             for start, stop, execute in chunks:
-                callback_list.batch_begin("predict", start)
+                callback_list.on_predict_batch_begin(start, {})
                 outputs = execute()
                 parts.append(outputs)
                 done = stop
-                callback_list.batch_end("predict", stop - 1, {"outputs": outputs} if watched else {})
+                callback_list.on_predict_batch_end(stop - 1, {"outputs": outputs} if watched else {})
                 if self.stop_predicting:
                     break
         finally:
             source.close()
         if not self.stop_predicting:
             check_steps(done, steps, None)
-        callback_list.end("predict", {})
+        callback_list.on_predict_end({})
         return joined(parts, backend, samples)
 
     # ---- one batch ---------------------------------------------------------------------------------------------

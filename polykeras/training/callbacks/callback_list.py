@@ -95,54 +95,12 @@ class CallbackList(Callback):
         for callback in self.callbacks:
             callback._leave()
 
-    def call(self, hook: str, *args: Any, **kwargs: Any) -> None:
-        """Call one hook of all callbacks.
-
-        Args:
-            hook: its name.
-            *args: its arguments.
-            **kwargs: its arguments by name.
-        """
-        for callback in self.callbacks:
-            getattr(callback, hook)(*args, **kwargs)
-
-    def batch_begin(self, kind: str, batch: int) -> None:
-        """A step or a chunk of steps begins.
-
-        Args:
-            kind: `"train"`, `"test"` or `"predict"`.
-            batch: the step, counted from 0.
-        """
-        self.call(f"on_{kind}_batch_begin", batch, {})
-
-    def batch_end(self, kind: str, batch: int, logs: dict[str, Any]) -> None:
-        """A step or a chunk of steps ended.
-
-        Args:
-            kind: `"train"`, `"test"` or `"predict"`.
-            batch: the last step that was done, counted from 0.
-            logs: passed to the hooks.
-        """
-        self.call(f"on_{kind}_batch_end", batch, logs)
-
-    def begin(self, kind: str) -> None:
-        """A `"train"`, `"test"` or `"predict"` run begins."""
-        self.call(f"on_{kind}_begin", {})
-
-    def end(self, kind: str, logs: dict[str, Any]) -> None:
-        """A run ended.
-
-        Args:
-            kind: `"train"`, `"test"` or `"predict"`.
-            logs: passed to the hooks.
-        """
-        self.call(f"on_{kind}_end", logs)
-
 
 def _hook_of_all(name: str) -> Callable[..., None]:
     @wraps(getattr(Callback, name))
     def hook(self: CallbackList, *args: Any, **kwargs: Any) -> None:
-        self.call(name, *args, **kwargs)
+        for callback in self.callbacks:
+            getattr(callback, name)(*args, **kwargs)
 
     return hook
 

@@ -81,10 +81,10 @@ class Progress:
         """
         saved = callback_list.enter(self)
         if saved is None:
-            callback_list.begin("train")
+            callback_list.on_train_begin({})
             return
         self.check(saved, epochs)
-        callback_list.begin("train")
+        callback_list.on_train_begin({})
         self.resume(saved, epochs)
         callback_list.on_train_resume(self.position.epoch, self.position.step)
 
