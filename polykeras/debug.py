@@ -89,7 +89,7 @@ def _known_step(model: Model, kind: str, backend: Backend) -> Step:
             "before."
         )
 
-    return model._steps.get(kind, backend, model._fingerprint, missing)
+    return model._steps.get((kind, False), backend, model._fingerprint, missing)
 
 
 def _check(name: str, value: str, known: tuple[str, ...]) -> None:

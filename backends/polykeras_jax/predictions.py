@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from polykeras.backend.execution_policy import BatchesRunner, CannotMap
+from polykeras.backend.execution_policy import BatchesRunner, CannotRunBatches
 from polykeras.backend.spec import Array
 from polykeras.backend.steps import State
 from polykeras_jax.compiling import compiled, for_programs
@@ -31,7 +31,7 @@ def over_batches(fn: Callable[[State, Any], Any]) -> BatchesRunner:
         traced = once.trace(jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), state), batch)
         slow = sorted(_primitives(traced.jaxpr.jaxpr))
         if slow:
-            raise CannotMap(f"XLA is slow at {', '.join(slow)} in a loop")
+            raise CannotRunBatches(f"XLA is slow at {', '.join(slow)} in a loop")
         room = jax.tree.leaves(batches)[0].shape[0]
         places = jax.tree.map(lambda out: jnp.zeros((room, *out.shape), out.dtype), traced.out_info)
 

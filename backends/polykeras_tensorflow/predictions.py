@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from polykeras.backend.execution_policy import CannotMap
+from polykeras.backend.execution_policy import CannotRunBatches
 from polykeras.backend.spec import Array
 from polykeras.backend.steps import State
 from polykeras.common import nested
@@ -34,7 +34,7 @@ class PredictionRunner:
     def __call__(self, state: State, batches: Any, count: int) -> Any:
         """Return the outputs of the first `count` of `batches`."""
         if functions_run_plainly() or not tf.executing_eagerly():
-            raise CannotMap("functions run eagerly here")
+            raise CannotRunBatches("functions run eagerly here")
         leaves, definition = nested.flatten_with_def(batches)
         columns = [tf.convert_to_tensor(leaf) for leaf in leaves]
         specs = [spec_of(x) for x in (*columns, *state)]

@@ -11,8 +11,8 @@ from polykeras.backend.steps import State
 BatchesRunner: TypeAlias = Callable[[State, Any, int], Any]
 
 
-class CannotMap(Exception):
-    """Raised if a function cannot run over several batches in one call; the message says why."""
+class CannotRunBatches(Exception):
+    """Raised if a function cannot run over several batches at once; the message says why."""
 
 
 def _one_by_one(fn: Callable[[State, Any], Any]) -> None:
@@ -34,10 +34,11 @@ class ExecutionPolicy:
             eager operation takes tens of microseconds, and compiled code can be differentiated like eager code.
         donates: whether compiled code uses the memory of donated arrays. If it fails, the arrays are lost.
         compile_batches: takes a pure function `(state, batch) -> outputs` over trees of arrays. Returns a function
-            `run(state, batches, count) -> outputs` that runs it on several batches in one call, or None if single calls
+            `run(state, batches, count) -> outputs` that runs it on several batches at once, or None if single calls
             are as good. Each leaf of `batches`, an array of this backend or NumPy, has the shape
             `(room, *shape of a batch)`. So have the outputs; only their first `count` entries mean something. Another
-            count compiles nothing again. If `fn` would become slower, `run` raises `CannotMap` before it does anything.
+            count compiles nothing again. If `fn` would become slower, `run` raises `CannotRunBatches` before it does
+            anything.
     """
 
     compiles: bool = False

@@ -98,7 +98,7 @@ class Model(GraphEnds, Trainer, Layer):
             served = self._repeated.serve(self, args[0])
             if served is not None:
                 return served[0]
-        return super().__call__(*args, **kwargs)
+        return self._marked(super().__call__(*args, **kwargs))
 
     def __getattr__(self, name: str) -> Any:
         if name in _LEGACY.split():

@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 
 from polykeras.backend import registry
 from polykeras.common.naming import with_article
-from polykeras.saving import plain, shared_objects
+from polykeras.saving import keras_values, shared_objects
 from polykeras.saving.custom_objects import custom_object_scope, find_custom, find_exactly, get_registered_name
 from polykeras.saving.lambdas import code_allowed, describe_lambda, lambda_of
 from polykeras.saving.limits import checked_name
@@ -101,9 +101,9 @@ def serialize_keras_object(obj: Any) -> Any:
     """
     if obj is None or isinstance(obj, (bool, int, float, str)):
         return obj
-    plainly = plain.encode(obj)
-    if plainly is not plain.NOTHING:
-        return plainly
+    described = keras_values.encode(obj)
+    if described is not keras_values.NOTHING:
+        return described
     if isinstance(obj, (list, tuple)):
         return [serialize_keras_object(part) for part in obj]
     if isinstance(obj, dict):
@@ -202,8 +202,8 @@ def deserialize_keras_object(
     if "class_name" not in config or "config" not in config:
         return {key: deserialize_keras_object(value) for key, value in config.items()}
     name, inner = checked_name(config["class_name"], "class_name"), config["config"]
-    found = plain.decode(name, inner, deserialize_keras_object)
-    if found is not plain.NOTHING:
+    found = keras_values.decode(name, inner, deserialize_keras_object)
+    if found is not keras_values.NOTHING:
         return found
     if name == "__lambda__":
         return lambda_of(inner)

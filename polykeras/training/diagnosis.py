@@ -82,25 +82,28 @@ def check_source(model: Trainer, kind: str, source: Source | None) -> None:
     check(source.data)
 
 
-def warn_of_nan(logs: dict[str, Any], epoch: int) -> bool:
-    """Warn if the loss of an epoch is nan, and return whether it is.
+def warn_of_nan(before: dict[str, Any], logs: dict[str, Any], epoch: int) -> None:
+    """Warn if the loss of an epoch is the first one that is nan.
 
     Args:
+        before: the logs of the epoch before; empty if there is none.
         logs: those of the epoch.
         epoch: counted from 0.
     """
-    loss = logs.get("loss")
-    if not isinstance(loss, float) or not math.isnan(loss):
-        return False
+    if _is_nan(before.get("loss")) or not _is_nan(logs.get("loss")):
+        return
     warnings.warn(
         f"fit: the loss is nan from epoch {epoch + 1} on. Usual causes: a learning rate that is too large; a "
         "logarithm, root or division in a layer or loss of your own that meets 0 or a negative number; an index "
         "outside the table of an Embedding. To find it, call `polykeras.config.set_nan_guard(True)` before `fit`: "
         "training then stops at the first bad step and names the layer.",
         RuntimeWarning,
-        stacklevel=5,  # through the wrappers of `fit`
+        stacklevel=6,  # through the wrappers of `fit`
     )
-    return True
+
+
+def _is_nan(loss: Any) -> bool:
+    return isinstance(loss, float) and math.isnan(loss)
 
 
 def warn_of_missing_activation(model: Compiled) -> None:

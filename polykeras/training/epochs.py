@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
+
+import numpy as np
 
 from polykeras import config
 from polykeras.backend import registry
@@ -40,7 +42,7 @@ def run_epoch(
     Raises:
         TypeError: a user's function returned no dict of logs.
     """
-    logs, done = progress.begun() if progress else ({}, 0)
+    logs, done = (progress.position.logs, progress.position.step) if progress else ({}, 0)
     if done and model.stop_training:
         return logs, done
     own, step = model._own_function(kind), None
@@ -49,8 +51,10 @@ def run_epoch(
         chunks = function_chunks(source, own, registry.current(), size.steps, done)
     else:
         step, size, chunks = _compiled_chunks(model, kind, source, callback_list, progress, done)
+    batch_begins = getattr(callback_list, f"on_{kind}_batch_begin")
+    batch_ended = getattr(callback_list, f"on_{kind}_batch_end")
     for start, done, run in chunks:
-        callback_list.batch_begin(kind, start)
+        batch_begins(start, {})
         begin = time.perf_counter()
         logs = run()
         if own is not None and not isinstance(logs, dict):
@@ -60,7 +64,7 @@ def run_epoch(
             size.record(done - start, time.perf_counter() - begin)
         if progress:
             progress.chunk_done(done, logs)
-        callback_list.batch_end(kind, done - 1, logs)
+        batch_ended(done - 1, logs)
         # A model that is to stop training is still evaluated on all data.
         if model.stop_training if kind == "train" else model.stop_evaluating:
             break
@@ -83,6 +87,36 @@ def _compiled_chunks(
         filled = source.ends_partial and fills(model, kind, step, first)
         return step, size, array_chunks(source, step, backend, size, filled, done, next_stop)
     return step, size, stream_chunks(source, step, backend, size, done, next_stop)
+
+
+def run_evaluation(model: Any, source: Source, callback_list: CallbackList) -> tuple[dict[str, Any], int]:
+    """Evaluate a model on a source, with the hooks of callbacks.
+
+    Args:
+        model: the model that has the steps.
+        source: the data.
+        callback_list: the callbacks.
+
+    Returns:
+        The logs, and the number of steps that are done.
+    """
+    callback_list.on_test_begin({})
+    model.reset_metrics()
+    model.stop_evaluating = False
+    logs, done = run_epoch(model, "test", source, callback_list)
+    callback_list.on_test_end(logs)
+    return logs, done
+
+
+def validates(epoch: int, frequency: int | Sequence[int]) -> bool:
+    """Return whether an epoch ends with a validation.
+
+    Args:
+        epoch: counted from 0.
+        frequency: after every so many epochs, or after the listed ones, counted from 1.
+    """
+    done = epoch + 1
+    return done % frequency == 0 if isinstance(frequency, (int, np.integer)) else done in frequency
 
 
 def check_steps(done: int, wanted: int | None, epoch: int | None) -> None:

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any
 
-import numpy as np
-
 from polykeras import config
 from polykeras.backend import registry
 from polykeras.backend.host_memory import freed_memory_kept
@@ -24,7 +22,7 @@ from polykeras.training.data.sources import Source, make_batch, make_source
 from polykeras.training.data.splitting import split_data
 from polykeras.training.data.unpack import pack_x_y_sample_weight
 from polykeras.training.diagnosis import check_batch, check_source, warn_of_nan
-from polykeras.training.epochs import check_steps, run_epoch
+from polykeras.training.epochs import check_steps, run_epoch, run_evaluation, validates
 from polykeras.training.logs import as_list, host_logs
 from polykeras.training.predicting import joined, prediction_chunks, single_batch
 from polykeras.training.resuming.progress import Progress
@@ -98,7 +96,7 @@ class Trainer(StepMethods):
         x = self._texts_to_numbers(x)
         if validation_split and validation_data is None:
             (x, y, sample_weight), validation_data = split_data(x, y, sample_weight, validation_split)
-        source = make_source(x, y, sample_weight, batch_size, shuffle, class_weight, steps_per_epoch)
+        source = make_source(x, y, sample_weight, batch_size, shuffle, class_weight, steps_per_epoch, "steps_per_epoch")
         validation = self._validation_source(validation_data, validation_batch_size or batch_size, validation_steps)
         validated = validation.steps if validation is not None else None
         callback_list = assemble(
@@ -109,30 +107,16 @@ class Trainer(StepMethods):
         check_source(self, "train", source)
         check_source(self, "test", validation)
         self.stop_training = False
-        nan_told = False
         try:
             progress.begin(callback_list, epochs)
             logs: dict[str, Any] = progress.position.logs
             for epoch in () if progress.is_over() else range(progress.position.epoch, epochs):
-                if progress.position.step == 0:
-                    self.reset_metrics()
-                    callback_list.on_epoch_begin(epoch, {})
-                    progress.epoch_begun()
-                logs, steps = run_epoch(self, "train", source, callback_list, progress)
-                if not self.stop_training:
-                    check_steps(steps, steps_per_epoch, epoch)
-                    nan_told = nan_told or warn_of_nan(logs, epoch)
-                if validation is not None and _validates(epoch, validation_freq):
-                    values, _ = self._evaluated(validation, callback_list)
-                    logs = logs | {f"val_{name}": value for name, value in values.items()}
-                    progress.validation_done()
-                progress.epoch_done(logs)
-                callback_list.on_epoch_end(epoch, logs)
+                logs = self._fit_epoch(epoch, progress, callback_list, steps_per_epoch, validation_freq)
                 if self.stop_training:
                     break
             if self.optimizer is not None and self.optimizer.built:
                 self.optimizer.finalize_variable_values(self.trainable_variables)
-            callback_list.end("train", logs)
+            callback_list.on_train_end(logs)
         finally:
             with ExitStack() as ends:  # all of them, also if one raises: `leave` may let a signal through
                 if validation is not None:
@@ -168,7 +152,7 @@ class Trainer(StepMethods):
         callback_list = assemble(callbacks, self, verbose, 1, source.steps)
         check_source(self, "test", source)
         try:
-            logs, done = self._evaluated(source, callback_list)
+            logs, done = run_evaluation(self, source, callback_list)
         finally:
             source.close()
         if not self.stop_evaluating:
@@ -214,20 +198,20 @@ class Trainer(StepMethods):
         try:
             watched = callback_list.watches("predict")
             chunks, samples = prediction_chunks(self, source, own, watched)
-            callback_list.begin("predict")
+            callback_list.on_predict_begin({})
             for start, stop, execute in chunks:
-                callback_list.batch_begin("predict", start)
+                callback_list.on_predict_batch_begin(start, {})
                 outputs = execute()
                 parts.append(outputs)
                 done = stop
-                callback_list.batch_end("predict", stop - 1, {"outputs": outputs} if watched else {})
+                callback_list.on_predict_batch_end(stop - 1, {"outputs": outputs} if watched else {})
                 if self.stop_predicting:
                     break
         finally:
             source.close()
         if not self.stop_predicting:
             check_steps(done, steps, None)
-        callback_list.end("predict", {})
+        callback_list.on_predict_end({})
         return joined(parts, backend, samples)
 
     # ---- one batch ---------------------------------------------------------------------------------------------
@@ -262,6 +246,33 @@ class Trainer(StepMethods):
 
     # ---- parts -------------------------------------------------------------------------------------------------
 
+    def _fit_epoch(
+        self,
+        epoch: int,
+        progress: Progress,
+        callback_list: CallbackList,
+        steps_per_epoch: int | None,
+        validation_freq: int | Sequence[int],
+    ) -> dict[str, Any]:
+        """Train for an epoch, or for the rest of one, and validate; return the logs."""
+        before: dict[str, Any] = {}
+        if progress.position.step == 0:
+            before = progress.position.logs
+            self.reset_metrics()
+            callback_list.on_epoch_begin(epoch, {})
+            progress.epoch_begun()
+        logs, steps = run_epoch(self, "train", progress.source, callback_list, progress)
+        if not self.stop_training:
+            check_steps(steps, steps_per_epoch, epoch)
+            warn_of_nan(before, logs, epoch)
+        if progress.validation is not None and validates(epoch, validation_freq):
+            values, _ = run_evaluation(self, progress.validation, callback_list)
+            logs = logs | {f"val_{name}": value for name, value in values.items()}
+            progress.validation_done()
+        progress.epoch_done(logs)
+        callback_list.on_epoch_end(epoch, logs)
+        return logs
+
     def _texts_to_numbers(self, x: Any) -> Any:
         """Return inputs or a stream with numbers in place of texts, for models that take texts."""
         return x
@@ -284,17 +295,6 @@ class Trainer(StepMethods):
         if data is None:
             return None
         x, *others = data if isinstance(data, (tuple, list)) else (data,)
-        return make_source(self._texts_to_numbers(x), *others, batch_size=batch_size, steps=steps)
-
-    def _evaluated(self, source: Source, callback_list: CallbackList) -> tuple[dict[str, Any], int]:
-        callback_list.begin("test")
-        self.reset_metrics()
-        self.stop_evaluating = False
-        logs, done = run_epoch(self, "test", source, callback_list)
-        callback_list.end("test", logs)
-        return logs, done
-
-
-def _validates(epoch: int, frequency: int | Sequence[int]) -> bool:
-    done = epoch + 1
-    return done % frequency == 0 if isinstance(frequency, (int, np.integer)) else done in frequency
+        return make_source(
+            self._texts_to_numbers(x), *others, batch_size=batch_size, steps=steps, steps_name="validation_steps"
+        )

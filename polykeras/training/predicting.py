@@ -14,7 +14,7 @@ import numpy as np
 
 from polykeras import dtypes, fast
 from polykeras.backend import Backend, registry
-from polykeras.backend.execution_policy import CannotMap
+from polykeras.backend.execution_policy import CannotRunBatches
 from polykeras.common import nested
 from polykeras.training.chunks.chunk import Chunk
 from polykeras.training.chunks.functions import batches_in_call, function_chunks
@@ -26,7 +26,7 @@ from polykeras.training.steps.fillable import why_not
 from polykeras.training.steps.prepare import prepare
 from polykeras.training.steps.step import Step
 
-TOGETHER = 16  # batches in one call
+AT_ONCE = 16  # batches
 FEWEST = 4  # batches that are worth another program
 SMALL = 2**22  # bytes of a batch and the weights together: with more, memory for several batches at once matters
 
@@ -77,14 +77,14 @@ def prediction_chunks(
 
 def _compiled_chunks(source: Source, step: Step, backend: Backend, filled: bool, watched: bool) -> Iterator[Chunk]:
     if not isinstance(source, ArraySource):
-        for i, batch in enumerate(source.epoch()):
+        for i, batch in enumerate(source.read_epoch()):
             yield i, i + 1, lambda batch=batch: step.run_batch(batch)
         return
     start, whole = 0, source.steps - (source.ends_partial and not filled)
-    together = not watched and whole >= FEWEST and _is_small(source, step)
-    while together and start < whole and step.maps():
-        stop = min(start + TOGETHER, whole)
-        yield start, stop, lambda first=start, last=stop: _of_several(source, step, backend, first, last)
+    at_once = not watched and whole >= FEWEST and _is_small(source, step)
+    while at_once and start < whole and step.can_run_batches():
+        stop = min(start + AT_ONCE, whole)
+        yield start, stop, lambda first=start, last=stop: _of_batches(source, step, backend, first, last)
         start = stop
     for i, batch in enumerate(source.batches(filled, start), start):
         yield i, i + 1, lambda batch=batch: step.run_batch(batch)
@@ -105,13 +105,13 @@ def _is_small(source: ArraySource, step: Step) -> bool:
     return size + sum(dtypes.nbytes(v.shape, v.dtype) for v in step.variables) <= SMALL
 
 
-def _of_several(source: ArraySource, step: Step, backend: Backend, start: int, stop: int) -> Any:
-    """Return the outputs of several batches on the host; a last partial batch is filled up."""
+def _of_batches(source: ArraySource, step: Step, backend: Backend, start: int, stop: int) -> Any:
+    """Return the outputs of several batches at once on the host; a last partial batch is filled up."""
 
     def stacked(leaf: np.ndarray) -> Any:
         rows = leaf[start * source.batch_size : stop * source.batch_size]
-        whole = in_bucket(rows, TOGETHER * source.batch_size)
-        batches = whole.reshape(TOGETHER, source.batch_size, *leaf.shape[1:])
+        whole = in_bucket(rows, AT_ONCE * source.batch_size)
+        batches = whole.reshape(AT_ONCE, source.batch_size, *leaf.shape[1:])
         return batches if whole is rows else backend.borrow(batches)
 
     def flat(leaf: Any) -> np.ndarray:
@@ -120,7 +120,7 @@ def _of_several(source: ArraySource, step: Step, backend: Backend, start: int, s
 
     try:
         outputs = step.run_batches(nested.map_structure(stacked, source.data), stop - start)
-    except CannotMap as reason:
+    except CannotRunBatches as reason:
         fast.explain("batches of a prediction", "run one by one", str(reason))
         parts = [step.run_batch(batch) for batch in islice(source.batches(True, start), stop - start)]
         return joined(parts, backend, None)

@@ -128,7 +128,7 @@ class StepMethods(Compiled):
         variables = self._variables_to_train(x)
 
         def loss_and_outputs() -> tuple[Any, Any]:
-            y_pred = self._marked(self(x, training=True))
+            y_pred = self(x, training=True)
             loss = self._loss_of(x, y, y_pred, sample_weight, training=True)
             return (loss if self.optimizer is None else self.optimizer.scale_loss(loss)), (loss, y_pred)
 
@@ -143,7 +143,7 @@ class StepMethods(Compiled):
     def test_step(self, data: Any) -> dict[str, Any]:
         """Do one step of evaluation on a batch; return scalars by name, for the logs. See `train_step`."""
         x, y, sample_weight = unpack_x_y_sample_weight(data)
-        y_pred = self._marked(self(x, training=False))
+        y_pred = self(x, training=False)
         self._track_loss(self._loss_of(x, y, y_pred, sample_weight, training=False), x)
         return self.compute_metrics(x, y, y_pred, sample_weight)
 
@@ -163,7 +163,10 @@ class StepMethods(Compiled):
             self._loss_tracker.update_state(loss, sample_weight=rows)
 
     def _marked(self, y_pred: Any) -> Any:
-        """Return outputs; mask those of rows that fill a batch up, or refuse if layers added a loss of all rows."""
+        """Return the outputs of a call; mask those of rows that fill a batch up, or refuse if layers added a loss.
+
+        Not left to `train_step`, since a user's own step and loss must see the masks too.
+        """
         context = step_context(self)
         if context is not None and context.valid is not None:
             if any(layer._added_losses() for layer in context.layers):

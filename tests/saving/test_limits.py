@@ -17,7 +17,7 @@ import pytest
 import polykeras as keras
 from polykeras import dtypes, layers, variables
 from polykeras.backend import use_backend
-from polykeras.saving import SavedFileError, archive, limits, plain, shared_objects
+from polykeras.saving import SavedFileError, archive, keras_values, limits, shared_objects
 from polykeras.saving.files import atomic, hdf5, hdf5_texts, sharded
 from saving.corpus import entry, functional, tensor
 
@@ -94,22 +94,22 @@ def test_a_model_with_a_large_constant_comes_back(tmp_path: Path) -> None:
 def test_large_arrays_are_written_as_bytes(dtype: str) -> None:
     array = (np.arange(1200) % 3).astype(dtypes.numpy_dtype(dtype) if dtype[0] != ">" else dtype)
     array = array.reshape(30, 40).T
-    told = json.loads(json.dumps(plain.encode(array)))
+    told = json.loads(json.dumps(keras_values.encode(array)))
     assert set(told["config"]) == {"data", "dtype", "shape"}
-    back = plain.decode("__numpy__", told["config"], lambda part: part)
+    back = keras_values.decode("__numpy__", told["config"], lambda part: part)
     assert back.dtype == array.dtype.newbyteorder("=")
     np.testing.assert_array_equal(back, array)
     back[0] = 0
-    assert set(plain.encode(array[:2])["config"]) == {"value", "dtype"}, "Keras reads this form only"
+    assert set(keras_values.encode(array[:2])["config"]) == {"value", "dtype"}, "Keras reads this form only"
 
 
 @pytest.mark.parametrize(
     "change", [{"shape": [2000]}, {"shape": [-1, -1200]}, {"shape": 1200}, {"dtype": "float64"}, {"data": "AAA*"}]
 )
 def test_bytes_that_are_no_array_are_refused(change: dict[str, Any]) -> None:
-    told = plain.encode(np.zeros(1200, "float32"))["config"]
+    told = keras_values.encode(np.zeros(1200, "float32"))["config"]
     with pytest.raises(ValueError, match="cannot have|has the shape|base64|padding"):
-        plain.decode("__numpy__", told | change, lambda part: part)
+        keras_values.decode("__numpy__", told | change, lambda part: part)
 
 
 def test_more_files_than_are_read_are_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

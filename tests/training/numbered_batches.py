@@ -33,11 +33,11 @@ def batches_in(item: Any) -> list[Any]:
     return [item.buffer.rows(place, place + 1) for place in range(item.start, item.stop)]
 
 
-def values(source: StreamSource, most: int | None = None, together: int = 1) -> tuple[list[int], list[int]]:
+def values(source: StreamSource, most: int | None = None, at_once: int = 1) -> tuple[list[int], list[int]]:
     """Return which batches came, and how many at a time, in an epoch or until there were `most`."""
     found: list[int] = []
     sizes: list[int] = []
-    epoch = source.epoch(together)
+    epoch = source.read_epoch(at_once)
     for item in epoch:
         batches = batches_in(item)
         for x, y in batches:

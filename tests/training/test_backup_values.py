@@ -15,8 +15,8 @@ import pytest
 from polykeras import seeds
 from polykeras.training.callbacks import Callback
 from polykeras.training.data.orders import Orders
+from polykeras.training.resuming.encoding import can_encode, decode, encode
 from polykeras.training.resuming.files import BackupFiles
-from polykeras.training.resuming.plain import decode, encode, is_plain
 
 pytestmark = pytest.mark.cpu_only("equal bits, which sums on a GPU need not have")
 
@@ -42,7 +42,7 @@ def through(value: Any) -> Any:
 @pytest.mark.parametrize("name", VALUES)
 def test_plain_data_come_back(name: str) -> None:
     value = VALUES[name]
-    assert is_plain(value)
+    assert can_encode(value)
     found = through(value)
     assert repr(found) == repr(value)
     assert found == value
@@ -107,14 +107,14 @@ def endless() -> list[Any]:
 
 @pytest.mark.parametrize("value", [object(), [print], {"a": {1: b"x"}}, endless(), np.array([None]), 1 + 2j])
 def test_other_things_are_refused(value: Any) -> None:
-    assert not is_plain(value)
+    assert not can_encode(value)
     with pytest.raises(TypeError):
         encode(value, [])
 
 
 @pytest.mark.parametrize("value", [defaultdict(int, a=1), Counter("aab"), OrderedDict(a=1)])
 def test_other_classes_of_dicts_would_not_come_back(value: Any) -> None:
-    assert not is_plain({"a": [value]})
+    assert not can_encode({"a": [value]})
     assert through({"a": [value]}) == {"a": [dict(value)]}  # as logs are kept, of which nothing else is asked
 
 

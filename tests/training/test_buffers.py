@@ -58,22 +58,22 @@ def test_an_epoch_of_a_limit_begins_where_the_last_one_ended() -> None:
 def test_slices_and_single_batches_may_alternate() -> None:
     source = stream(Repeated(numbered(100)))
     for _ in range(2):
-        assert [int(batch[0][0, 0]) for batch in source.epoch()] == list(range(100))
+        assert [int(batch[0][0, 0]) for batch in source.read_epoch()] == list(range(100))
         assert values(source)[0] == list(range(100))
 
 
-@pytest.mark.parametrize("together", [2, 7, 64])
-def test_so_many_batches_as_are_asked_for_come_together(together: int) -> None:
+@pytest.mark.parametrize("at_once", [2, 7, 64])
+def test_so_many_batches_as_are_asked_for_come_together(at_once: int) -> None:
     def slow() -> Iterator[Any]:
         for i, batch in enumerate(numbered(150)):
             if i % 40 == 0:
                 time.sleep(0.01)
             yield batch
 
-    found, sizes = values(stream(slow()), together=together)
+    found, sizes = values(stream(slow()), at_once=at_once)
     assert found == list(range(150))
-    assert all(size % together == 0 for size in sizes[:-1])
-    assert sizes[-1] % together == 150 % together
+    assert all(size % at_once == 0 for size in sizes[:-1])
+    assert sizes[-1] % at_once == 150 % at_once
 
 
 def test_what_waits_is_joined() -> None:
@@ -86,7 +86,7 @@ def test_what_waits_is_joined() -> None:
         all_read.set()
 
     source, sizes = stream(some()), []
-    for item in source.epoch(1):
+    for item in source.read_epoch(1):
         sizes.append(len(batches_in(item)))
         assert all_read.wait(60.0)
         time.sleep(0.01)  # the last one is handed over after that
@@ -106,7 +106,7 @@ def test_memory_is_bounded_by_the_buffer(monkeypatch: pytest.MonkeyPatch) -> Non
             yield batch
 
     source, taken = stream(many()), 0
-    for item in source.epoch(1):
+    for item in source.read_epoch(1):
         before = [np.array(part) for part in item.buffer.rows(item.start, item.stop)]
         for _ in range(200):
             if len(read) >= min(40, taken + 9):
@@ -200,13 +200,13 @@ def test_features_of_size_0(backend: Backend) -> None:
     assert float(ops.sum(model.layers[-1].bias.value)) > 0
 
 
-@pytest.mark.parametrize("together", [1, 4])
-def test_batches_that_do_not_fit_come_in_their_place(together: int) -> None:
+@pytest.mark.parametrize("at_once", [1, 4])
+def test_batches_that_do_not_fit_come_in_their_place(at_once: int) -> None:
     items: list[Any] = [({"a": np.full((3, 2), i, "float32")}, None) for i in range(40)]
     items[7] = items[21] = ({"a": np.zeros((2, 2), "float32")}, None)
     items[30] = ({"a": np.zeros((3, 2), "int32")}, None)
     source, alone, found = stream(iter(items)), [], []
-    for item in source.epoch(together):
+    for item in source.read_epoch(at_once):
         if not isinstance(item, BufferSlice):
             alone.append(len(found))
         found += [np.array(batch[0]["a"]) for batch in batches_in(item)]
@@ -225,9 +225,9 @@ def test_large_batches_are_copied_one_by_one(numbers: int, capacity: int) -> Non
         assert (buffer.capacity if buffer else 1) == min(most or capacity, capacity)
 
 
-@pytest.mark.parametrize(("together", "capacity"), [(2, 8), (3, 6), (7, 14), (40, 1)])
-def test_there_is_room_for_batches_that_run_together_and_as_many_more(together: int, capacity: int) -> None:
-    buffer = batches.Buffer.like(prepared(np.zeros(2**19, "float32")), together=together)  # of 2 MB
+@pytest.mark.parametrize(("at_once", "capacity"), [(2, 8), (3, 6), (7, 14), (40, 1)])
+def test_there_is_room_for_batches_that_run_together_and_as_many_more(at_once: int, capacity: int) -> None:
+    buffer = batches.Buffer.like(prepared(np.zeros(2**19, "float32")), at_once=at_once)  # of 2 MB
     assert (buffer.capacity if buffer else 1) == capacity
 
 
@@ -249,7 +249,7 @@ def test_batches_of_any_structure_share_a_buffer(structure: Any) -> None:
     data = [structure(np.full((3, 2), i, "float32")) for i in range(50)]
     found: list[Any] = []
     source = stream(iter(data))
-    for item in source.epoch(1):
+    for item in source.read_epoch(1):
         assert isinstance(item, BufferSlice)
         found += [[leaf.copy() for leaf in nested.flatten(batch)] for batch in batches_in(item)]
     source.close()
@@ -270,7 +270,7 @@ def test_no_more_batches_wait_than_a_data_set_wants() -> None:
             return numbered(40)[index]
 
     source, taken = stream(Many(max_queue_size=6)), 0
-    for item in source.epoch(1):
+    for item in source.read_epoch(1):
         time.sleep(0.01)
         assert len(read) <= taken + 7
         taken += len(batches_in(item))
@@ -280,14 +280,14 @@ def test_no_more_batches_wait_than_a_data_set_wants() -> None:
 
 @pytest.mark.parametrize("at", [0, 1, 5, 8, 61])
 @pytest.mark.parametrize("part", [0, 1])
-@pytest.mark.parametrize("together", [0, 1, 7])
-def test_a_nan_is_found_wherever_it_is(at: int, part: int, together: int) -> None:
+@pytest.mark.parametrize("at_once", [0, 1, 7])
+def test_a_nan_is_found_wherever_it_is(at: int, part: int, at_once: int) -> None:
     """Batches that come before it are given out."""
     data = numbered(62)
     data[at][part][1, 0] = np.nan
     source, found = stream(iter(data)), []
     with pytest.raises(ValueError, match=rf"^{'xy'[part]} contains nan in 1 of 3 samples \(rows 1\)"):
-        for item in source.epoch(together):
+        for item in source.read_epoch(at_once):
             found += [int(x[0, 0]) for x, _ in batches_in(item)]
     source.close()
     assert found == list(range(at))
@@ -296,7 +296,7 @@ def test_a_nan_is_found_wherever_it_is(at: int, part: int, together: int) -> Non
 def test_a_weight_may_be_nan() -> None:
     data = [(*batch, np.full(3, np.nan, "float32")) for batch in numbered(20)]
     source = stream(iter(data))
-    assert sum(len(batches_in(item)) for item in source.epoch(1)) == 20
+    assert sum(len(batches_in(item)) for item in source.read_epoch(1)) == 20
     source.close()
 
 
@@ -313,7 +313,7 @@ def test_what_a_check_refuses_stops_before_its_batch(alone: bool) -> None:
     source, found = stream(Repeated(numbered(100))), []
     source.check = check
     with pytest.raises(ValueError, match="there is a 70"):
-        for item in source.epoch(40):
+        for item in source.read_epoch(40):
             found += [int(x[0, 0]) for x, _ in batches_in(item)]
     source.close()
     assert found == list(range(70 if alone else len(found)))

@@ -9,7 +9,7 @@ import pytest
 
 import polykeras
 from polykeras import Sequential, layers
-from polykeras.backend import Backend
+from polykeras.backend import Backend, use_backend
 from polykeras.optimizers import schedules
 from polykeras.training.steps import CompiledStep
 from polykeras.training.steps.sizes import MOST_STEPS, ChunkSize
@@ -42,6 +42,19 @@ def test_steps_per_epoch_take_a_part_of_arrays(backend: Backend) -> None:
     assert model.evaluate(X, Y, batch_size=10, steps=2, verbose=0) == pytest.approx(loss, rel=1e-6)
     with pytest.raises(ValueError, match="5 steps of epoch 1 were asked for and 4 came"):
         model.fit(X, Y, batch_size=10, steps_per_epoch=5, verbose=0)
+
+
+def test_wrong_numbers_of_steps_are_called_what_the_user_calls_them() -> None:
+    with use_backend("numpy"):
+        model = linear()
+        with pytest.raises(ValueError, match=r"^`steps` must be a positive int; received 0 \(int\)"):
+            model.evaluate(X, Y, steps=0, verbose=0)
+        with pytest.raises(ValueError, match=r"^`steps` must be a positive int; received -1 \(int\)"):
+            model.predict(X, steps=-1, verbose=0)
+        with pytest.raises(ValueError, match=r"^`steps_per_epoch` must be a positive int; received 0 \(int\)"):
+            model.fit(X, Y, steps_per_epoch=0, verbose=0)
+        with pytest.raises(ValueError, match=r"^`validation_steps` must be a positive int; received 1.5 \(float\)"):
+            model.fit(X, Y, validation_data=(X, Y), validation_steps=1.5, verbose=0)
 
 
 @pytest.mark.counts_runs

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import polykeras as keras
 import polykeras.common.naming
 from polykeras import Input, Model, Sequential, layers, losses, metrics, ops
 from polykeras.backend import Backend, use_backend
@@ -289,6 +290,46 @@ def test_functions_may_state_the_trait(backend: Backend) -> None:
     compare(make, X, POSITIVE, sample_weight=WEIGHTS)
 
 
+class OwnMethods(Sequential):
+    """Has a step, a loss and metrics of the user's, which combine samples by losses and metrics alone."""
+
+    sample_by_sample = True
+
+    def train_step(self, data: Any) -> Any:
+        """Take the usual step, but for its last log."""
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+
+        def loss_and_outputs() -> Any:
+            y_pred = self(x, training=True)
+            return self.compute_loss(x, y, y_pred, sample_weight), y_pred
+
+        variables = self.trainable_variables
+        (loss, y_pred), gradients = keras.value_and_grad(loss_and_outputs, variables, has_aux=True)()
+        self.optimizer.apply(gradients, variables)
+        return self.compute_metrics(x, y, y_pred, sample_weight) | {"loss": loss}
+
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> Any:
+        """Return another loss than that of `compile`."""
+        return losses.Huber(0.5)(y, y_pred, sample_weight)
+
+    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """Update the metrics one by one."""
+        for metric in self.metrics[1:]:
+            metric.update_state(y, y_pred)
+        return {metric.name: metric.result() for metric in self.metrics}
+
+
+def test_methods_of_a_model_may_state_the_trait(backend: Backend) -> None:
+    def make() -> Any:
+        model = OwnMethods([Input((4,)), layers.Dropout(0.3), layers.Dense(3)])
+        model.compile(SGD(0.1), "mse", metrics=["mae"])
+        return model
+
+    compare(make, X, POSITIVE, sample_weight=WEIGHTS)
+
+
 def test_native_code_counts_each_row_once(backend: Backend) -> None:
     """What runs on no shapes alone cannot be masked, whatever its layers state."""
     framework = sys.modules[backend.name]
@@ -360,13 +401,17 @@ class DeclaredMetric(OwnMetric):
 
 
 class OwnStep(Sequential):
-    """Has a step of its own."""
-
-    sample_by_sample = True
+    """Has a step of its own, which may compare samples."""
 
     def train_step(self, data: Any) -> Any:
         """Do the usual."""
         return super().train_step(data)
+
+
+class DeclaredStep(OwnStep):
+    """Compares none."""
+
+    sample_by_sample = True
 
 
 def answers(*stack: Any, cls: Any = Sequential, y: Any = POSITIVE, x: Any = X, **compile_with: Any) -> list[bool]:
@@ -388,7 +433,8 @@ def test_what_is_not_known_is_left_as_it_is() -> None:
     assert answers(Alone(), dense()) == [True, True]
     assert answers(Heir(), dense()) == [False, False]
     assert answers(layers.Lambda(lambda x: x), dense()) == [False, False]
-    assert answers(dense(), cls=OwnStep) == [False, True]
+    assert answers(dense(), cls=OwnStep) == [False, False]
+    assert answers(dense(), cls=DeclaredStep) == [True, True]
     assert answers(layers.Dense(3, activation=lambda x: x)) == [False, False]
     assert answers(dense(), loss=lambda y_true, y_pred: ops.mean(ops.square(y_true - y_pred), axis=-1)) == [False] * 2
     assert answers(dense(), loss=OwnLoss()) == [False, False]

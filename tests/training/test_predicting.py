@@ -1,4 +1,4 @@
-"""`predict`: its last batch is filled up where no sample can tell, small batches run together, and no number changes."""
+"""`predict`: its last batch is filled up where no sample can tell, small batches run at once, and no number changes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from polykeras import Input, Model, Sequential, callbacks, config, fast, layers,
 from polykeras.backend import Backend
 from polykeras.common import nested
 from polykeras.training import loops
-from polykeras.training.predicting import TOGETHER
+from polykeras.training.predicting import AT_ONCE
 from polykeras.training.steps import CompiledStep
 from training.own_models import Counter
 
@@ -30,13 +30,13 @@ def rows(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     run_batches = CompiledStep.run_batches
 
-    def noted_together(self: CompiledStep, batches: Any, count: int) -> Any:
+    def noted_at_once(self: CompiledStep, batches: Any, count: int) -> Any:
         result = run_batches(self, batches, count)
         found.extend([nested.flatten(batches)[0].shape[1]] * count)
         return result
 
     monkeypatch.setattr(CompiledStep, "run_batch", noted)
-    monkeypatch.setattr(CompiledStep, "run_batches", noted_together)
+    monkeypatch.setattr(CompiledStep, "run_batches", noted_at_once)
     return found
 
 
@@ -75,11 +75,11 @@ def test_callbacks_see_what_counts(backend: Backend) -> None:
     assert seen == [16, 16, 16, 12]
 
 
-# ---- small batches together ------------------------------------------------------------------------------------------
+# ---- small batches at once ------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def together(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+def at_once(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Return a list that grows by the number of batches that ran in one go."""
     found: list[int] = []
     run_batches = CompiledStep.run_batches
@@ -93,32 +93,32 @@ def together(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return found
 
 
-def maps(backend: Backend) -> bool:
+def can_run_batches(backend: Backend) -> bool:
     """Return whether a backend has one program for several batches."""
     return backend.execution.compile_batches(lambda state, batch: batch) is not None
 
 
 @pytest.mark.parametrize("rows", [60, 64, 130])
-def test_batches_give_alone_what_they_give_together(backend: Backend, together: list[int], rows: int) -> None:
+def test_batches_give_alone_what_they_give_together(backend: Backend, at_once: list[int], rows: int) -> None:
     x = np.random.default_rng(1).normal(size=(rows, 3)).astype("float32")
     model = Sequential([Input((3,)), layers.Dense(4, activation="tanh"), layers.BatchNormalization(), layers.Dense(2)])
     predicted = model.predict(x, batch_size=4, verbose=0)
     batches = -(-rows // 4)
-    whole = [TOGETHER] * (batches // TOGETHER) + [batches % TOGETHER]
-    assert together == ([count for count in whole if count] if maps(backend) else [])
+    whole = [AT_ONCE] * (batches // AT_ONCE) + [batches % AT_ONCE]
+    assert at_once == ([count for count in whole if count] if can_run_batches(backend) else [])
     alone = [model.predict_on_batch(x[i : i + 4]) for i in range(0, rows, 4)]
     np.testing.assert_allclose(predicted, np.concatenate(alone), rtol=1e-6, atol=1e-7)
 
 
 @pytest.mark.counts_runs
-def test_any_number_of_rows_takes_one_program(backend: Backend, together: list[int]) -> None:
+def test_any_number_of_rows_takes_one_program(backend: Backend, at_once: list[int]) -> None:
     counter = Counter()
     model = Sequential([Input((3,)), counter, layers.Dense(2)])
     model.predict(np.ones((16, 3), "float32"), batch_size=4, verbose=0)
     traces = counter.traces
     for rows in (17, 64, 65, 200):
         assert model.predict(np.ones((rows, 3), "float32"), batch_size=4, verbose=0).shape == (rows, 2)
-    assert bool(together) == maps(backend)
+    assert bool(at_once) == can_run_batches(backend)
     if backend.execution.compiles:
         assert counter.traces == traces
 
@@ -145,12 +145,12 @@ class Counts(layers.Layer):
         return inputs + before
 
 
-def test_what_changes_with_each_batch_runs_one_by_one(backend: Backend, together: list[int]) -> None:
+def test_what_changes_with_each_batch_runs_one_by_one(backend: Backend, at_once: list[int]) -> None:
     model = Sequential([Input((3,)), Counts()])
     for first in (0, 5):
         predicted = model.predict(np.zeros((20, 3), "float32"), batch_size=4, verbose=0)
         np.testing.assert_array_equal(predicted[:, 0], np.repeat(np.arange(first, first + 5), 4))
-    assert together == []
+    assert at_once == []
 
 
 def test_a_scalar_for_each_batch_is_refused_as_ever(backend: Backend) -> None:
@@ -238,16 +238,16 @@ def test_one_batch_of_models_of_all_kinds(backend: Backend) -> None:
         config.set_check_data(True)
 
 
-def test_windows_run_where_they_are_fast(backend: Backend, together: list[int]) -> None:
+def test_windows_run_where_they_are_fast(backend: Backend, at_once: list[int]) -> None:
     """On JAX maxima of windows are not: they run alone. Convolutions are, where XLA has an option for them."""
     x = np.random.default_rng(1).normal(size=(20, 6, 6, 1)).astype("float32")
     for layer, in_one in ((layers.AveragePooling2D(2), True), (layers.MaxPooling2D(2), False)):
-        together.clear()
+        at_once.clear()
         model = Sequential([Input((6, 6, 1)), layer, layers.Flatten()])
         predicted = model.predict(x, batch_size=4, verbose=0)
         np.testing.assert_allclose(predicted, np.asarray(model.predict_on_batch(x)), rtol=1e-5, atol=1e-6)
-        if maps(backend):
-            assert together == ([5] if in_one or backend.name != "jax" else [])
+        if can_run_batches(backend):
+            assert at_once == ([5] if in_one or backend.name != "jax" else [])
 
 
 def test_who_watches_sees_each_batch_and_who_does_not_sees_chunks(backend: Backend) -> None:
@@ -267,14 +267,14 @@ def test_who_watches_sees_each_batch_and_who_does_not_sees_chunks(backend: Backe
     model.predict(X, batch_size=3, verbose=0, callbacks=[Watching()])
     assert seen["each"] == list(range(20))
     model.predict(X, batch_size=3, verbose=0, callbacks=[Unhurried()])
-    assert seen["chunks"] == ([15, 19] if maps(backend) else list(range(20)))
+    assert seen["chunks"] == ([15, 19] if can_run_batches(backend) else list(range(20)))
 
 
-def test_large_batches_and_few_are_left_alone(backend: Backend, together: list[int]) -> None:
+def test_large_batches_and_few_are_left_alone(backend: Backend, at_once: list[int]) -> None:
     model = Sequential([Input((3000,)), layers.Dense(2)])
     model.predict(np.ones((1700, 3000), "float32"), batch_size=400, verbose=0)
     model.predict(np.ones((9, 3000), "float32"), batch_size=3, verbose=0)
-    assert together == []
+    assert at_once == []
 
 
 def test_a_prediction_is_given_weights_alone(backend: Backend) -> None:
@@ -306,11 +306,11 @@ def test_outputs_without_numbers(backend: Backend) -> None:
     assert model.predict(X, batch_size=4, verbose=0).shape == (60, 0)
 
 
-def test_large_outputs_are_made_one_by_one(backend: Backend, together: list[int]) -> None:
+def test_large_outputs_are_made_one_by_one(backend: Backend, at_once: list[int]) -> None:
     """Room for the outputs of sixteen batches is made before the first one is computed."""
     model = Sequential([Input((3,)), layers.RepeatVector(10_000)])
     np.testing.assert_array_equal(model.predict(X, batch_size=4, verbose=0)[:, 7], X)
-    assert together == []
+    assert at_once == []
 
 
 def test_outputs_of_another_number_of_rows(backend: Backend) -> None:

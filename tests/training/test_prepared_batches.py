@@ -62,7 +62,7 @@ def test_batches_of_all_kinds_come_as_they_are_and_in_order() -> None:
     ]
     items = [kinds[(i // 30) % 2 if i < 200 else i % len(kinds)](i) for i in range(400)]
     source = make_source(iter(items))
-    found = [tuple(map(np.array, batch)) for part in source.epoch(1) for batch in batches_in(part)]  # type: ignore[call-arg]
+    found = [tuple(map(np.array, batch)) for part in source.read_epoch(1) for batch in batches_in(part)]  # type: ignore[union-attr]
     source.close()
     assert len(found) == len(items)
     for ours, item in zip(found, items, strict=True):
@@ -89,7 +89,7 @@ def test_an_error_of_a_batch_comes_in_its_place(wrong: Any, message: str) -> Non
     found: list[int] = []
     source = make_source(batches())
     with pytest.raises(ValueError, match=message):
-        for part in source.epoch(1):  # type: ignore[call-arg]
+        for part in source.read_epoch(1):  # type: ignore[union-attr]
             found += [int(x[0, 0]) for x, _ in batches_in(part)]
     source.close()
     assert found == list(range(150))
@@ -98,6 +98,6 @@ def test_an_error_of_a_batch_comes_in_its_place(wrong: Any, message: str) -> Non
 def test_weights_of_classes_come_with_each_batch() -> None:
     items = [(np.full((2, 1), i, "float32"), np.array([i % 2, 0], "int32")) for i in range(200)]
     source = make_source(iter(items), class_weight={0: 1.0, 1: 3.0})
-    found = [np.array(batch[2]) for part in source.epoch(1) for batch in batches_in(part)]  # type: ignore[call-arg]
+    found = [np.array(batch[2]) for part in source.read_epoch(1) for batch in batches_in(part)]  # type: ignore[union-attr]
     source.close()
     assert [weights.tolist() for weights in found] == [[3.0 if i % 2 else 1.0, 1.0] for i in range(200)]

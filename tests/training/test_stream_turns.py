@@ -52,11 +52,11 @@ def test_batches_come_once_and_in_turn(seed: int) -> None:
 
     limit = choose.choice([None, choose.randrange(1, 40)])
     source = StreamSource(batches, limit, depth=choose.choice([None, 1, 8]))
-    together = choose.choice([0, 1, 1, 3, 7])
+    at_once = choose.choice([0, 1, 1, 3, 7])
     for _ in range(choose.randrange(1, 5)):
         stop = choose.choice([None, None, None, choose.randrange(1, 20)])  # cut short, with a slice in hand
         found: list[int] = []
-        epoch = source.epoch(together)
+        epoch = source.read_epoch(at_once)
         for item in epoch:
             before = numbers(item)
             maybe_wait()

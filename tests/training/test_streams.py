@@ -296,7 +296,7 @@ def test_the_thread_ends_with_its_source() -> None:
             yield batch(0)
 
     source: Any = make_source(endless(), steps=1000)
-    epoch = source.epoch()
+    epoch = source.read_epoch()
     for _ in range(5):
         next(epoch)
     assert len(readers()) == 1
@@ -304,7 +304,7 @@ def test_the_thread_ends_with_its_source() -> None:
     assert readers() == []
     epoch.close()
     source = make_source(endless(), steps=1000)
-    next(epoch := source.epoch())
+    next(epoch := source.read_epoch())
     del source, epoch  # or is dropped
     assert readers() == []
 
@@ -397,7 +397,7 @@ def test_scalars_cannot_be_joined(backend: Backend) -> None:
     assert model.predict_on_batch(X)["mean"] == pytest.approx(X.mean(), rel=1e-4)
 
 
-# ---- small batches run together --------------------------------------------------------------------------------------
+# ---- small batches run at once ---------------------------------------------------------------------------------------
 
 
 def weights_after(batches: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:

@@ -134,7 +134,7 @@ def test_what_a_run_that_goes_on_passes_over_is_read_by_the_same_thread() -> Non
 
         source: Any = make_source(batches(), steps=5) if endless else make_source(Anew())
         source.seek(2, 3)
-        epoch = source.epoch()
+        epoch = source.read_epoch()
         next(epoch)
         assert set(threads) == {THREAD_NAME}
         epoch.close()

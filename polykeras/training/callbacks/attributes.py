@@ -6,19 +6,19 @@ import inspect
 import os
 from typing import Any
 
-from polykeras.training.resuming.plain import is_plain
+from polykeras.training.resuming.encoding import can_encode
 
 _OF_THE_RUN = ("params", "_model", "_given")
 
 
-def plain_attributes(callback: Any, given: tuple[tuple[Any, ...], dict[str, Any]]) -> dict[str, Any]:
+def encodable_attributes(callback: Any, given: tuple[tuple[Any, ...], dict[str, Any]]) -> dict[str, Any]:
     """Return the attributes of a callback that are plain data or arrays. Its settings are left out.
 
     Args:
         callback: the callback.
         given: the arguments of its `__init__`.
     """
-    found = {name: value for name, value in vars(callback).items() if name not in _OF_THE_RUN and is_plain(value)}
+    found = {name: value for name, value in vars(callback).items() if name not in _OF_THE_RUN and can_encode(value)}
     settings = _arguments(callback, given)
     settings |= {f"_{name}": argument for name, argument in settings.items()}
     return {n: value for n, value in found.items() if not (n in settings and _is_as_given(value, settings[n]))}
@@ -43,7 +43,7 @@ def _is_as_given(value: Any, argument: Any) -> bool:
 
 
 def set_attributes(callback: Any, state: dict[str, Any]) -> None:
-    """Give a callback the attributes that `plain_attributes` returned."""
+    """Give a callback the attributes that `encodable_attributes` returned."""
     for name, value in state.items():
         current = getattr(callback, name, None)
         if isinstance(current, list) and isinstance(value, list):

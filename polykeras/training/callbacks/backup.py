@@ -7,7 +7,7 @@ import warnings
 from typing import Any
 
 from polykeras.common.arguments import positive_int
-from polykeras.training.callbacks.rhythm import EverySteps
+from polykeras.training.callbacks.every_steps import EverySteps
 from polykeras.training.interrupts import Termination
 from polykeras.training.resuming.files import BackupFiles
 from polykeras.training.resuming.progress import Progress
@@ -72,15 +72,15 @@ class BackupAndRestore(EverySteps):
         self._termination = Termination()
         self._warned = False
 
-    def _join(self, progress: Progress) -> SavedRun | None:
+    def _enter(self, progress: Progress) -> SavedRun | None:
         if progress.watched:
             raise ValueError("`fit` takes one BackupAndRestore; received several.")
         self._steps = 0
         self._progress = progress
         progress.watched = True
-        kept = SavedRun.read(self._files)
+        saved = SavedRun.read(self._files)
         self._termination.begin()
-        return kept
+        return saved
 
     def _leave(self) -> None:
         self._progress = None
@@ -103,7 +103,7 @@ class BackupAndRestore(EverySteps):
         if due or self._termination.pending:
             assert self._progress is not None
             self._warn_of_native_state()
-            self._progress.kept().write(self._files)
+            self._progress.saved().write(self._files)
         if self._termination.pending:
             self._termination.let_through()
 

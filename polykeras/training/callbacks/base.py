@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
-from polykeras.training.callbacks.attributes import plain_attributes, set_attributes
+from polykeras.training.callbacks.attributes import encodable_attributes, set_attributes
 
 if TYPE_CHECKING:
     from polykeras.models import Model
@@ -64,7 +64,7 @@ class Callback:
         Returns:
             Plain data and arrays.
         """
-        return plain_attributes(self, self._given)
+        return encodable_attributes(self, self._given)
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Take over the state that `get_state` returned in an earlier run. Called after `on_train_begin`.
@@ -93,8 +93,8 @@ class Callback:
         """
         return None
 
-    def _join(self, progress: Any) -> Any:
-        """Take part in a run of `fit`, which tells `progress` where it is. Return what an earlier run left, or None."""
+    def _enter(self, progress: Any) -> Any:
+        """Take part in a run of `fit`, which tells `progress` where it is. Return the `SavedRun` of an earlier one."""
 
     def _leave(self) -> None:
         """The run of `fit` is over, normally or by an error."""

@@ -77,72 +77,30 @@ class CallbackList(Callback):
         stops = [callback.next_stop(done) for callback in self._stopping]
         return min((stop for stop in stops if stop is not None), default=None)
 
-    def join(self, progress: Any) -> Any:
+    def enter(self, progress: Any) -> Any:
         """Let all callbacks take part in a run.
 
         Returns:
-            What one of them kept of an earlier run, or None.
+            The `SavedRun` of an earlier run that one of them has, or None.
         """
-        known = [callback._join(progress) for callback in self.callbacks]
-        left = next((left for left in known if left is not None), None)
+        runs = [callback._enter(progress) for callback in self.callbacks]
+        saved = next((run for run in runs if run is not None), None)
         for callback in self.callbacks:
-            if left is not None or "resumed" in callback.params:
-                callback.set_params({**callback.params, "resumed": left is not None})
-        return left
+            if saved is not None or "resumed" in callback.params:
+                callback.set_params({**callback.params, "resumed": saved is not None})
+        return saved
 
     def leave(self) -> None:
         """The run is over."""
         for callback in self.callbacks:
             callback._leave()
 
-    def call(self, hook: str, *args: Any, **kwargs: Any) -> None:
-        """Call one hook of all callbacks.
-
-        Args:
-            hook: its name.
-            *args: its arguments.
-            **kwargs: its arguments by name.
-        """
-        for callback in self.callbacks:
-            getattr(callback, hook)(*args, **kwargs)
-
-    def batch_begin(self, kind: str, batch: int) -> None:
-        """A step or a chunk of steps begins.
-
-        Args:
-            kind: `"train"`, `"test"` or `"predict"`.
-            batch: the step, counted from 0.
-        """
-        self.call(f"on_{kind}_batch_begin", batch, {})
-
-    def batch_end(self, kind: str, batch: int, logs: dict[str, Any]) -> None:
-        """A step or a chunk of steps ended.
-
-        Args:
-            kind: `"train"`, `"test"` or `"predict"`.
-            batch: the last step that was done, counted from 0.
-            logs: passed to the hooks.
-        """
-        self.call(f"on_{kind}_batch_end", batch, logs)
-
-    def begin(self, kind: str) -> None:
-        """A `"train"`, `"test"` or `"predict"` run begins."""
-        self.call(f"on_{kind}_begin", {})
-
-    def end(self, kind: str, logs: dict[str, Any]) -> None:
-        """A run ended.
-
-        Args:
-            kind: `"train"`, `"test"` or `"predict"`.
-            logs: passed to the hooks.
-        """
-        self.call(f"on_{kind}_end", logs)
-
 
 def _hook_of_all(name: str) -> Callable[..., None]:
     @wraps(getattr(Callback, name))
     def hook(self: CallbackList, *args: Any, **kwargs: Any) -> None:
-        self.call(name, *args, **kwargs)
+        for callback in self.callbacks:
+            getattr(callback, name)(*args, **kwargs)
 
     return hook
 

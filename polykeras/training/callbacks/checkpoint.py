@@ -10,9 +10,9 @@ from polykeras.common.legacy_arguments import takes_legacy_arguments
 from polykeras.saving.model_files import SUFFIXES as MODELS
 from polykeras.saving.model_files import save_model
 from polykeras.saving.weights import SUFFIXES, save_weights
+from polykeras.training.callbacks.every_steps import EverySteps
 from polykeras.training.callbacks.monitor import MonitorCallback
 from polykeras.training.callbacks.progress_line import announce
-from polykeras.training.callbacks.rhythm import EverySteps
 
 
 class ModelCheckpoint(MonitorCallback, EverySteps):

@@ -12,9 +12,9 @@ import numpy as np
 from polykeras import ops
 from polykeras.common.legacy_arguments import takes_legacy_arguments
 from polykeras.layers import Embedding
+from polykeras.training.callbacks.every_steps import EverySteps
 from polykeras.training.callbacks.learning_rate import logged_rates
 from polykeras.training.callbacks.profiling import Profile
-from polykeras.training.callbacks.rhythm import EverySteps
 
 if TYPE_CHECKING:
     from polykeras.models import Model

@@ -42,7 +42,7 @@ def function_chunks(
         size: how many batches a call gets; fewer where the data end.
         done: the steps of the epoch that are done already.
     """
-    epoch = source.epoch(done) if isinstance(source, ArraySource) else source.epoch()
+    epoch = source.epoch_batches(done) if isinstance(source, ArraySource) else source.read_epoch()
     while host := list(islice(epoch, size)):
         batches = Batches(nested.map_structure(backend.place, host))
         yield done, done + len(host), lambda given=batches: function(given)

@@ -37,7 +37,7 @@ def stream_chunks(
         done: the steps of the epoch that are done already.
         next_stop: where a callback wants control; None for nowhere.
     """
-    for item in source.epoch(size.fixed or 1 if step.compiles else 0):
+    for item in source.read_epoch(size.fixed or 1 if step.compiles else 0):
         if not isinstance(item, BufferSlice):
             yield done, done + 1, lambda batch=item: step.run_batch(batch)
             done += 1

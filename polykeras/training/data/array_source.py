@@ -99,7 +99,7 @@ class ArraySource:
                 rows = fill(np.arange(start, stop), self.batch_size)
             yield self._at(rows)
 
-    def epoch(self, first: int = 0) -> Iterator[Any]:
+    def epoch_batches(self, first: int = 0) -> Iterator[Any]:
         """Yield the batches of an epoch from the number `first` on, in the order of this epoch, as host arrays."""
         full, rest = self.order()
         for rows in [*full, *([] if rest is None else [rest])][first:]:

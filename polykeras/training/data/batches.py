@@ -14,7 +14,7 @@ from polykeras.training.data.checks import NAMES, check_host_arrays, host_tree, 
 from polykeras.training.data.unpack import unpack_x_y_sample_weight
 
 BYTES, BATCHES = 16 * 2**20, 256  # the largest size of a buffer
-MOST_BYTES = 128 * 2**20  # the same, if the user says how many batches run together
+MOST_BYTES = 128 * 2**20  # the same, if the user says how many batches run at once
 
 Signature: TypeAlias = tuple[Any, list[tuple[tuple[int, ...], np.dtype[Any]]]]
 """The structure of a batch, and the shape and dtype of each of its arrays."""
@@ -76,18 +76,18 @@ class Buffer:
         self._borrowed: tuple[Backend, Any] | None = None
 
     @classmethod
-    def like(cls, batch: Batch, most: int | None = None, together: int = 1) -> Buffer | None:
+    def like(cls, batch: Batch, most: int | None = None, at_once: int = 1) -> Buffer | None:
         """Return a buffer for batches like a first one; None if they are so large that copies cost more.
 
         Args:
             batch: the first batch.
             most: the largest number of batches to hold.
-            together: how many batches are to run together. There is room to read others meanwhile.
+            at_once: how many batches are to run at once. There is room to read others meanwhile.
         """
         size = max(1, sum(leaf.nbytes for leaf in batch.leaves))
         capacity = min(BATCHES, BYTES // size, most or BATCHES)
-        if together > 1:
-            capacity = together * max(2, capacity // together)
+        if at_once > 1:
+            capacity = at_once * max(2, capacity // at_once)
         if capacity < 2 or capacity * size > MOST_BYTES or len({len(leaf) for leaf in batch.leaves}) > 1:
             return None  # inputs of different lengths have no common row numbers
         return cls(batch.signature, capacity)

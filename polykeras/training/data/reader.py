@@ -32,16 +32,17 @@ class BatchQueue(Queue[Any]):
     Args:
         depth: the number of batches that may wait outside of the buffer.
         buffer: takes batches of its signature.
-        together: the number of batches per slice. There may be fewer at the end and before another kind of batch.
+        at_once: how many batches are to run at once: those of a slice. There may be fewer at the end and before another
+            kind of batch.
 
     Attributes:
         closed: whether the training thread takes no more items.
     """
 
-    def __init__(self, depth: int, buffer: Buffer | None = None, together: int = 1) -> None:
+    def __init__(self, depth: int, buffer: Buffer | None = None, at_once: int = 1) -> None:
         super().__init__(depth)
         self.closed = False
-        self._buffer, self._together = buffer, together
+        self._buffer, self._at_once = buffer, at_once
         self._free = Semaphore(buffer.capacity if buffer else 0)
         self._start = self._stop = 0  # the part of the buffer that was written and not yet put into the queue
 
@@ -55,7 +56,7 @@ class BatchQueue(Queue[Any]):
         self._free.acquire()
         buffer.write(self._stop, batch.leaves)
         self._stop += 1
-        if self._stop - self._start == self._together or self._stop == buffer.capacity:
+        if self._stop - self._start == self._at_once or self._stop == buffer.capacity:
             self.flush()
 
     def flush(self) -> None:

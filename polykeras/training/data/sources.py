@@ -100,6 +100,7 @@ def make_source(
     shuffle: bool = False,
     class_weight: dict[int, float] | None = None,
     steps: int | None = None,
+    steps_name: str = "steps",
 ) -> Source:
     """Return the source of batches for the data that a user passed to `fit`, `evaluate` or `predict`.
 
@@ -112,12 +113,13 @@ def make_source(
         shuffle: put the samples into a new order each epoch.
         class_weight: weights by class.
         steps: batches per epoch; None for all.
+        steps_name: what the user's argument for `steps` is called, for messages.
 
     Raises:
-        ValueError: the data do not fit together; see `check_host_arrays`.
+        ValueError: the data do not fit together; see `check_host_arrays`. Or `steps` or `batch_size` is not positive.
     """
     if steps is not None:
-        positive_int(steps, "steps_per_epoch")
+        positive_int(steps, steps_name)
     source: Source
     if is_stream(x):
         for name, value in (("y", y), ("sample_weight", sample_weight)):

@@ -116,17 +116,17 @@ class StreamSource:
     def _next_item(self, items: Iterator[Any]) -> Any:
         return self._worker.submit(partial(next, items, END)).result()
 
-    def epoch(self, together: int = 0) -> Generator[Any, None, None]:
-        """Yield the batches of one epoch. There are fewer than `steps` only if the data end.
+    def read_epoch(self, at_once: int = 0) -> Generator[Any, None, None]:
+        """Read one epoch, or what `seek` left of it, and yield its batches: fewer than `steps` only if the data end.
 
         Args:
-            together: 0: yield single batches. Otherwise small batches like the first one are yielded as `BufferSlice`s
-                of all that were read so far, or of multiples of `together`. A slice is shorter only if the data, or
+            at_once: 0: yield single batches. Otherwise small batches like the first one are yielded as `BufferSlice`s
+                of all that were read so far, or of multiples of `at_once`. A slice is shorter only if the data, or
                 the batches of that kind, end. Asking for the next item releases a slice.
         """
         first = self._first()
-        buffer = Buffer.like(first, self.depth, together) if together else None
-        queue = self._queue = BatchQueue(self.depth or 2, buffer, together)
+        buffer = Buffer.like(first, self.depth, at_once) if at_once else None
+        queue = self._queue = BatchQueue(self.depth or 2, buffer, at_once)
         prepare = partial(prepared, class_weight=self.class_weight, known=first.signature)
         reading = self._worker.submit(partial(read_into, queue, self._begin(), prepare))
         self._begun, self._sample = None, []

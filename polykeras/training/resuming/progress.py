@@ -79,13 +79,13 @@ class Progress:
         Raises:
             ValueError: the earlier run cannot be resumed with these arguments or this model.
         """
-        kept = callback_list.join(self)
-        if kept is None:
-            callback_list.begin("train")
+        saved = callback_list.enter(self)
+        if saved is None:
+            callback_list.on_train_begin({})
             return
-        self.check(kept, epochs)
-        callback_list.begin("train")
-        self.resume(kept, epochs)
+        self.check(saved, epochs)
+        callback_list.on_train_begin({})
+        self.resume(saved, epochs)
         callback_list.on_train_resume(self.position.epoch, self.position.step)
 
     def epoch_begun(self) -> None:
@@ -95,10 +95,6 @@ class Progress:
         if self.watched and not begun and isinstance(self.source, StreamSource):
             self._at_epoch = seeds.global_state()
             self._at_begin = self._at_begin or self._at_epoch
-
-    def begun(self) -> tuple[dict[str, Any], int]:
-        """Return the logs of the epoch so far, and the number of its steps that are done."""
-        return self.position.logs, self.position.step
 
     def chunk_done(self, step: int, logs: dict[str, Any]) -> None:
         """A chunk is done.
@@ -123,7 +119,7 @@ class Progress:
 
     # ---- saving ------------------------------------------------------------------------------------------------
 
-    def kept(self) -> SavedRun:
+    def saved(self) -> SavedRun:
         """Return the whole state of the run, on the host."""
         with self.source.orders.lock:
             orders = list(self.source.orders.drawn)
@@ -142,20 +138,20 @@ class Progress:
 
     # ---- resuming ----------------------------------------------------------------------------------------------
 
-    def check(self, kept: SavedRun, epochs: int) -> None:
+    def check(self, saved: SavedRun, epochs: int) -> None:
         """Check that this run can continue an earlier one, before anything changes.
 
         Args:
-            kept: the state of the earlier run.
+            saved: the state of the earlier run.
             epochs: the epoch at which this run is to end.
 
         Raises:
             ValueError: the earlier run is past `epochs` or before `initial_epoch`; or it ended within an epoch and the
                 data now have other steps.
         """
-        before = Position(**kept.run["position"])
-        where = f"{kept.folder} holds a run that ended in epoch {before.epoch + 1}, after {before.step} of its steps"
-        away = f"Or remove {kept.folder} to start again."
+        before = Position(**saved.run["position"])
+        where = f"{saved.folder} holds a run that ended in epoch {before.epoch + 1}, after {before.step} of its steps"
+        away = f"Or remove {saved.folder} to start again."
         if before.epoch > epochs or (before.epoch == epochs and before.step):
             raise ValueError(f"{where}; epochs={epochs} is less than that. Pass more epochs. {away}")
         if self.position.first_epoch > before.epoch:
@@ -163,24 +159,24 @@ class Progress:
                 f"{where}; initial_epoch={self.position.first_epoch} lies after that. Pass the `initial_epoch` of "
                 f"that run: {before.first_epoch}. {away}"
             )
-        facts, then = self.source.facts(), kept.run["facts"]
+        facts, then = self.source.facts(), saved.run["facts"]
         changed = [f"{name}={then.get(name)!r}, now {now!r}" for name, now in facts.items() if then.get(name) != now]
         if changed and before.step:
             raise ValueError(f"{where}, with {'; '.join(changed)}. Within an epoch, pass the same values. {away}")
         if changed:
             warnings.warn(f"{where}, with {'; '.join(changed)}. The new values are used.", stacklevel=4)
 
-    def resume(self, kept: SavedRun, epochs: int) -> None:
+    def resume(self, saved: SavedRun, epochs: int) -> None:
         """Restore the state of an earlier run, and move the data to its position.
 
         Args:
-            kept: the state of the earlier run.
+            saved: the state of the earlier run.
             epochs: the epoch at which this run is to end.
 
         Raises:
             ValueError: the model, its optimizer or the data are not those of the earlier run. The model is unchanged.
         """
-        run = kept.run
+        run = saved.run
         self.position = Position(**run["position"])
         self._at_begin, self._at_epoch = run["at_begin"], run["at_epoch"]
         if isinstance(self.validation, StreamSource):
@@ -193,7 +189,7 @@ class Progress:
         with self.source.orders.lock:  # the reading thread draws no order meanwhile
             process = seeds.process_state() if trains else run["process"]
             self.step = prepare(self.model, "train", first)
-            restore_state(kept, self.model, self.step, first, self.callbacks)
+            restore_state(saved, self.model, self.step, first, self.callbacks)
             seeds.set_process_state(process)
         if not trains or not isinstance(self.source, StreamSource):
             seeds.set_global_state(run["globals"])

@@ -12,8 +12,8 @@ import numpy as np
 from polykeras import dtypes, seeds
 from polykeras.backend import registry
 from polykeras.saving.errors import SavedFileError, reading
+from polykeras.training.resuming.encoding import decode, encode
 from polykeras.training.resuming.files import BackupFiles
-from polykeras.training.resuming.plain import decode, encode
 from polykeras.variables import Variable, unique
 
 _THE_SAME = "Train the same model, compiled in the same way; or remove the folder to start again."
@@ -127,11 +127,11 @@ def _groups(model: Any, step: Any) -> dict[str, list[Variable]]:
     return groups
 
 
-def restore_state(kept: SavedRun, model: Any, step: Any, batch: Any, callbacks: list[Any]) -> None:
+def restore_state(saved: SavedRun, model: Any, step: Any, batch: Any, callbacks: list[Any]) -> None:
     """Give variables and callbacks the state of an earlier run.
 
     Args:
-        kept: the state.
+        saved: the state.
         model: the model, built as far as shapes alone allow.
         step: its compiled step.
         batch: run once if some variables are made only by running a step.
@@ -141,39 +141,39 @@ def restore_state(kept: SavedRun, model: Any, step: Any, batch: Any, callbacks: 
         SavedFileError: the model or its optimizer has other variables. Existing variables keep their values.
     """
     now = _optimizers(model)
-    if now != kept.optimizers:
+    if now != saved.optimizers:
         raise SavedFileError(
-            kept.folder, "optimizer", f"the earlier run had {kept.optimizers}, this one has {now}. {_THE_SAME}"
+            saved.folder, "optimizer", f"the earlier run had {saved.optimizers}, this one has {now}. {_THE_SAME}"
         )
     groups = _groups(model, step)
     parts = [*model._flatten_layers(), *model._optimizers()]
-    if len(groups["steps"]) < len(kept.variables["steps"]) or not all(part.built for part in parts):
+    if len(groups["steps"]) < len(saved.variables["steps"]) or not all(part.built for part in parts):
         # Run a step. It may give away the memory of the values, so the copies are on the host.
         before = [(variable, variable.numpy()) for found in groups.values() for variable in found]
         try:
             step.run_batch(batch)
-            groups = _checked_groups(kept, model, step)
+            groups = _checked_groups(saved, model, step)
         except BaseException:
             _assign(before)
             raise
     else:
-        groups = _checked_groups(kept, model, step)
+        groups = _checked_groups(saved, model, step)
     for group, variables in groups.items():
-        _assign(zip(variables, (value for _, value in kept.variables[group]), strict=True))
-    _restore_callbacks(kept.callbacks, callbacks)
+        _assign(zip(variables, (value for _, value in saved.variables[group]), strict=True))
+    _restore_callbacks(saved.callbacks, callbacks)
 
 
-def _checked_groups(kept: SavedRun, model: Any, step: Any) -> dict[str, list[Variable]]:
+def _checked_groups(saved: SavedRun, model: Any, step: Any) -> dict[str, list[Variable]]:
     """Return the variables to restore, by their owner, after checking that the values of the earlier run fit.
 
     Raises:
         SavedFileError: they do not fit.
     """
     groups = _groups(model, step)
-    if kept.run["position"]["step"] == 0 and not _fits(groups["metrics"], kept.variables["metrics"]):
+    if saved.run["position"]["step"] == 0 and not _fits(groups["metrics"], saved.variables["metrics"]):
         del groups["metrics"]  # an epoch begins and resets them, so other metrics may be compiled now
     for group, variables in groups.items():
-        _check(group, variables, kept.variables[group], kept.folder)
+        _check(group, variables, saved.variables[group], saved.folder)
     return groups
 
 
@@ -216,9 +216,9 @@ def _check(group: str, variables: list[Variable], stored: list[tuple[str, np.nda
     )
 
 
-def _restore_callbacks(kept: list[tuple[str, dict[str, Any]]], callbacks: list[Any]) -> None:
+def _restore_callbacks(saved: list[tuple[str, dict[str, Any]]], callbacks: list[Any]) -> None:
     states: dict[str, list[Mapping[str, Any]]] = {}
-    for name, state in kept:
+    for name, state in saved:
         states.setdefault(name, []).append(state)
     for callback in callbacks:
         of_class = states.get(type(callback).__qualname__)

@@ -33,7 +33,7 @@ class StepCache:
 
     def get(
         self,
-        kind: str,
+        kind: Hashable,
         backend: Backend,
         fingerprint: Callable[[], tuple[Hashable, ...]],
         make: Callable[[], T],
@@ -42,7 +42,7 @@ class StepCache:
         """Return the step for a fingerprint; make it if there is none.
 
         Args:
-            kind: what the step does.
+            kind: what the step does: the first part of the key.
             backend: where it runs.
             fingerprint: returns the fingerprint. It is called only after a change, since it takes longer than a small
                 step.

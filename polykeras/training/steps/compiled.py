@@ -15,7 +15,7 @@ import numpy as np
 
 from polykeras import dtypes
 from polykeras.backend import Backend
-from polykeras.backend.execution_policy import BatchesRunner, CannotMap
+from polykeras.backend.execution_policy import BatchesRunner, CannotRunBatches
 from polykeras.common import nested
 from polykeras.training.interrupts import Uninterrupted
 from polykeras.training.steps.collection import uncollected
@@ -50,18 +50,24 @@ class CompiledStep(Step):
         backend: see `Step`.
         donate: whether the new state may use the memory of the old one. False for predictions: they change (almost)
             nothing, return only what they change, and may run in several threads.
+        example: see `Step`.
     """
 
     def __init__(
-        self, function: Callable[[Any], Any], variables: Sequence[Variable], backend: Backend, donate: bool = True
+        self,
+        function: Callable[[Any], Any],
+        variables: Sequence[Variable],
+        backend: Backend,
+        donate: bool = True,
+        example: Any = None,
     ) -> None:
-        super().__init__(function, backend, backend.execution.compiles)
+        super().__init__(function, backend, backend.execution.compiles, example)
         self._donate = donate
         self._has_run = False
         # Whether the function has run to its end since it was last traced, and whether it runs now. Most errors are
         # mistakes in it. In both cases no memory has been given away yet.
         self._is_traced = self._in_code = False
-        self._maps = not donate
+        self._batches_refused = False  # whether `run_batches` raised `CannotRunBatches`
         self._programs = self._programs_over(variables)
 
     @property
@@ -80,7 +86,7 @@ class CompiledStep(Step):
         result = self.function(batch)
         self._in_code, self._is_traced = False, True  # not where it raises
         if isinstance(result, dict):
-            self.log_names[:] = result
+            self._log_names = list(result)
         return result
 
     def _execute(self, call: Callable[[_Programs, list[Any]], tuple[Any, Any]]) -> Any:
@@ -137,23 +143,22 @@ class CompiledStep(Step):
 
         return self._execute_or_trace(show)
 
-    def maps(self) -> bool:
-        """Return whether the backend has one program for several batches."""
-        self._maps = self._maps and self._programs.several is not None
-        return self._maps
+    def can_run_batches(self) -> bool:
+        """Return whether the backend has one program for several batches at once."""
+        return not self._donate and not self._batches_refused and self._programs.batches is not None
 
     def run_batches(self, batches: Any, count: int) -> Any:
-        """Run a step that changes nothing on each of several batches, in one call of the backend."""
+        """Run a step that changes nothing on each of several batches at once."""
 
         def call(programs: _Programs, state: list[Any]) -> tuple[Any, Any]:
-            if programs.several is None:
-                raise CannotMap(f"single calls are as good on {self._backend.name}")
-            return {}, programs.several(state, batches, count)
+            if programs.batches is None:
+                raise CannotRunBatches(f"single calls are as good on {self._backend.name}")
+            return {}, programs.batches(state, batches, count)
 
         try:
             return self._execute(call)
-        except CannotMap:
-            self._maps = False
+        except CannotRunBatches:
+            self._batches_refused = True
             raise
 
 
@@ -181,29 +186,29 @@ class _Programs:
         return self._backend.compile(self._pure, donate_first=self._donate)
 
     @cached_property
-    def several(self) -> BatchesRunner | None:
-        """Runs a step on each of several batches; None where single calls are as good."""
+    def batches(self) -> BatchesRunner | None:
+        """Runs a step on each of several batches at once; None where single calls are as good."""
         return self._backend.execution.compile_batches(_outputs_of(self._pure, self._backend))
 
 
 def _outputs_of(
     pure: Callable[[list[Any], Any], tuple[dict[int, Any], Any]], backend: Backend
 ) -> Callable[[list[Any], Any], Any]:
-    """Return a pure function that returns outputs only, for several batches in one call.
+    """Return a pure function that returns outputs only, for several batches at once.
 
-    It raises `CannotMap` while it is traced if it changes variables, or if an output has no rows or is large: the
-    outputs of all batches need memory before the first one is computed.
+    It raises `CannotRunBatches` while it is traced if it changes variables, or if an output has no rows or is large:
+    the outputs of all batches need memory before the first one is computed.
     """
 
     def outputs_of(state: list[Any], batch: Any) -> Any:
         changes, outputs = pure(state, batch)
         if changes:
-            raise CannotMap("it changes variables")
+            raise CannotRunBatches("it changes variables")
         leaves = nested.flatten(outputs)
         if not all(map(np.ndim, leaves)):
-            raise CannotMap("it returns a scalar for each batch")
+            raise CannotRunBatches("it returns a scalar for each batch")
         if sum(dtypes.nbytes(backend.shape(x), backend.dtype(x)) for x in leaves) > LARGE_OUTPUTS:
-            raise CannotMap("its outputs are large")
+            raise CannotRunBatches("its outputs are large")
         return outputs
 
     return outputs_of

@@ -20,10 +20,13 @@ class EagerStep(Step):
         function: see `Step`.
         variables: the state that it may use.
         backend: see `Step`.
+        example: see `Step`.
     """
 
-    def __init__(self, function: Callable[[Any], Any], variables: Sequence[Variable], backend: Backend) -> None:
-        super().__init__(function, backend, compiles=False)
+    def __init__(
+        self, function: Callable[[Any], Any], variables: Sequence[Variable], backend: Backend, example: Any = None
+    ) -> None:
+        super().__init__(function, backend, False, example)
         self._variables = unique(variables)
 
     @property
@@ -48,7 +51,7 @@ class EagerStep(Step):
         with Scope() as scope, location.eager_step() if location else nullcontext():
             result = self.function(batch)
         if isinstance(result, dict):
-            self.log_names[:] = result
+            self._log_names = list(result)
         with Uninterrupted():  # all of them or none
             for variable, value in zip(*scope.updates(), strict=True):
                 variable.assign(value)

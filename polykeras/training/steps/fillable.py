@@ -2,6 +2,8 @@
 
 The answer depends on the model and the shapes alone, and so is the same on each backend. A user's layer, loss, metric
 or function counts as unknown, as it may compare the samples of a batch, unless it states the trait `sample_by_sample`.
+So does a model's own `train_step`, `compute_loss` or other method of a step. If the class of the model states the
+trait, these methods combine samples by losses and metrics alone, which know masks.
 """
 
 from __future__ import annotations
@@ -65,9 +67,10 @@ def why_not(model: Any, kind: str) -> str | None:
 def _obstacles(model: Any, kind: str) -> Iterator[str]:
     if model.run_eagerly:
         yield "nothing is compiled"
+    stated = trait(type(model), _TRAIT) is True
     for name in (f"{kind}_step", "compute_loss", "compute_metrics"):
-        if overrides(model, name):
-            yield f"{name} is the user's own"
+        if overrides(model, name) and (not stated or name in vars(model)):  # no class speaks for what was put on it
+            yield f"{name} is the user's own, and the model does not say that it treats each sample by itself"
     for layer in model._flatten_layers():
         for reason in _mixing(layer, kind):
             yield f"the layer {layer.name!r} ({type(layer).__name__}) {reason}"

@@ -40,7 +40,7 @@ def prepare(model: StepMethods, kind: str, batch: Any, resets: bool = False) -> 
         resets: whether the step resets the metrics before it runs.
     """
     backend = registry.current()
-    key = f"{kind}, from new metrics" if resets else kind
+    key = (kind, resets)
     return model._steps.get(key, backend, model._fingerprint, lambda: _new_step(model, kind, batch, backend, resets))
 
 
@@ -62,12 +62,12 @@ def _new_step(model: StepMethods, kind: str, batch: Any, backend: Backend, reset
     step = _in_context(native_step(step, model, kind, backend), model, kind, context, resets_inside)
     # Each argument of a compiled call takes time. What a prediction uses beside weights is found by tracing.
     state = model.variables if kind == "predict" else model._all_variables()
+    example = symbolic(batch)
     made: Step
     if model.run_eagerly:
-        made = EagerStep(step, state, backend)
+        made = EagerStep(step, state, backend, example)
     else:
-        made = CompiledStep(step, state, backend, donate=kind != "predict")
-    made.example = symbolic(batch)
+        made = CompiledStep(step, state, backend, donate=kind != "predict", example=example)
     if config.verify() and made.compiles:
         made = VerifiedStep(made, model, backend, kind, config.verify())
     if kind == "train" and config.nan_guard():

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from polykeras.backend import Backend
-from polykeras.backend.execution_policy import CannotMap
+from polykeras.backend.execution_policy import CannotRunBatches
 from polykeras.training.steps.sizes import StepSizes
 from polykeras.variables import Variable
 
@@ -19,22 +19,31 @@ class Step(ABC):
         function: the step as plain Python: takes a batch, returns logs or predictions.
         backend: where it runs.
         compiles: whether the function is traced, and does not run each time.
+        example: the shapes and dtypes of the batch that it is made for, a tree of `KerasTensor`s; None if unknown.
 
     Attributes:
         function: as given.
         compiles: as given.
-        log_names: the names of the logs in the order of the function; backends may return them in another one.
-        example: the shapes and dtypes of the batch that it was made for, a tree of `KerasTensor`s.
-        sizes: what it learned of the sizes of batches and data.
+        example: as given.
     """
 
-    def __init__(self, function: Callable[[Any], Any], backend: Backend, compiles: bool) -> None:
+    def __init__(self, function: Callable[[Any], Any], backend: Backend, compiles: bool, example: Any = None) -> None:
         self._backend = backend
         self.function = function
         self.compiles = compiles
-        self.log_names: list[str] = []  # changed in place: wrappers share it
-        self.example: Any = None
-        self.sizes = StepSizes(compiles and backend.execution.compiles_each_size)
+        self.example = example
+        self._log_names: list[str] = []
+        self._sizes = StepSizes(compiles and backend.execution.compiles_each_size)
+
+    @property
+    def log_names(self) -> list[str]:
+        """The names of the logs in the order of the function; backends may return them in another one."""
+        return self._log_names
+
+    @property
+    def sizes(self) -> StepSizes:
+        """What the step learned of the sizes of batches and data."""
+        return self._sizes
 
     @property
     @abstractmethod
@@ -62,12 +71,12 @@ class Step(ABC):
     def run_batch(self, batch: Any) -> Any:
         """Run one step on a batch of host arrays; return its logs or predictions."""
 
-    def maps(self) -> bool:
-        """Return whether `run_batches` is worth a try: whether one program runs several batches."""
+    def can_run_batches(self) -> bool:
+        """Return whether `run_batches` is worth a try: whether one program runs several batches at once."""
         return False
 
     def run_batches(self, batches: Any, count: int) -> Any:
-        """Run a step that changes nothing on each of several batches.
+        """Run a step that changes nothing on each of several batches at once.
 
         Args:
             batches: a tree of arrays `(room, *shape of a batch)`.
@@ -77,9 +86,9 @@ class Step(ABC):
             The outputs, a tree of arrays `(room, ...)`.
 
         Raises:
-            CannotMap: the batches must run one by one, now and later.
+            CannotRunBatches: the batches must run one by one, now and later.
         """
-        raise CannotMap("nothing is compiled")
+        raise CannotRunBatches("nothing is compiled")
 
     def program(self, batch: Any, stage: str) -> str | None:
         """Return the program of `run_batch` as text. Changes no variable.

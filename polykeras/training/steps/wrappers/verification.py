@@ -82,7 +82,7 @@ class VerifiedStep(WrappedStep):
         return self._run_chunk(run, lambda i: nested.map_structure(self._backend.place, batch), 0, 1)
 
     def run_batches(self, batches: Any, count: int) -> Any:
-        """Run a step that changes nothing on each of several batches. Raises: as `run_rows`."""
+        """Run a step that changes nothing on each of several batches at once. Raises: as `run_rows`."""
         with _turn:
             outputs = self._step.run_batches(batches, count)
             if self._is_due():

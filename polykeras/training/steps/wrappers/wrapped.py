@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, TypeAlias
 
 from polykeras.backend import Backend
+from polykeras.training.steps.sizes import StepSizes
 from polykeras.training.steps.step import Step
 from polykeras.variables import Variable, kept_values, read_state, unique
 
@@ -22,10 +23,19 @@ class WrappedStep(Step):
     """
 
     def __init__(self, step: Step, model: Any, backend: Backend) -> None:
-        super().__init__(step.function, backend, step.compiles)
-        self.log_names, self.example, self.sizes = step.log_names, step.example, step.sizes
+        super().__init__(step.function, backend, step.compiles, step.example)
         self._step, self._model = step, model
         self._done = 0  # steps of the pass over the data
+
+    @property
+    def log_names(self) -> list[str]:
+        """The names of the logs of the step inside."""
+        return self._step.log_names
+
+    @property
+    def sizes(self) -> StepSizes:
+        """What the step inside learned of sizes."""
+        return self._step.sizes
 
     @property
     def variables(self) -> list[Variable]:
@@ -45,12 +55,12 @@ class WrappedStep(Step):
         """Run one step on a batch."""
         return self._step.run_batch(batch)
 
-    def maps(self) -> bool:
+    def can_run_batches(self) -> bool:
         """Return whether `run_batches` is worth a try."""
-        return self._step.maps()
+        return self._step.can_run_batches()
 
     def run_batches(self, batches: Any, count: int) -> Any:
-        """Run a step that changes nothing on each of several batches."""
+        """Run a step that changes nothing on each of several batches at once."""
         return self._step.run_batches(batches, count)
 
     def program(self, batch: Any, stage: str) -> str | None:

@@ -115,7 +115,7 @@ def decode(described: Any, arrays: list[np.ndarray]) -> Any:
     return {"$tuple": tuple, "$set": set, "$frozenset": frozenset}[tag](items)
 
 
-def is_plain(value: Any) -> bool:
+def can_encode(value: Any) -> bool:
     """Return whether `encode` takes a value and `decode` restores it exactly."""
     try:
         encode(value, [], strict=True)
