@@ -13,7 +13,7 @@ from polykeras import fast
 from polykeras.backend.families.arrays import Arrays
 from polykeras.backend.families.execution import Execution, FusedKernel, Rule, arrays_and_statics
 from polykeras.backend.spec import Shape
-from polykeras.backend.steps import Step, StepRunner
+from polykeras.backend.steps import PureStep, StepRunner
 from polykeras.common import nested
 from polykeras.common.lru_cache import LRUCache
 from polykeras_torch.arrays import current_device, torch_dtype
@@ -24,7 +24,7 @@ from polykeras_torch.compiler.recorder import Recorder, is_recorded
 from polykeras_torch.compiler.replay import Recording, are_blocks, contiguous, current, is_watched, record, signature
 from polykeras_torch.malloc import keep_freed_memory
 from polykeras_torch.private import TensorWithoutValues, values_left_out
-from polykeras_torch.steps import Steps
+from polykeras_torch.steps import StepLoop
 from polykeras_torch.subnormals import subnormals_as_zero
 from polykeras_torch.updates import KERNELS, suits
 
@@ -39,9 +39,9 @@ class TorchExecution(Arrays, Execution):
         keep_freed_memory()
         return _Compiled(self, fn, donate_first)
 
-    def compile_steps(self, step: Step) -> StepRunner:
+    def compile_steps(self, step: PureStep) -> StepRunner:
         keep_freed_memory()
-        return Steps(step)
+        return StepLoop(step)
 
     def map_elementwise(
         self,

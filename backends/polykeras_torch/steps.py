@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from polykeras.backend.steps import State, Step, check_state, specs_of
+from polykeras.backend.steps import PureStep, State, check_state, specs_of
 from polykeras.common import nested
 from polykeras.common.lru_cache import LRUCache
 from polykeras_torch.arrays import NAMES
@@ -20,12 +20,12 @@ from polykeras_torch.subnormals import subnormals_as_zero
 Flat = Callable[[Sequence[Tensor]], Any]
 
 
-class Steps:
+class StepLoop:
     """Runs a training step."""
 
-    def __init__(self, step: Step) -> None:
+    def __init__(self, step: PureStep) -> None:
         self._step = step
-        self._loops: LRUCache[_Loop] = LRUCache()
+        self._loops: LRUCache[_Repeated] = LRUCache()
 
     def __call__(self, state: State, data: Any, indices: Any, start: int, stop: int) -> tuple[State, Any]:
         if torch.is_inference_mode_enabled():  # its tensors could not be differentiated
@@ -40,7 +40,7 @@ class Steps:
             if (loop := self._loops.get(key)) is None:
                 if not are_blocks([*state, *data.columns]):
                     return self._plainly(state, data.definition, batches)
-                loop = self._loops.put(key, _Loop(_flat(self._step, len(state), data.definition)))
+                loop = self._loops.put(key, _Repeated(_flat(self._step, len(state), data.definition)))
             return loop.run(contiguous(state), batches)
 
     def _plainly(self, state: State, definition: Any, batches: Batches) -> tuple[State, Any]:
@@ -50,7 +50,7 @@ class Steps:
         return state, logs
 
 
-class _Loop:
+class _Repeated:
     """Repeats a step. Only the last step computes its logs; the others compute the new state alone."""
 
     def __init__(self, step: Flat) -> None:
