@@ -11,7 +11,7 @@ import numpy as np
 
 from polykeras import config, dtypes
 from polykeras.backend import Backend, registry
-from polykeras.backend.dispatch import Handle, convert
+from polykeras.backend.handles import Handle, convert
 from polykeras.common import logits, masks, nested
 from polykeras.common.lru_cache import LRUCache
 from polykeras.variables import (

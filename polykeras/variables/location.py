@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from polykeras.backend import Backend, value_lock
-from polykeras.backend.dispatch import Handle
+from polykeras.backend.handles import Handle
 from polykeras.backend.native import NativeLocation
 from polykeras.variables.native_parameters import NativeParameter
 from polykeras.variables.sharing import OWNED, Sharing

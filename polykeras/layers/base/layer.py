@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from polykeras import dtype_policies, regularizers
 from polykeras.backend import registry
-from polykeras.backend.dispatch import convert, find_symbolic
+from polykeras.backend.handles import convert, find_symbolic
 from polykeras.common import nested
 from polykeras.common.naming import did_you_mean, is_ours
 from polykeras.common.types import DTypeLike, RegularizerLike
