@@ -21,7 +21,16 @@ from polykeras_torch.compiler.global_state import global_state
 from polykeras_torch.compiler.instructions import Slot
 from polykeras_torch.compiler.program import text_of
 from polykeras_torch.compiler.recorder import Recorder, is_recorded
-from polykeras_torch.compiler.replay import Recording, are_blocks, contiguous, current, is_watched, record, signature
+from polykeras_torch.compiler.replay import (
+    Recording,
+    Unrecorded,
+    are_blocks,
+    contiguous,
+    if_valid,
+    is_watched,
+    record,
+    signature,
+)
 from polykeras_torch.malloc import keep_freed_memory
 from polykeras_torch.private import TensorWithoutValues, values_left_out
 from polykeras_torch.steps import StepLoop
@@ -85,7 +94,7 @@ class _Compiled:
         self._backend = backend
         self._fn = fn
         self._donate_first = donate_first
-        self._recorded: LRUCache[Recording] = LRUCache()
+        self._recorded: LRUCache[Recording | Unrecorded] = LRUCache()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if torch.is_inference_mode_enabled():  # its tensors could not be differentiated later
@@ -138,7 +147,7 @@ class _Compiled:
         return sum(isinstance(leaf, Tensor) for leaf in nested.flatten(args[0])) if self._donate_first else 0
 
     def _run(self, key: Hashable, flat: Callable[..., Any], tensors: list[Tensor], args: Any) -> Any:
-        if (found := current(self._recorded.get(key))) is not None:
+        if (found := if_valid(self._recorded.get(key))) is not None:
             return found(contiguous(tensors))
         if not are_blocks(tensors):
             return flat(tensors)

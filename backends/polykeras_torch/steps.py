@@ -14,7 +14,16 @@ from polykeras.common.lru_cache import LRUCache
 from polykeras_torch.arrays import NAMES
 from polykeras_torch.batches import Batches, Data
 from polykeras_torch.compiler.global_state import global_state
-from polykeras_torch.compiler.replay import Recording, are_blocks, contiguous, current, is_watched, record, signature
+from polykeras_torch.compiler.replay import (
+    Recording,
+    Unrecorded,
+    are_blocks,
+    contiguous,
+    if_valid,
+    is_watched,
+    record,
+    signature,
+)
 from polykeras_torch.subnormals import subnormals_as_zero
 
 Flat = Callable[[Sequence[Tensor]], Any]
@@ -55,16 +64,16 @@ class _Repeated:
 
     def __init__(self, step: Flat) -> None:
         self._step = step
-        self._recording: Recording | None = None
+        self._recording: Recording | Unrecorded | None = None
 
     def run(self, state: State, batches: Batches) -> tuple[State, Any]:
-        self._recording = current(self._recording)
+        self._recording = if_valid(self._recording)
         left, logs, steps = iter(batches), None, len(batches)
         if self._recording is None:
             tensors = [*state, *next(left)]
             (state, logs), self._recording = record(self._step, tensors, donated=len(state), advances=True)
             steps -= 1
-        if steps > 1 and self._recording.can_advance:
+        if steps > 1 and isinstance(self._recording, Recording) and self._recording.can_advance:
             state = self._recording.advance(state, left, steps - 1)
         for batch in left:
             state, logs = self._recording([*state, *batch])
