@@ -14,7 +14,7 @@ from polykeras.backend.native import NativeLocation
 from polykeras.backend.native.location import note_access
 from polykeras.backend.scopes import current_autocast, current_scope, outside_scopes
 from polykeras.backend.spec import Array
-from polykeras.common import nested, version_counter
+from polykeras.common import version_counter
 from polykeras.common.types import ArrayLike, DTypeLike, InitializerLike
 from polykeras.operators import ArrayOperators
 from polykeras.variables import runs
@@ -283,14 +283,3 @@ class Variable(Located, ArrayOperators):
         slots = (*Located.__slots__, *Variable.__slots__)
         state = {name: getattr(self, name) for name in slots if name != "__weakref__"}
         return None, state | {"_location": (None, self.numpy()), "_sharing": OWNED, "native_parameter": None}
-
-    @classmethod
-    def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Let the functions of a framework that has this protocol take variables for their values."""
-        if getattr(func, "__name__", "") == "sub" and len(args) == 2 and not kwargs and isinstance(args[1], Variable):
-            return args[1].__rsub__(args[0])  # also of bools, which torch refuses
-        return func(*nested.map_structure(_value_of, tuple(args)), **nested.map_structure(_value_of, kwargs or {}))
-
-
-def _value_of(x: Any) -> Any:
-    return x.value if isinstance(x, Variable) else x
