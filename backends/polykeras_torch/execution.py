@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from polykeras import fast
-from polykeras.backend.families.arrays import Arrays
 from polykeras.backend.families.execution import Execution, FusedKernel, Rule, arrays_and_statics
 from polykeras.backend.spec import Shape
 from polykeras.backend.steps import PureStep, StepRunner
@@ -38,7 +37,7 @@ from polykeras_torch.subnormals import subnormals_as_zero
 from polykeras_torch.updates import KERNELS, suits
 
 
-class TorchExecution(Arrays, Execution):
+class TorchExecution(Execution):
     """Functions of trees become programs over flat lists of tensors, one for each set of shapes and dtypes."""
 
     def is_traced(self, x: Any) -> bool:
