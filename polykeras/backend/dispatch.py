@@ -117,7 +117,10 @@ def _converter(spec: OpSpec, names: list[str], sequences: set[str], var_position
 
 
 def _unary(name: str, promote: str, general: Callable[..., Any]) -> Callable[..., Any]:
-    """Return an op of one array, with a shortcut for arrays that need no conversion."""
+    """Return an op of one array, with a shortcut for arrays that need no conversion.
+
+    The shortcut needs no switch of `fast`: the same method gets the same arguments as from `general`.
+    """
     current = registry.current
     keep = promote in ("keep", "common")
 
@@ -135,7 +138,8 @@ def _unary(name: str, promote: str, general: Callable[..., Any]) -> Callable[...
 def _binary(name: str, general: Callable[..., Any]) -> Callable[..., Any]:
     """Return an op of two arrays, with a shortcut for floats of one dtype, or one such array and a float scalar.
 
-    Layers and losses call these ops all the time, and eager backends feel each microsecond.
+    Layers and losses call these ops all the time, and eager backends feel each microsecond. The shortcut needs no
+    switch, as in `_unary`.
     """
     current = registry.current
 
