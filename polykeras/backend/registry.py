@@ -175,7 +175,7 @@ def _choose_default() -> Backend:
     return _default
 
 
-def meet() -> None:
+def load_if_imported() -> None:
     """Load the default backend if its framework is already imported.
 
     From now on, functions of the framework may receive variables before polykeras itself asks for a backend. The

@@ -74,7 +74,7 @@ class Variable(Located, ArrayOperators):
         synchronization: str = "auto",
         name: str | None = None,
     ) -> None:
-        registry.meet()
+        registry.load_if_imported()
         name = name or "variable"
         wanted = None if dtype is None else dtypes.standardize_dtype(dtype)
         if isinstance(initializer, str):
