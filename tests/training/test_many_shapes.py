@@ -22,6 +22,7 @@ KEPT = 3
 X = np.random.default_rng(0).normal(size=(2 * SHAPES, 2)).astype("float32")
 PROGRAMS = {
     "Recording",
+    "Unrecorded",
     "Program",
     "_Repeated",
     "MeshExecutable",
