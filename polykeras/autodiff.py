@@ -11,7 +11,7 @@ import numpy as np
 
 from polykeras import config, dtypes
 from polykeras.backend import Backend, registry
-from polykeras.backend.dispatch import Handle, convert
+from polykeras.backend.handles import Handle, convert
 from polykeras.common import logits, masks, nested
 from polykeras.common.lru_cache import LRUCache
 from polykeras.variables import (
@@ -22,7 +22,7 @@ from polykeras.variables import (
     Variable,
     ever_new,
     functionalize,
-    shared_state,
+    read_state,
     unique,
     value_of,
     write_changes,
@@ -77,7 +77,7 @@ def value_and_grad(
             places = ()
             targets, definition = nested.flatten_with_def(variables)
             leaves = _differentiable(targets)
-            arrays = shared_state(leaves, backend)
+            arrays = read_state(leaves, backend, shared=True)
         written: list[Variable] = []
         axes: dict[int, int] = {}  # of the softmaxes whose results are among what `fn` returns
         to_know = logits.are_remembered()

@@ -11,14 +11,12 @@ the same bits each time it runs on a machine.
 
 from __future__ import annotations
 
-import inspect
 import os
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
-from typing import Any
 
 OFF, ON = ("0", "false", "off", "no"), ("", "1", "true", "on", "yes")
 
@@ -46,8 +44,8 @@ kernels in place of single composites have the names of those."""
 
 
 @cache
-def _taken_away() -> frozenset[str] | None:
-    """The names of paths that the environment takes away; None where it takes all of them."""
+def taken_away() -> frozenset[str] | None:
+    """Return the names of paths that the environment takes away; None where it takes all of them."""
     value = os.environ.get("POLYKERAS_FAST", "").strip().lower()
     if value.startswith("-"):
         names = [name.strip() for name in value.split(",")]
@@ -65,7 +63,7 @@ def _taken_away() -> frozenset[str] | None:
 
 def are_switched() -> bool:
     """Return whether the environment takes any fast path away."""
-    return _taken_away() != frozenset()
+    return taken_away() != frozenset()
 
 
 def enabled(path: str | None = None) -> bool:
@@ -77,7 +75,7 @@ def enabled(path: str | None = None) -> bool:
     Raises:
         ValueError: the environment variable `POLYKERAS_FAST` is malformed.
     """
-    away = _taken_away()
+    away = taken_away()
     return away is not None and path not in away and _on.get()
 
 
@@ -105,50 +103,3 @@ def explain(what: str, chosen: str, why: str) -> None:
     """Tell on stderr, where that was asked for, what was chosen for something and why."""
     if explaining():
         print(f"polykeras: {what}: {chosen}, as {why}", file=sys.stderr)
-
-
-def without_overrides(backend: Any, contract: type, names: Collection[str] | None = None) -> Any:
-    """Return a backend whose composites are those of the contract, without the kernels that override them.
-
-    Args:
-        backend: an instance of a class under `contract`.
-        contract: the class whose composites count.
-        names: the composites; None for all.
-    """
-    given = type(backend)
-    plain = {
-        name: getattr(contract, name)
-        for name in (composites(contract) if names is None else names)
-        if inspect.unwrap(getattr(given, name)) is not inspect.unwrap(getattr(contract, name))
-    }
-    backend.__class__ = type(given.__name__, (given,), plain)
-    return backend
-
-
-def as_switched(backend: Any, contract: type, paths: Collection[str]) -> Any:
-    """Return a backend without the kernels that the environment takes away.
-
-    Args:
-        backend: as for `without_overrides`.
-        contract: as for `without_overrides`.
-        paths: the names of the backends' fast paths, which the environment may name too.
-
-    Raises:
-        ValueError: the environment names a path or a composite that does not exist.
-    """
-    away = _taken_away()
-    if away is None or "kernels" in away:
-        return without_overrides(backend, contract)
-    known = PATHS.keys() | paths
-    if unknown := sorted(away - known - composites(contract)):
-        raise ValueError(
-            f"POLYKERAS_FAST takes away {', '.join(unknown)}: expected fast paths ({', '.join(sorted(known))}), or "
-            "composites of the contract."
-        )
-    return without_overrides(backend, contract, away - known) if away - known else backend
-
-
-def composites(contract: type) -> set[str]:
-    """Return the names of the public ops of a contract that are not abstract."""
-    ops = {name: getattr(contract, name) for name in dir(contract) if hasattr(getattr(contract, name), "__op__")}
-    return {name for name, method in ops.items() if not getattr(method, "__isabstractmethod__", False)}

@@ -16,7 +16,7 @@ from polykeras import fast
 from polykeras.backend.execution_policy import BatchesRunner
 from polykeras.backend.families.execution import Execution
 from polykeras.backend.spec import Array, Shape
-from polykeras.backend.steps import State, Step, StepRunner
+from polykeras.backend.steps import PureStep, State, StepRunner
 from polykeras_jax.arrays import held_dtype, name_of, native_dtype, on_cpu
 from polykeras_jax.compiling import compiled, step_options
 from polykeras_jax.loops import in_loop
@@ -68,7 +68,7 @@ class JaxExecution(Execution):
         # A training step is compiled as in a loop, so that a single step gives the same numbers as `fit`.
         return wraps(fn)(_donating(in_loop(fn)))
 
-    def compile_steps(self, step: Step) -> StepRunner:
+    def compile_steps(self, step: PureStep) -> StepRunner:
         program = _donating(loop_of(step, self.asarray), ["in_order"])
 
         def run(state: State, data: Any, indices: Array, start: int, stop: int) -> tuple[State, Any]:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from polykeras.backend.spec import Array
-from polykeras.backend.steps import State, Step, check_state, specs_of
+from polykeras.backend.steps import PureStep, State, check_state, specs_of
 from polykeras_jax.arrays import name_of, settled, strong
 from polykeras_jax.compiling import for_programs
 from polykeras_jax.loops import in_loop
@@ -20,7 +20,7 @@ Loop = Callable[..., tuple[State, Any]]
 _LARGE = 2**16  # numbers in the data; from this size on XLA may copy even a small part in several threads
 
 
-def loop_of(step: Step, asarray: Callable[[Any], Array]) -> Loop:
+def loop_of(step: PureStep, asarray: Callable[[Any], Array]) -> Loop:
     """Return the loop over a step; `asarray` converts the numbers in its logs to arrays."""
     step_here = for_programs(lambda: _once(step, asarray))
 
@@ -41,7 +41,7 @@ def _logs(logs: dict[str, Any], asarray: Callable[[Any], Array]) -> dict[str, Ar
     return {name: strong(asarray(value)) for name, value in logs.items()}
 
 
-def _once(step: Step, asarray: Callable[[Any], Array]) -> Step:
+def _once(step: PureStep, asarray: Callable[[Any], Array]) -> PureStep:
     """Return a step that keeps the types of its state; it is traced once, for its logs' shapes and for the loop."""
 
     @jax.jit

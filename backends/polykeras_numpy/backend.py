@@ -11,7 +11,7 @@ import numpy as np
 from polykeras import dtypes
 from polykeras.backend import Backend
 from polykeras.backend.families.shaping import Shaping
-from polykeras.backend.families.written_gradients import WrittenGradients
+from polykeras.backend.written_gradients import WrittenGradients
 from polykeras.common import nested
 from polykeras_numpy.activations import NumpyActivations
 from polykeras_numpy.arrays import NumpyArrays, seen_bfloat16

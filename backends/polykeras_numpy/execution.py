@@ -9,7 +9,7 @@ import numpy as np
 
 from polykeras.backend.families.execution import Execution
 from polykeras.backend.spec import Array
-from polykeras.backend.steps import State, Step, StepRunner, check_state, specs_of
+from polykeras.backend.steps import PureStep, State, StepRunner, check_state, specs_of
 from polykeras.common import nested
 
 
@@ -32,7 +32,7 @@ class NumpyExecution(Execution):
 
         return run
 
-    def compile_steps(self, step: Step) -> StepRunner:
+    def compile_steps(self, step: PureStep) -> StepRunner:
         @np.errstate(all="ignore")
         def run(state: State, data: Any, indices: Array, start: int, stop: int) -> tuple[State, Any]:
             logs, specs = None, specs_of(map(np.asarray, state), str)

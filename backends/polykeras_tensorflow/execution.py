@@ -19,7 +19,7 @@ from polykeras import fast
 from polykeras.backend.execution_policy import BatchesRunner
 from polykeras.backend.families.execution import Execution, arrays_and_statics
 from polykeras.backend.spec import Array, Shape
-from polykeras.backend.steps import State, Step, StepRunner, check_state, specs_of
+from polykeras.backend.steps import PureStep, State, StepRunner, check_state, specs_of
 from polykeras.common import nested
 from polykeras.common.lru_cache import LRUCache
 from polykeras_tensorflow.arrays import computes_on_cpu
@@ -109,10 +109,10 @@ def _number(value: int) -> Array:
         return tf.constant(value, tf.int32)
 
 
-class _Steps:
+class _StepLoop:
     """Runs a training step. Each set of shapes and dtypes has one graph that contains the loop."""
 
-    def __init__(self, backend: TensorflowExecution, step: Step) -> None:
+    def __init__(self, backend: TensorflowExecution, step: PureStep) -> None:
         self.backend = backend
         self.step = step
         self.programs: LRUCache[tuple[Program, Any]] = LRUCache()
@@ -224,8 +224,8 @@ class TensorflowExecution(Execution):
         # A step that changes state is repeated. A prediction, or a user's function, may see each shape only once.
         return _Compiled(self, fn, trains=donate_first)
 
-    def compile_steps(self, step: Step) -> StepRunner:
-        return _Steps(self, step)
+    def compile_steps(self, step: PureStep) -> StepRunner:
+        return _StepLoop(self, step)
 
     def synchronize(self, x: Any = None) -> None:
         if tf.executing_eagerly():

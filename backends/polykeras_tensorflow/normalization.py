@@ -7,8 +7,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from polykeras.backend.families.written_gradients import WrittenGradients
 from polykeras.backend.spec import Array
+from polykeras.backend.written_gradients import WrittenGradients
 from polykeras_tensorflow.arrays import has_gpu
 from polykeras_tensorflow.sizes import sizes_of
 

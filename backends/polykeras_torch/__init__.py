@@ -8,7 +8,9 @@ from polykeras.backend import Backend, Provider
 
 def _load() -> Backend:
     from polykeras_torch.backend import TorchBackend
+    from polykeras_torch.native.handles import accept_handles
 
+    accept_handles()
     return TorchBackend()
 
 

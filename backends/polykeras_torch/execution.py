@@ -10,10 +10,9 @@ import torch
 from torch import Tensor
 
 from polykeras import fast
-from polykeras.backend.families.arrays import Arrays
 from polykeras.backend.families.execution import Execution, FusedKernel, Rule, arrays_and_statics
 from polykeras.backend.spec import Shape
-from polykeras.backend.steps import Step, StepRunner
+from polykeras.backend.steps import PureStep, StepRunner
 from polykeras.common import nested
 from polykeras.common.lru_cache import LRUCache
 from polykeras_torch.arrays import current_device, torch_dtype
@@ -21,15 +20,24 @@ from polykeras_torch.compiler.global_state import global_state
 from polykeras_torch.compiler.instructions import Slot
 from polykeras_torch.compiler.program import text_of
 from polykeras_torch.compiler.recorder import Recorder, is_recorded
-from polykeras_torch.compiler.replay import Recording, are_blocks, contiguous, current, is_watched, record, signature
+from polykeras_torch.compiler.replay import (
+    Recording,
+    Unrecorded,
+    are_blocks,
+    contiguous,
+    if_valid,
+    is_watched,
+    record,
+    signature,
+)
 from polykeras_torch.malloc import keep_freed_memory
 from polykeras_torch.private import TensorWithoutValues, values_left_out
-from polykeras_torch.steps import Steps
+from polykeras_torch.steps import StepLoop
 from polykeras_torch.subnormals import subnormals_as_zero
 from polykeras_torch.updates import KERNELS, suits
 
 
-class TorchExecution(Arrays, Execution):
+class TorchExecution(Execution):
     """Functions of trees become programs over flat lists of tensors, one for each set of shapes and dtypes."""
 
     def is_traced(self, x: Any) -> bool:
@@ -39,9 +47,9 @@ class TorchExecution(Arrays, Execution):
         keep_freed_memory()
         return _Compiled(self, fn, donate_first)
 
-    def compile_steps(self, step: Step) -> StepRunner:
+    def compile_steps(self, step: PureStep) -> StepRunner:
         keep_freed_memory()
-        return Steps(step)
+        return StepLoop(step)
 
     def map_elementwise(
         self,
@@ -85,7 +93,7 @@ class _Compiled:
         self._backend = backend
         self._fn = fn
         self._donate_first = donate_first
-        self._recorded: LRUCache[Recording] = LRUCache()
+        self._recorded: LRUCache[Recording | Unrecorded] = LRUCache()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if torch.is_inference_mode_enabled():  # its tensors could not be differentiated later
@@ -138,7 +146,7 @@ class _Compiled:
         return sum(isinstance(leaf, Tensor) for leaf in nested.flatten(args[0])) if self._donate_first else 0
 
     def _run(self, key: Hashable, flat: Callable[..., Any], tensors: list[Tensor], args: Any) -> Any:
-        if (found := current(self._recorded.get(key))) is not None:
+        if (found := if_valid(self._recorded.get(key))) is not None:
             return found(contiguous(tensors))
         if not are_blocks(tensors):
             return flat(tensors)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from polykeras import fast
-from polykeras.backend.host_memory import keep_freed_blocks
+from polykeras.backend import host_memory
 
 
 @cache
@@ -14,5 +14,5 @@ def keep_freed_memory() -> None:
 
     Zeroed pages come back one fault at a time, which takes a third of a transformer's step and half of a convolution's.
     """
-    if keep_freed_blocks():
+    if host_memory.keep_freed_memory():
         fast.explain("freed memory on torch", "kept for the next step", "page faults cost more than the arithmetic")

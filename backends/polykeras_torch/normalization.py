@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from polykeras.backend.families.written_gradients import WrittenGradients
 from polykeras.backend.spec import Axis
+from polykeras.backend.written_gradients import WrittenGradients
 from polykeras_torch.private import BATCH_NORM, BATCH_NORM_BACKWARD, is_transformed
 
 

@@ -214,6 +214,13 @@ def values_left_out() -> tuple[AbstractContextManager[Any], Callable[[], Any]] |
     return left_out(), _unset_fake
 
 
+# ---- messages --------------------------------------------------------------------------------------------------------
+
+MISSING_GRADIENT = "does not require grad"
+"""What `backward` and `torch.autograd.grad` say of a loss that was computed of plain tensors, in a RuntimeError of no
+class of its own. In other words, a user's step with `backward()` would fail instead of beginning again."""
+
+
 # ---- modules ---------------------------------------------------------------------------------------------------------
 
 HOOKS_OF_ALL_MODULES: list[dict[int, Any]] = [

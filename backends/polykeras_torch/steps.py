@@ -8,24 +8,33 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from polykeras.backend.steps import State, Step, check_state, specs_of
+from polykeras.backend.steps import PureStep, State, check_state, specs_of
 from polykeras.common import nested
 from polykeras.common.lru_cache import LRUCache
 from polykeras_torch.arrays import NAMES
 from polykeras_torch.batches import Batches, Data
 from polykeras_torch.compiler.global_state import global_state
-from polykeras_torch.compiler.replay import Recording, are_blocks, contiguous, current, is_watched, record, signature
+from polykeras_torch.compiler.replay import (
+    Recording,
+    Unrecorded,
+    are_blocks,
+    contiguous,
+    if_valid,
+    is_watched,
+    record,
+    signature,
+)
 from polykeras_torch.subnormals import subnormals_as_zero
 
 Flat = Callable[[Sequence[Tensor]], Any]
 
 
-class Steps:
+class StepLoop:
     """Runs a training step."""
 
-    def __init__(self, step: Step) -> None:
+    def __init__(self, step: PureStep) -> None:
         self._step = step
-        self._loops: LRUCache[_Loop] = LRUCache()
+        self._loops: LRUCache[_Repeated] = LRUCache()
 
     def __call__(self, state: State, data: Any, indices: Any, start: int, stop: int) -> tuple[State, Any]:
         if torch.is_inference_mode_enabled():  # its tensors could not be differentiated
@@ -40,7 +49,7 @@ class Steps:
             if (loop := self._loops.get(key)) is None:
                 if not are_blocks([*state, *data.columns]):
                     return self._plainly(state, data.definition, batches)
-                loop = self._loops.put(key, _Loop(_flat(self._step, len(state), data.definition)))
+                loop = self._loops.put(key, _Repeated(_flat(self._step, len(state), data.definition)))
             return loop.run(contiguous(state), batches)
 
     def _plainly(self, state: State, definition: Any, batches: Batches) -> tuple[State, Any]:
@@ -50,21 +59,21 @@ class Steps:
         return state, logs
 
 
-class _Loop:
+class _Repeated:
     """Repeats a step. Only the last step computes its logs; the others compute the new state alone."""
 
     def __init__(self, step: Flat) -> None:
         self._step = step
-        self._recording: Recording | None = None
+        self._recording: Recording | Unrecorded | None = None
 
     def run(self, state: State, batches: Batches) -> tuple[State, Any]:
-        self._recording = current(self._recording)
+        self._recording = if_valid(self._recording)
         left, logs, steps = iter(batches), None, len(batches)
         if self._recording is None:
             tensors = [*state, *next(left)]
             (state, logs), self._recording = record(self._step, tensors, donated=len(state), advances=True)
             steps -= 1
-        if steps > 1 and self._recording.can_advance:
+        if steps > 1 and isinstance(self._recording, Recording) and self._recording.can_advance:
             state = self._recording.advance(state, left, steps - 1)
         for batch in left:
             state, logs = self._recording([*state, *batch])

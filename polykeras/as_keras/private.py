@@ -13,7 +13,7 @@ import numpy as np
 
 from polykeras import config
 from polykeras.applications.building import fitting_shape
-from polykeras.backend.dispatch import find_symbolic
+from polykeras.backend.handles import find_symbolic
 from polykeras.common.arguments import int_tuple
 from polykeras.common.naming import reset_names as reset_uids
 from polykeras.common.naming import to_snake_case, unique_name

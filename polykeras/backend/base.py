@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from polykeras.backend.execution_policy import ExecutionPolicy
@@ -44,7 +45,6 @@ from polykeras.backend.families.statistics import Statistics
 from polykeras.backend.families.trigonometric import Trigonometric
 from polykeras.backend.families.windows import Windows
 from polykeras.backend.native import Native
-from polykeras.backend.registry import load
 
 
 class Backend(
@@ -119,4 +119,5 @@ class Backend(
         return f"<polykeras backend {self.name}>"
 
     def __reduce__(self) -> Any:
-        return load, (self.name,)
+        # By name, since the registry is built on this class.
+        return import_module("polykeras.backend.registry").load, (self.name,)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from polykeras import dtypes
 from polykeras.backend import registry
+from polykeras.backend.handles import Handle, Symbolic, convert, find_symbolic, flat
 from polykeras.backend.spec import OpSpec
 from polykeras.dtypes import SCALARS
 
@@ -25,77 +26,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class Handle:
-    """Base of objects that stand for an array of the current backend."""
-
-    __slots__ = ()
-    __array_ufunc__ = None  # NumPy leaves all operators, in-place ones too, to the handle
-
-    def __init_subclass__(cls, **options: Any) -> None:
-        super().__init_subclass__(**options)
-        _handles.append(cls)
-        for tell in _to_tell:
-            tell(cls)
-
-    @property
-    def value(self) -> Any:
-        """The array."""
-        raise NotImplementedError
-
-
-_handles: list[type[Handle]] = [Handle]
-_to_tell: list[Callable[[type[Handle]], None]] = []
-
-
-def for_each_handle(tell: Callable[[type[Handle]], None]) -> None:
-    """Call a function with each class of handles, defined now or later."""
-    _to_tell.append(tell)
-    for kind in _handles:
-        tell(kind)
-
-
-class Symbolic:
-    """Base of objects without values. An op that is called on one hands the call over to it."""
-
-    def apply_op(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Return the result of the public op `function` with at least one symbolic argument."""
-        raise NotImplementedError
-
-
 _INEXACT = frozenset(dtypes.FLOATS + dtypes.COMPLEX)
-
-
-def _flat(value: Any) -> list[Any]:
-    if isinstance(value, (list, tuple)):
-        return [leaf for part in value for leaf in _flat(part)]
-    return [value]
-
-
-def find_symbolic(values: Any) -> Symbolic | None:
-    """Return the first `Symbolic` in nested lists, tuples and dicts, or None."""
-    for value in values:
-        if isinstance(value, Symbolic):
-            return value
-        if isinstance(value, (list, tuple)):
-            found = find_symbolic(value)
-        elif isinstance(value, dict):
-            found = find_symbolic(value.values())
-        else:
-            continue
-        if found is not None:
-            return found
-    return None
-
-
-def convert(backend: Backend, value: Any) -> Any:
-    """Return `value` as an array of `backend`. A Handle gives its own array, a list is converted item by item."""
-    if backend.is_tensor(value):
-        return value
-    if isinstance(value, Handle):
-        return value.value
-    if isinstance(value, (list, tuple)) and any(isinstance(part, Handle) for part in _flat(value)):
-        value = [convert(backend, part) for part in value]
-    return backend.asarray(value)
 
 
 class _Promotion:
@@ -117,7 +48,7 @@ class _Promotion:
         return self._convert(value)
 
     def dtype_of(self, values: list[Any]) -> str:
-        given = [dtypes.weak(v) if type(v) in SCALARS else self.backend.dtype(v) for v in _flat(values)]
+        given = [dtypes.weak(v) if type(v) in SCALARS else self.backend.dtype(v) for v in flat(values)]
         result = dtypes.result_type(*given)
         if self.promote == "float":
             result = dtypes.float_type(result)
@@ -186,7 +117,10 @@ def _converter(spec: OpSpec, names: list[str], sequences: set[str], var_position
 
 
 def _unary(name: str, promote: str, general: Callable[..., Any]) -> Callable[..., Any]:
-    """Return an op of one array, with a shortcut for arrays that need no conversion."""
+    """Return an op of one array, with a shortcut for arrays that need no conversion.
+
+    The shortcut needs no switch of `fast`: the same method gets the same arguments as from `general`.
+    """
     current = registry.current
     keep = promote in ("keep", "common")
 
@@ -204,7 +138,8 @@ def _unary(name: str, promote: str, general: Callable[..., Any]) -> Callable[...
 def _binary(name: str, general: Callable[..., Any]) -> Callable[..., Any]:
     """Return an op of two arrays, with a shortcut for floats of one dtype, or one such array and a float scalar.
 
-    Layers and losses call these ops all the time, and eager backends feel each microsecond.
+    Layers and losses call these ops all the time, and eager backends feel each microsecond. The shortcut needs no
+    switch, as in `_unary`.
     """
     current = registry.current
 

@@ -77,7 +77,7 @@ LARGEST_KEPT = 32 << 20  # bytes of a block; glibc accepts no higher threshold
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -2, -3, -4  # the parameters of mallopt(3)
 _KEEP = {_MMAP_MAX: 0, _TRIM_THRESHOLD: -1, _TOP_PAD: 64 << 20}  # -1: no limit
 _USUAL = {_MMAP_MAX: 1 << 16, _MMAP_THRESHOLD: LARGEST_KEPT, _TRIM_THRESHOLD: 2 * LARGEST_KEPT, _TOP_PAD: 1 << 17}
-_keeping = 0  # how many `freed_memory_kept` contexts are open
+_keeping = 0  # how many `keep_all_freed_memory` contexts are open
 _lock = Lock()
 
 
@@ -91,28 +91,28 @@ def _is_ours_to_tune() -> bool:
     return fast.enabled("freed-memory") and is_untuned_glibc()
 
 
-def keep_freed_blocks() -> bool:
+def keep_freed_memory() -> bool:
     """Let the C library keep freed blocks of up to 32 MB, 64 MB in all, from now on. Return whether it does.
 
     At first, glibc returns blocks of 128 KB and more to the system at once. It raises this threshold, up to 32 MB, when
     it frees a larger block (`man mallopt`, M_MMAP_THRESHOLD). This function sets the highest threshold right away.
-    `freed_memory_kept` says when nothing is done.
+    `keep_all_freed_memory` says when nothing is done.
     """
     if not _is_ours_to_tune():
         return False
     with _lock:
-        if not _keeping:  # otherwise the end of `freed_memory_kept` does it
+        if not _keeping:  # otherwise the end of `keep_all_freed_memory` does it
             _tune(_USUAL)
     return True
 
 
 @contextmanager
-def freed_memory_kept() -> Iterator[None]:
+def keep_all_freed_memory() -> Iterator[None]:
     """Let the C library keep freed memory, including the largest blocks, within this context.
 
     glibc returns blocks of more than 32 MB to the system as soon as they are freed, and zeroed pages come back one
     fault at a time. So a step that needs a large scratchpad waits for it each time. After the context, the state is
-    that of `keep_freed_blocks`; the next blocks that are freed release the rest. In threads other than the main one,
+    that of `keep_freed_memory`; the next blocks that are freed release the rest. In threads other than the main one,
     blocks of more than 64 MB still come from the system. Nothing is done if a user has tuned glibc or loads another
     allocator, on other C libraries, and with `POLYKERAS_FAST=0`.
     """

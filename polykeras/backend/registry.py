@@ -10,15 +10,12 @@ from collections.abc import Callable, Iterator
 from contextlib import ContextDecorator, contextmanager
 from contextvars import ContextVar, Token
 from functools import cache
-from typing import TYPE_CHECKING
 
 from polykeras import config, fast
-from polykeras.backend.plain_form import plain_form
+from polykeras.backend.base import Backend
+from polykeras.backend.plain_form import as_switched, plain_form
 from polykeras.backend.providers import fast_paths, providers
 from polykeras.common.naming import did_you_mean
-
-if TYPE_CHECKING:
-    from polykeras.backend.base import Backend
 
 ENVIRONMENT = ("POLYKERAS_BACKEND", "KERAS_BACKEND")
 
@@ -89,11 +86,7 @@ def when_loaded(tell: Callable[[Backend], None]) -> None:
 
 def _prepared(backend: Backend) -> Backend:
     """Return a backend as the switch for fast paths wants it."""
-    return fast.as_switched(backend, _contract(backend), fast_paths()) if fast.are_switched() else backend
-
-
-def _contract(backend: Backend) -> type:
-    return next(cls for cls in type(backend).__mro__ if cls.__module__ == "polykeras.backend.base")
+    return as_switched(backend, fast_paths()) if fast.are_switched() else backend
 
 
 @cache
@@ -102,7 +95,7 @@ def plain(backend: Backend) -> Backend:
 
     It is meant for code that runs within `fast.off`. A variable does not move to it if a scope holds the value.
     """
-    return plain_form(backend, _contract(backend))
+    return plain_form(backend)
 
 
 def loaded_backends() -> list[Backend]:
@@ -182,7 +175,7 @@ def _choose_default() -> Backend:
     return _default
 
 
-def meet() -> None:
+def load_if_imported() -> None:
     """Load the default backend if its framework is already imported.
 
     From now on, functions of the framework may receive variables before polykeras itself asks for a backend. The

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from polykeras.backend.spec import Array
 
 State: TypeAlias = list[Array]
-Step: TypeAlias = Callable[[State, Any], tuple[State, Any]]
+PureStep: TypeAlias = Callable[[State, Any], tuple[State, Any]]
 StepRunner: TypeAlias = Callable[[State, Any, Any, int, int], tuple[State, Any]]
 
 

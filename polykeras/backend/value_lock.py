@@ -1,4 +1,7 @@
-"""The lock of the values of all variables: one thread at a time takes, gives or moves them."""
+"""The lock of the values of all variables: one thread at a time takes, gives or moves them.
+
+It stands here, below the variables, since backends that store variables in objects of their framework hold it too.
+"""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from polykeras import dtypes
-from polykeras.backend.dispatch import Symbolic
+from polykeras.backend.handles import Symbolic
 from polykeras.common import nested
 from polykeras.common.naming import unique_name
 from polykeras.common.supplied import Supplied

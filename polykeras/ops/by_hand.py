@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
 from polykeras.backend import registry
-from polykeras.backend.dispatch import convert, find_symbolic
+from polykeras.backend.handles import convert, find_symbolic
 from polykeras.common import nested
 
 __all__: list[str] = []  # a family of ops lists its public names here; there are none

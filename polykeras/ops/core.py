@@ -9,8 +9,9 @@ import numpy as np
 
 from polykeras import dtypes
 from polykeras.backend import Backend, registry
-from polykeras.backend.dispatch import Handle, Symbolic, bind, convert
+from polykeras.backend.dispatch import bind
 from polykeras.backend.families.normalization import refuse_sparse
+from polykeras.backend.handles import Handle, Symbolic, convert
 from polykeras.backend.spec import Array
 from polykeras.common.types import ArrayLike, DTypeLike
 from polykeras.ops.by_hand import gives_way

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from polykeras.backend import registry
-from polykeras.backend.dispatch import convert
+from polykeras.backend.handles import convert
 from polykeras.backend.spec import Array
 from polykeras.common import nested
 from polykeras.ops.by_hand import as_arrays, gives_way, returning_arrays

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from typing import Unpack
 
 from polykeras.backend import current
-from polykeras.backend.dispatch import convert
 from polykeras.backend.families.execution import FusedKernel
+from polykeras.backend.handles import convert
 from polykeras.backend.spec import Array
 from polykeras.common.types import ArrayLike
 from polykeras.optimizers.arguments import LearningRate, OptimizerArguments, SharedArguments, check_beta

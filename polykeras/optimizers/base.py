@@ -11,8 +11,8 @@ from typing import Any
 
 from polykeras import ops
 from polykeras.backend import Backend, current
-from polykeras.backend.dispatch import convert
 from polykeras.backend.families.execution import FusedKernel, Rule
+from polykeras.backend.handles import convert
 from polykeras.backend.spec import Array
 from polykeras.common.types import ArrayLike
 from polykeras.optimizers.averages import move_averages

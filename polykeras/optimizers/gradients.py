@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from polykeras import dtypes
 from polykeras.backend import Backend
-from polykeras.backend.dispatch import convert
+from polykeras.backend.handles import convert
 from polykeras.backend.spec import Array
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import Any
 
 from polykeras import initializers, ops
 from polykeras.backend import current
-from polykeras.backend.dispatch import convert
+from polykeras.backend.handles import convert
 from polykeras.backend.spec import Array
 from polykeras.common.arguments import positive_int
 from polykeras.optimizers.arguments import LearningRate

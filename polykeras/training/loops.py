@@ -9,7 +9,7 @@ from typing import Any
 
 from polykeras import config
 from polykeras.backend import registry
-from polykeras.backend.host_memory import freed_memory_kept
+from polykeras.backend.host_memory import keep_all_freed_memory
 from polykeras.common import nested
 from polykeras.common.arguments import positive_int
 from polykeras.common.legacy_arguments import takes_legacy_arguments
@@ -34,7 +34,7 @@ class Trainer(StepMethods):
     """The part of a model that trains it: the loops over steps."""
 
     @takes_legacy_arguments
-    @freed_memory_kept()
+    @keep_all_freed_memory()
     def fit(
         self,
         x: Any = None,
@@ -126,7 +126,7 @@ class Trainer(StepMethods):
         return history
 
     @takes_legacy_arguments
-    @freed_memory_kept()
+    @keep_all_freed_memory()
     def evaluate(
         self,
         x: Any = None,

@@ -7,7 +7,7 @@ from typing import Any
 
 from polykeras.autodiff import value_and_grad
 from polykeras.backend import registry
-from polykeras.backend.dispatch import convert
+from polykeras.backend.handles import convert
 from polykeras.common import nested
 from polykeras.common.arguments import call_with_taken
 from polykeras.training import padding

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from polykeras.backend import Backend
-from polykeras.backend.dispatch import Handle
+from polykeras.backend.handles import Handle
 from polykeras.backend.scopes import Scope
 from polykeras.common import nested
 from polykeras.variables.state import read_state, write_state

@@ -11,7 +11,7 @@ import numpy as np
 
 from polykeras import dtypes
 from polykeras.backend import registry
-from polykeras.backend.dispatch import Handle
+from polykeras.backend.handles import Handle
 from polykeras.backend.scopes import outside_scopes
 from polykeras.common import budget
 from polykeras.common.supplied import Supplied

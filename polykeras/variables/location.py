@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from polykeras.backend import Backend, value_lock
-from polykeras.backend.dispatch import Handle
+from polykeras.backend.handles import Handle
 from polykeras.backend.native import NativeLocation
 from polykeras.variables.native_parameters import NativeParameter
 from polykeras.variables.sharing import OWNED, Sharing
@@ -20,24 +20,24 @@ class Located(Handle):
     Attributes:
         path: its name, for messages.
         native_parameter: the parameter by which native code knows it, or None.
-        _location: where the value is, and the value. There are three cases: a backend and its array; None for the host
-            and a NumPy array, or a `partial` that makes it when it is needed; a native location and the framework's
-            object that stores the value.
+        _place_and_value: a pair. There are three cases: a backend and its array; None for the host and a NumPy array,
+            or a `partial` that makes it when it is needed; a native location and the framework's object that stores
+            the value.
         _sharing: who else may hold the array.
     """
 
-    __slots__ = ("_dtype", "_location", "_shape", "_sharing", "native_parameter", "path")
+    __slots__ = ("_dtype", "_place_and_value", "_shape", "_sharing", "native_parameter", "path")
 
     def __init__(self, shape: tuple[int, ...], dtype: str, host: Any, path: str) -> None:
         self._shape, self._dtype, self.path = shape, dtype, path
-        self._location: tuple[Backend | NativeLocation | None, Any] = (None, host)
+        self._place_and_value: tuple[Backend | NativeLocation | None, Any] = (None, host)
         self._sharing: Sharing = OWNED
         self.native_parameter: NativeParameter | None = None
 
     @property
     def location(self) -> str:
         """The name of the backend that holds the value; `"host"` where none has read it yet."""
-        backend = self._location[0]
+        backend = self._place_and_value[0]
         return "host" if backend is None else backend.name
 
     @property
@@ -58,7 +58,7 @@ class Located(Handle):
         Raises:
             TypeError: the backend has no such dtype.
         """
-        location, value = self._location
+        location, value = self._place_and_value
         if location is backend:
             return value
         if not backend.holds_values:
@@ -70,13 +70,13 @@ class Located(Handle):
         moved = backend.place(self._host_value())
         if not backend.is_traced(moved):
             self._replace_value(backend, moved)
-            return self._location[1]
+            return self._place_and_value[1]
         return moved
 
     @property
     def native_object(self) -> Any:
         """The framework's object in which a native location stores the value; None where none does."""
-        location, stored = self._location
+        location, stored = self._place_and_value
         return stored if isinstance(location, NativeLocation) else None
 
     def store_in(self, location: NativeLocation, stored: Any) -> None:
@@ -86,7 +86,7 @@ class Located(Handle):
             location: how it is stored.
             stored: the object, which holds the value already, in memory of its own.
         """
-        self._location, self._sharing = (location, stored), OWNED
+        self._place_and_value, self._sharing = (location, stored), OWNED
 
     # ---- for this package ------------------------------------------------------------------------------------------
 
@@ -96,7 +96,7 @@ class Located(Handle):
         An object of a framework by which native code knows the variable takes the numbers.
         """
         with value_lock.lock:
-            (location, stored), parameter = self._location, self.native_parameter
+            (location, stored), parameter = self._place_and_value, self.native_parameter
             if isinstance(location, NativeLocation):
                 location.write(stored, backend, value)
             else:
@@ -104,35 +104,35 @@ class Located(Handle):
                     value = parameter.take_back(value)
                 elif parameter is not None:
                     parameter.leave()
-                self._location = (backend, value)
+                self._place_and_value = (backend, value)
                 self._sharing = sharing
 
     def _host_value(self) -> np.ndarray:
         """Return the value outside of all scopes on the host. It is made now if nobody needed it so far."""
-        location, value = self._location
+        location, value = self._place_and_value
         if location is not None:
             return location.to_numpy(value)
         if isinstance(value, partial):
             value = value()
-            self._location = (None, value)
+            self._place_and_value = (None, value)
         return value
 
-    def _own_value(self, backend: Backend) -> Any:
+    def _donatable_value(self, backend: Backend) -> Any:
         """Return the value outside of all scopes, in memory that nobody else refers to: it may be donated."""
         value = self.stored_value(backend)
         if self.native_parameter is not None:
             return backend.place(value)  # native code holds it, and finds it as it is if what runs fails
-        if self._sharing and not isinstance(self._location[0], NativeLocation):
+        if self._sharing and not isinstance(self._place_and_value[0], NativeLocation):
             value = backend.place(value)
             if not backend.is_traced(value):
-                self._location = (backend, value)
+                self._place_and_value = (backend, value)
                 self._sharing = OWNED
         return value
 
     def _store_result(self, backend: Backend, value: Any) -> None:
         """Take over a result of a compiled function, whose shape and dtype are known to be right."""
-        if self.native_parameter is None and not isinstance(self._location[0], NativeLocation):
-            self._location = (backend, value)
+        if self.native_parameter is None and not isinstance(self._place_and_value[0], NativeLocation):
+            self._place_and_value = (backend, value)
             self._sharing = OWNED
         else:
             self._replace_value(backend, value)

@@ -108,8 +108,8 @@ def parameter_of(variable: Variable, backend: Backend, trainable: bool = True) -
 
 def _parameter_of(variable: Variable, backend: Backend, trainable: bool) -> Any:
     parameter = variable.native_parameter
-    if isinstance(variable._location[0], NativeLocation):
-        raise two_frameworks_error(variable, variable._location[0].name, backend.name)
+    if isinstance(variable._place_and_value[0], NativeLocation):
+        raise two_frameworks_error(variable, variable._place_and_value[0].name, backend.name)
     if parameter is None or parameter.backend is not backend:
         value = variable.stored_value(backend)
         own = backend.place(value) if variable._sharing is FROZEN else value
@@ -140,7 +140,7 @@ def bind_parameter(variable: Variable, backend: Backend, array: Any) -> Variable
 def _bind(variable: Variable, backend: Backend, array: Any) -> NativeParameter:
     parameter = variable.native_parameter = NativeParameter(backend, array, variable.trainable)
     _variables[id(array)] = variable
-    variable._location = (backend, array)
+    variable._place_and_value = (backend, array)
     return parameter
 
 

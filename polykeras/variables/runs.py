@@ -122,7 +122,7 @@ class Run:
             self._wait(others)
         if self._donates and not self._others():  # asked again: others may have come while this one waited
             self._in_place = self._backend.execution.donates
-            return [variable._own_value(self._backend) for variable in self._variables]
+            return [variable._donatable_value(self._backend) for variable in self._variables]
         values = [variable.detached_value(self._backend) for variable in self._variables]
         return [self._backend.place(value) for value in values] if self._donates else values
 

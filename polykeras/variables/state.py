@@ -34,7 +34,7 @@ def kept_values(variables: Iterable[Variable]) -> list[tuple[Variable, Any]]:
     kept = []
     for variable in unique(variables):
         variable._sharing = FROZEN
-        location, value = variable._location
+        location, value = variable._place_and_value
         if isinstance(location, NativeLocation):
             location, value = None, variable.numpy()
         elif variable.native_parameter is not None and location is not None:
@@ -49,30 +49,21 @@ def put_back(kept: Iterable[tuple[Variable, Any]]) -> None:
         variable._replace_value(*location, sharing=FROZEN)
 
 
-def read_state(variables: Sequence[Variable], backend: Backend) -> list[Any]:
+def read_state(variables: Sequence[Variable], backend: Backend, shared: bool = False) -> list[Any]:
     """Return the variables' values on `backend`, in their own dtypes: the state of a pure function.
 
     Args:
         variables: any variables.
         backend: on which the values are wanted.
+        shared: whether the caller may hold them longer than a call; then they may be parameters, whose gradients count.
     """
     scope = current_scope.get()
-    if scope is None:
-        note_access(backend, variables)
-        return [variable.detached_value(backend) for variable in variables]
-    return [scope.read(variable) for variable in variables]
-
-
-def shared_state(variables: Sequence[Variable], backend: Backend) -> list[Any]:
-    """Return the variables' values as `read_state` does, for code that may hold them longer than a call.
-
-    Args:
-        variables: any variables.
-        backend: on which the values are wanted.
-    """
-    if current_scope.get() is not None:
-        return read_state(variables, backend)
-    return [variable.shared_value(backend) for variable in variables]
+    if scope is not None:
+        return [scope.read(variable) for variable in variables]
+    if shared:
+        return [variable.shared_value(backend) for variable in variables]
+    note_access(backend, variables)
+    return [variable.detached_value(backend) for variable in variables]
 
 
 def _mark_shared(variables: Sequence[Variable], values: Sequence[Any], result: Any) -> None:
@@ -104,7 +95,7 @@ def write_state(variables: Sequence[Variable], values: Sequence[Any], backend: B
     scope = current_scope.get()
     if scope is None and len(values) and backend.is_traced(values[0]):  # all of them, or none
         for variable in variables:
-            if not isinstance(variable._location[0], NativeLocation):
+            if not isinstance(variable._place_and_value[0], NativeLocation):
                 raise variable._traced_elsewhere(backend)
     for variable, value in zip(variables, values, strict=True):
         if scope is None:

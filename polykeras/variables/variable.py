@@ -1,4 +1,19 @@
-"""Variables: arrays that training changes."""
+"""Variables: arrays that training changes.
+
+How values are read. `value`, `numpy` and `read_state` see the innermost scope; the others see the variable itself.
+
+| reader | returns | for |
+|---|---|---|
+| `value` | an array of the current backend, in the dtype of an autocast scope | users, layers |
+| `numpy()` | a copy on the host; the variable stays where it is | users, files |
+| `read_state(variables, backend)` | the values of several, in their own dtypes, without gradients | pure functions |
+| `shared_value(backend)` | an array that is not donated later, or the parameter that native code asked for | `value` |
+| `stored_value(backend)` | the array itself, moved to the backend; the next step may donate it | scopes, native code |
+| `detached_value(backend)` | the same, without the gradients of a parameter | runs, `read_state` |
+| `_donatable_value(backend)` | the same, in memory that nobody else refers to | runs that donate |
+| `_host_value()` | a NumPy array, made now if nobody needed it; not copied | moves of this package |
+| `kept_values(variables)` | where the values are, and the values, for `put_back` | undoing steps |
+"""
 
 from __future__ import annotations
 
@@ -14,7 +29,7 @@ from polykeras.backend.native import NativeLocation
 from polykeras.backend.native.location import note_access
 from polykeras.backend.scopes import current_autocast, current_scope, outside_scopes
 from polykeras.backend.spec import Array
-from polykeras.common import nested, version_counter
+from polykeras.common import version_counter
 from polykeras.common.types import ArrayLike, DTypeLike, InitializerLike
 from polykeras.operators import ArrayOperators
 from polykeras.variables import runs
@@ -74,7 +89,7 @@ class Variable(Located, ArrayOperators):
         synchronization: str = "auto",
         name: str | None = None,
     ) -> None:
-        registry.meet()
+        registry.load_if_imported()
         name = name or "variable"
         wanted = None if dtype is None else dtypes.standardize_dtype(dtype)
         if isinstance(initializer, str):
@@ -171,7 +186,7 @@ class Variable(Located, ArrayOperators):
         if scope is not None:
             return np.array(registry.current().to_numpy(scope.read(self)))
         with value_lock.lock:
-            location = self._location[0]
+            location = self._place_and_value[0]
             if location is None or isinstance(location, NativeLocation) or not runs.others_run():
                 return np.array(self._host_value())
         with Run([self], location) as run:
@@ -199,7 +214,7 @@ class Variable(Located, ArrayOperators):
 
     def _make_parameter(self, value: Any) -> None:
         """Make a value that was given out the variable's parameter, if it still is the value."""
-        location, stored = self._location
+        location, stored = self._place_and_value
         if stored is value and self._sharing is SHARED and isinstance(location, Backend):
             parameter_of(self, location)
 
@@ -241,7 +256,7 @@ class Variable(Located, ArrayOperators):
             scope.write(self, value)
             return value
         note_access(backend, [self], assigned=True)
-        if isinstance(self._location[0], NativeLocation):
+        if isinstance(self._place_and_value[0], NativeLocation):
             self._replace_value(backend, value)
             return value
         if backend.is_traced(value):
@@ -282,15 +297,4 @@ class Variable(Located, ArrayOperators):
         """Return the state with the value on the host, so that copies and pickles can be read without a framework."""
         slots = (*Located.__slots__, *Variable.__slots__)
         state = {name: getattr(self, name) for name in slots if name != "__weakref__"}
-        return None, state | {"_location": (None, self.numpy()), "_sharing": OWNED, "native_parameter": None}
-
-    @classmethod
-    def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Let the functions of a framework that has this protocol take variables for their values."""
-        if getattr(func, "__name__", "") == "sub" and len(args) == 2 and not kwargs and isinstance(args[1], Variable):
-            return args[1].__rsub__(args[0])  # also of bools, which torch refuses
-        return func(*nested.map_structure(_value_of, tuple(args)), **nested.map_structure(_value_of, kwargs or {}))
-
-
-def _value_of(x: Any) -> Any:
-    return x.value if isinstance(x, Variable) else x
+        return None, state | {"_place_and_value": (None, self.numpy()), "_sharing": OWNED, "native_parameter": None}

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 from functools import cache
+from inspect import unwrap
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from helpers.forks import start
 from polykeras import fast
-from polykeras.backend import Backend
+from polykeras.backend import Backend, registry
+from polykeras.backend.plain_form import composites
 from polykeras.backend.providers import providers
 
 PROGRAM = Path(__file__).with_name("fast_run.py")
@@ -117,3 +120,13 @@ def test_one_path_is_taken_away_alone(backend: Backend) -> None:
     whole = TOLD.get(backend.name, [])
     left = {"jax": whole[1:], "tensorflow": whole[:1], "torch": whole[1:]}.get(backend.name, [])
     assert begin_with(lines, left), lines
+
+
+def test_the_plain_form_is_another_backend_with_the_composites_of_the_contract(backend: Backend) -> None:
+    kind = type(backend)
+    plain = registry.plain(backend)
+    assert type(backend) is kind
+    assert isinstance(plain, kind)
+    for name in composites():
+        assert unwrap(getattr(type(plain), name)) is unwrap(getattr(Backend, name))
+    assert pickle.loads(pickle.dumps(backend)) is registry.load(backend.name)

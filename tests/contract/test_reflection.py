@@ -18,7 +18,7 @@ from polykeras.backend.symbolic import SymbolicBackend
 
 REQUIRED = sorted(Backend.__abstractmethods__)
 MOST_REQUIRED = 110
-HELPERS = {"beam_search", "written_gradients"}  # files of the families' folder that hold none
+HELPERS = {"beam_search"}  # files of the families' folder that hold none
 
 
 def _members(owner: type) -> dict[str, Any]:

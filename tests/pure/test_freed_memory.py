@@ -10,7 +10,7 @@ import pytest
 
 import polykeras
 from polykeras import fast
-from polykeras.backend.host_memory import LARGEST_KEPT, freed_memory_kept, is_untuned_glibc
+from polykeras.backend.host_memory import LARGEST_KEPT, is_untuned_glibc, keep_all_freed_memory
 
 resource = pytest.importorskip("resource")  # not on Windows
 pytestmark = [
@@ -39,23 +39,23 @@ def faults_afterwards() -> int:
 
 def test_a_large_block_is_kept_inside_and_not_after() -> None:
     assert faults() > PAGES / 2
-    with freed_memory_kept():
+    with keep_all_freed_memory():
         assert faults() < PAGES / 10
-        with freed_memory_kept():
+        with keep_all_freed_memory():
             assert faults() < PAGES / 10
         assert faults() < PAGES / 10, "the outer one still asks for it"
     assert faults_afterwards() > PAGES / 2
 
 
 def test_an_error_ends_it() -> None:
-    with pytest.raises(KeyError), freed_memory_kept():
+    with pytest.raises(KeyError), keep_all_freed_memory():
         raise KeyError
     assert faults_afterwards() > PAGES / 2
 
 
 def test_a_block_of_another_thread_is_kept_too() -> None:
     found = []
-    with freed_memory_kept():
+    with keep_all_freed_memory():
         thread = Thread(target=lambda: found.extend([faults(), faults()]))
         thread.start()
         thread.join()

@@ -8,7 +8,7 @@ import pytest
 
 from helpers import without_names
 
-pytest.importorskip("torch")
+torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.needs("torch")
 
 
@@ -29,3 +29,12 @@ def test_nothing_is_recorded_without_what_the_recorder_needs(results: dict[str, 
         needed = name in private.NEEDED
         assert len(result["warnings"]) == needed, name
         assert all(name in text and "run as plain Python" in text for text in result["warnings"])
+
+
+def test_torch_tells_that_a_gradient_is_missing_in_the_words_that_are_looked_for() -> None:
+    from polykeras_torch import private
+
+    with pytest.raises(RuntimeError, match=private.MISSING_GRADIENT):
+        torch.ones(()).backward()
+    with pytest.raises(RuntimeError, match=private.MISSING_GRADIENT):
+        torch.autograd.grad(torch.ones(()), torch.ones((), requires_grad=True))

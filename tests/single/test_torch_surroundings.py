@@ -228,7 +228,7 @@ def test_references_are_counted_as_this_python_counts_them(tb: Any, more: int, m
 
 
 def test_a_module_that_cannot_be_followed_is_a_reason(tb: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("polykeras_torch.compiler.surroundings.Modules._add", failing)
+    monkeypatch.setattr("polykeras_torch.compiler.modules.Modules._add", failing)
     with pytest.warns(RuntimeWarning, match="a module of torch could not be followed .RuntimeError: no such schema"):
         assert tb.compile(torch.nn.ReLU())(torch.ones(2)).tolist() == [1.0, 1.0]
 
@@ -309,8 +309,8 @@ def failing(*args: Any, **kwargs: Any) -> Any:
         "replay.compile_program",
         "replay.compile_repetition",
         "program.with_reused_memory",
-        "surroundings.Modules.why_not",
-        "outside.Foreign._now",
+        "modules.Modules.why_not",
+        "foreign.ForeignMemory._now",
     ],
 )
 def test_a_failure_of_the_recorder_is_a_reason(tb: Any, place: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,8 +22,9 @@ KEPT = 3
 X = np.random.default_rng(0).normal(size=(2 * SHAPES, 2)).astype("float32")
 PROGRAMS = {
     "Recording",
+    "Unrecorded",
     "Program",
-    "_Loop",
+    "_Repeated",
     "MeshExecutable",
 }  # what torch, TensorFlow and JAX keep for a set of shapes
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import jax
 
-from polykeras.backend.dispatch import for_each_handle
+from polykeras.backend.handles import for_each_handle
 
 
 def accept_handles() -> None:

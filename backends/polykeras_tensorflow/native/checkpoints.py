@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from polykeras.backend.dispatch import Handle
+from polykeras.backend.handles import Handle
 from polykeras.backend.spec import Array
 from polykeras.common import nested
 from polykeras.common.checkpointable import Checkpointable

@@ -20,7 +20,7 @@ class Places:
         place = storage.data_ptr()
         self._ranges.append((place, place + storage.nbytes() if ours else place, StorageReference(storage)))
 
-    def hold(self, tensor: Tensor) -> bool:
+    def contains(self, tensor: Tensor) -> bool:
         """Return whether the tensor's memory lies in the range of an added storage that still exists."""
         place = tensor.untyped_storage().data_ptr()
         return any(first <= place < last and not known.expired() for first, last, known in self._ranges)

@@ -22,6 +22,8 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
+from polykeras_torch.compiler.foreign import ForeignTensors
+from polykeras_torch.compiler.generator import Generator
 from polykeras_torch.compiler.guarded import Guarded
 from polykeras_torch.compiler.hidden_reads import HiddenReads
 from polykeras_torch.compiler.instructions import Instruction, Slot, TensorInfo, replace
@@ -35,9 +37,7 @@ from polykeras_torch.compiler.operators import (
     why_not_of_values,
     written,
 )
-from polykeras_torch.compiler.outside import Outside
 from polykeras_torch.compiler.places import Places
-from polykeras_torch.compiler.surroundings import Generator
 from polykeras_torch.private import DispatchMode, storage_of, without_functions
 
 T = TypeVar("T")
@@ -70,7 +70,7 @@ class Recorder(DispatchMode):
         self._places = Places()
         self._variable: set[int] = set()  # storages with values that depend on inputs
         self._steady: set[int] = set()  # storages that depend on foreign tensors: constant within a run
-        self._outside = Outside()
+        self._foreign = ForeignTensors()
         self._empty: set[int] = set()  # uninitialized storages
         self._is_fresh = False  # whether an argument is a copy that was made unseen
         self.guarded = Guarded(inputs[:guarded])
@@ -111,19 +111,19 @@ class Recorder(DispatchMode):
     def is_foreign(self, tensor: Tensor) -> bool:
         """Return whether a tensor came from outside."""
         storage = _storage(tensor)
-        return storage in self._outside.storages or storage not in self._bases
+        return storage in self._foreign.storages or storage not in self._bases
 
     def is_foreign_graph(self) -> bool:
         """Return whether tensors from outside that collect gradients took part."""
-        return self._outside.collects
+        return self._foreign.collects
 
     def foreign(self) -> list[Tensor]:
         """Return the tensors from outside, which others may move."""
-        return self._outside.tensors()
+        return self._foreign.tensors()
 
     def finish(self) -> None:
         """After the run, refuse it if it used tensors or random numbers that the dispatcher did not see being made."""
-        if self._outside.was_made_here([tensor.value for tensor in self.tensors]):
+        if self._foreign.was_made_here([tensor.value for tensor in self.tensors]):
             self.refuse("it computes with a tensor that was made out of sight of the dispatcher")
         self._check_generator()
 
@@ -136,10 +136,10 @@ class Recorder(DispatchMode):
         storage = storage_of(tensor)
         found = self._slots.get(_key(tensor))
         if found is not None:
-            self._outside.see(tensor, storage)
+            self._foreign.see(tensor, storage)
             return found
         if storage not in self._bases:
-            return self._from_outside(tensor, storage)
+            return self._new_foreign(tensor, storage)
         # A view of known memory that was made unseen.
         base = self._bases[storage]
         if self.tensors[base.number].dtype != tensor.dtype:
@@ -153,12 +153,12 @@ class Recorder(DispatchMode):
         self.instructions.append(Instruction(view, args, {}, [found], True, [], constant, steady=steady))
         return found
 
-    def _from_outside(self, tensor: Tensor, storage: int) -> Slot:
+    def _new_foreign(self, tensor: Tensor, storage: int) -> Slot:
         if self._is_fresh:  # just made by `torch.tensor`
             return self._new(tensor, constant=True)
-        if self._places.hold(tensor):
+        if self._places.contains(tensor):
             self.refuse("it came to the memory of a tensor out of sight of the dispatcher")
-        self._outside.add(tensor, storage, self._host_reads.indexes)
+        self._foreign.add(tensor, storage, self._host_reads.indexes)
         return self._new(tensor, constant=False, value=tensor)
 
     def copy(self, tensor: Tensor) -> Tensor:
@@ -236,7 +236,7 @@ class Recorder(DispatchMode):
         for tensor in written:
             storage = storage_of(tensor)
             self._empty.discard(storage)
-            if storage in self._outside.storages:
+            if storage in self._foreign.storages:
                 self.refuse(f"`{func}` changes a tensor that polykeras does not hold")
             if not constant:
                 (self._steady if steady else self._variable).add(storage)

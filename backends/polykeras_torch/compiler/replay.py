@@ -15,15 +15,15 @@ from torch import Tensor
 from polykeras import fast
 from polykeras.common import nested
 from polykeras.common.global_draws import HostDraws
+from polykeras_torch.compiler.foreign import ForeignMemory
 from polykeras_torch.compiler.global_state import has_settings, is_looked_on, settings_applied, without_autocast_cache
 from polykeras_torch.compiler.instructions import Slot
+from polykeras_torch.compiler.modules import Modules
 from polykeras_torch.compiler.operators import is_plain
-from polykeras_torch.compiler.outside import Foreign
 from polykeras_torch.compiler.ownership import memory, own, with_copies, written_to
 from polykeras_torch.compiler.program import Program, Repetition, compile_program, compile_repetition
 from polykeras_torch.compiler.recorder import Recorder
 from polykeras_torch.compiler.rewriting import written_memory
-from polykeras_torch.compiler.surroundings import Modules
 from polykeras_torch.compiler.threads import one_thread, wants_one_thread
 from polykeras_torch.private import below_autograd, can_record, parametrizations_are_cached, without_functions
 
@@ -64,12 +64,32 @@ def _warn(why: str) -> None:
     )
 
 
+class Unrecorded:
+    """A function of a list of tensors whose run cannot be repeated: each call runs it as plain Python.
+
+    Args:
+        fn: the function.
+        donated: how many of the first tensors are donated.
+        changed: the arguments that native code in it changes in place. They belong to the caller, so it gets copies.
+    """
+
+    def __init__(self, fn: Callable[[Sequence[Tensor]], Any], donated: int, changed: Sequence[int]) -> None:
+        self._fn, self._donated, self._changed = fn, donated, changed
+
+    def is_valid(self) -> bool:
+        """Return True: it depends on nothing but its arguments."""
+        return True
+
+    def __call__(self, tensors: Sequence[Tensor]) -> Any:
+        """Return what the function returns for these tensors."""
+        return _plainly(self._fn, with_copies(tensors, self._changed), self._donated)
+
+
 class Recording:
     """A function of a list of tensors that has run once. Calling it repeats the recorded calls.
 
     Args:
-        fn: the function. It is called itself if the run cannot be repeated.
-        recorder: the recorder after its run, or None if the run cannot be repeated.
+        recorder: the recorder after its run.
         modules: the torch modules that it called.
         inputs: the number of tensors.
         donated: how many of the first tensors are donated.
@@ -77,56 +97,43 @@ class Recording:
         outputs: the slots of the results that are tensors, by index.
         definition: the tree of the results.
         advances: whether `advance` will be called, for the donated state alone.
-        changed: the arguments that native code changes in place in a run that cannot be repeated. They belong to the
-            caller, so it gets copies.
     """
 
     def __init__(
         self,
-        fn: Callable[[Sequence[Tensor]], Any],
-        recorder: Recorder | None,
-        modules: Modules | None,
+        recorder: Recorder,
+        modules: Modules,
         inputs: int,
         donated: int,
         leaves: Sequence[Any],
         outputs: dict[int, Slot],
         definition: Any,
-        advances: bool = False,
-        changed: Sequence[int] = (),
+        advances: bool,
     ) -> None:
-        self._fn = fn
         self._donated = donated
         self._definition = definition
         self._places = list(outputs)
         self._template = [None if i in outputs else leaf for i, leaf in enumerate(leaves)]
-        self._program: Program | None = None
-        self._repetition: Repetition | None = None
-        small = recorder is not None and wants_one_thread(recorder.instructions, recorder.tensors)
+        small = wants_one_thread(recorder.instructions, recorder.tensors)
         self._wants_one_thread = small and fast.enabled("one-thread")
         if self._wants_one_thread:
             fast.explain("what was recorded on torch", "computed by one thread", "its products are too small for two")
-        self._changed = list(changed)
-        self._modules: Modules | None = None
-        self._foreign: Foreign | None = None
-        self._context: Callable[[], AbstractContextManager[Any]] | None = self._settings()
-        if recorder is None:
-            return
+        self._make_context: Callable[[], AbstractContextManager[Any]] | None = self._context_maker()
         self._modules = modules
-        self._foreign = Foreign(recorder.foreign())
+        self._foreign = ForeignMemory(recorder.foreign())
         slots = list(outputs.values())
         written = written_memory(recorder.instructions, recorder.tensors)
         self._changed = [i for i in range(donated, inputs) if recorder.tensors[i].memory in written]
-        self._program = compile_program(recorder, inputs, slots, range(donated))
+        self._program: Program = compile_program(recorder, inputs, slots, range(donated))
+        self._repetition: Repetition | None = None
         if advances and self._places[:donated] == list(range(donated)):
             self._repetition = compile_repetition(recorder, inputs, slots[:donated])
 
-    def _holds(self) -> bool:
-        """Return whether the called modules are unchanged, and the memory of tensors from outside is in place."""
-        if self._modules is None or self._foreign is None:
-            return True
-        return self._modules.hold() and self._foreign.hold()
+    def is_valid(self) -> bool:
+        """Return whether the called modules are unchanged, and the memory of foreign tensors is in place."""
+        return self._modules.is_valid() and self._foreign.is_valid()
 
-    def _settings(self) -> Callable[[], AbstractContextManager[Any]] | None:
+    def _context_maker(self) -> Callable[[], AbstractContextManager[Any]] | None:
         """Return a function that makes the context for kernels, or None if the present one will do."""
         wanted = {
             settings_applied: has_settings(),
@@ -134,7 +141,7 @@ class Recording:
             # Some kernels keep what `backward` needs only if gradients are enabled, as they were within the step.
             torch.enable_grad: not torch.is_grad_enabled(),
         }
-        makers = [make for make, holds in wanted.items() if holds]
+        makers = [make for make, is_wanted in wanted.items() if is_wanted]
         if len(makers) < 2:
             return makers[0] if makers else None
 
@@ -146,8 +153,8 @@ class Recording:
 
         return together
 
-    def _threads(self) -> AbstractContextManager[Any]:
-        return _AS_IT_IS if self._context is None else self._context()
+    def _kernel_context(self) -> AbstractContextManager[Any]:
+        return _AS_IT_IS if self._make_context is None else self._make_context()
 
     @property
     def can_advance(self) -> bool:
@@ -157,9 +164,7 @@ class Recording:
     def __call__(self, tensors: Sequence[Tensor]) -> Any:
         """Return what the function returns for these tensors."""
         tensors = with_copies(tensors, self._changed)
-        if self._program is None:
-            return _plainly(self._fn, tensors, self._donated)
-        with below_autograd(), self._threads():
+        with below_autograd(), self._kernel_context():
             results = self._program(tensors)
         if len(results) != len(self._template):
             filled = list(self._template)
@@ -183,13 +188,13 @@ class Recording:
         if self._changed:
             columns = [i - self._donated for i in self._changed]
             batches = (with_copies(batch, columns) for batch in batches)
-        with below_autograd(), self._threads():
+        with below_autograd(), self._kernel_context():
             return self._repetition(state, islice(batches, times))
 
 
-def current(recording: Recording | None) -> Recording | None:
+def if_valid(recording: Recording | Unrecorded | None) -> Recording | Unrecorded | None:
     """Return a recording if it may be repeated, or None if it is missing or out of date."""
-    return recording if recording is not None and recording._holds() else None
+    return recording if recording is not None and recording.is_valid() else None
 
 
 def record(
@@ -198,7 +203,7 @@ def record(
     donated: int = 0,
     advances: bool = False,
     when_recorded: Callable[[Recorder, list[Slot]], None] | None = None,
-) -> tuple[Any, Recording]:
+) -> tuple[Any, Recording | Unrecorded]:
     """Run a function, and return its result and a faster form that repeats it.
 
     Args:
@@ -212,8 +217,8 @@ def record(
     others = range(donated, len(tensors))
     if not can_record():
         given = with_copies(tensors, others)
-        result, changed = _plainly(fn, given, donated), written_to(given, others)
-        return result, Recording(fn, None, None, len(tensors), donated, [], {}, None, changed=changed)
+        result = _plainly(fn, given, donated)
+        return result, Unrecorded(fn, donated, written_to(given, others))
     # The recorder identifies tensors by their memory. Nobody else holds donated tensors. The function may hold views of
     # the others, so these are always copied.
     inputs = [*own(tensors[:donated], set()), *(x.clone() for x in tensors[donated:])]
@@ -231,13 +236,12 @@ def record(
         recorder.refuse("parametrized weights of modules are kept (`parametrize.cached`)")
     recorder.followed(lambda: recorder.refuse(why) if (why := modules.why_not()) else None)
     changed = written_to(inputs, others)
-    rest = len(tensors), donated, leaves
-    recording = recorder.followed(
-        lambda: Recording(fn, recorder, modules, *rest, outputs or {}, definition, advances, changed)
+    recording: Recording | Unrecorded | None = recorder.followed(
+        lambda: Recording(recorder, modules, len(tensors), donated, leaves, outputs or {}, definition, advances)
     )
     if recording is None or recorder.refused:
         _warn(recorder.refused or "nothing was recorded")
-        recording = Recording(fn, None, None, *rest, {}, definition, changed=changed)
+        recording = Unrecorded(fn, donated, changed)
     elif when_recorded is not None:
         when_recorded(recorder, list((outputs or {}).values()))
     return nested.unflatten(definition, leaves), recording

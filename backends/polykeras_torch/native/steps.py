@@ -14,6 +14,7 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from polykeras.backend.native import NativeSteps
 from polykeras_torch.compiler.recorder import refuse_recording
+from polykeras_torch.private import MISSING_GRADIENT
 
 
 class TorchSteps(NativeSteps):
@@ -27,8 +28,7 @@ class TorchSteps(NativeSteps):
         return parameter
 
     def is_missing_gradient(self, error: Exception) -> bool:
-        # What `backward` and `torch.autograd.grad` say of a loss that was computed of plain tensors.
-        return "does not require grad" in str(error)
+        return MISSING_GRADIENT in str(error)
 
     def run_eagerly(self, step: Callable[[], Any], reason: str) -> Any:
         refuse_recording(reason)

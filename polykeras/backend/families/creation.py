@@ -6,7 +6,7 @@ import math
 from typing import Any, Literal
 
 from polykeras import dtypes
-from polykeras.backend.dispatch import Handle
+from polykeras.backend.handles import Handle
 from polykeras.backend.spec import Array, Family, Shape, op
 
 

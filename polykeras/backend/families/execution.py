@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from polykeras.backend.spec import Array, Family, Shape
-from polykeras.backend.steps import Step, StepRunner
+from polykeras.backend.steps import PureStep, StepRunner
 from polykeras.common import nested
 
 Rule: TypeAlias = Callable[..., tuple[Array, ...]]
@@ -78,7 +78,7 @@ class Execution(Family):
         """
 
     @abstractmethod
-    def compile_steps(self, step: Step) -> StepRunner:
+    def compile_steps(self, step: PureStep) -> StepRunner:
         """Return a function that runs consecutive steps over rows of arrays on the device.
 
         Args:

@@ -9,7 +9,7 @@ import numpy as np
 
 from polykeras import dtypes
 from polykeras.backend.axes import canonical_axis
-from polykeras.backend.dispatch import convert
+from polykeras.backend.handles import convert
 from polykeras.backend.spec import Array, Family, Shape, op, required
 from polykeras.common import budget
 

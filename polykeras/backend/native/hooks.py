@@ -38,4 +38,4 @@ class Native:
         Raises:
             AttributeError: the framework has none.
         """
-        raise AttributeError("Models have `distribute_strategy` on the tensorflow backend only, as in Keras.")
+        raise AttributeError("The framework of this backend has no `distribute_strategy`.")

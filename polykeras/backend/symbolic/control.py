@@ -9,7 +9,7 @@ import numpy as np
 
 from polykeras.backend.families.control import Control
 from polykeras.backend.families.execution import Execution
-from polykeras.backend.steps import Step, StepRunner
+from polykeras.backend.steps import PureStep, StepRunner
 from polykeras.backend.symbolic.array import SymbolicArray, from_value
 from polykeras.backend.symbolic.core import first_size, first_slices, stacked
 from polykeras.backend.symbolic.dims import agree, meet
@@ -66,7 +66,7 @@ class SymbolicControl(Control, Execution):
 
         return run
 
-    def compile_steps(self, step: Step) -> StepRunner:
+    def compile_steps(self, step: PureStep) -> StepRunner:
         def run(state: list[Any], data: Any, indices: Any, start: int, stop: int) -> tuple[list[Any], Any]:
             return step(state, self.rows(data, indices[0]))
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from polykeras import dtypes
 from polykeras.backend import Backend
-from polykeras.backend.dispatch import Handle
+from polykeras.backend.handles import Handle
 from polykeras.common import nested
 from polykeras.layers.base.context import CallContext
 

@@ -13,7 +13,7 @@ from polykeras.backend.symbolic import SYMBOLIC
 from polykeras.common import masks, nested
 
 if TYPE_CHECKING:
-    from polykeras.layers.base.state import StateMixin
+    from polykeras.layers.base.losses import LossesMixin
 
 
 class CallContext:
@@ -39,7 +39,7 @@ class CallContext:
         self.training: Any = None
         self.mode: bool | None = None
         self.masks: dict[int, tuple[Any, Any]] = {}
-        self.lossy: list[StateMixin] = []
+        self.lossy: list[LossesMixin] = []
         outer = _context.get()
         self.path: list[str] = list(outer.path) if outer is not None else []
         if masks.are_kept():

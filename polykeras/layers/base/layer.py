@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from polykeras import dtype_policies, regularizers
 from polykeras.backend import registry
-from polykeras.backend.dispatch import convert, find_symbolic
+from polykeras.backend.handles import convert, find_symbolic
 from polykeras.common import nested
 from polykeras.common.naming import did_you_mean, is_ours
 from polykeras.common.types import DTypeLike, RegularizerLike
@@ -18,6 +18,7 @@ from polykeras.layers.base.call_arguments import call_spec
 from polykeras.layers.base.calling import begins_symbolic, call_outermost, call_within
 from polykeras.layers.base.context import current_context
 from polykeras.layers.base.legacy_names import takes_legacy_names
+from polykeras.layers.base.losses import LossesMixin
 from polykeras.layers.base.native.mixin import NativeMixin
 from polykeras.layers.base.policy import PolicyMixin
 from polykeras.layers.base.shapes import take_input_shape
@@ -31,7 +32,7 @@ LAYERS: Registry[Any] = Registry("layer", "keras.layers")
 _SHAPES_IN_GRAPHS = {"input_shape": "input", "output_shape": "output"}
 
 
-class Layer(StateMixin, BuildMixin, PolicyMixin, SymbolicMixin, Operation, NativeMixin):
+class Layer(StateMixin, LossesMixin, BuildMixin, PolicyMixin, SymbolicMixin, Operation, NativeMixin):
     """A function of arrays with weights.
 
     Subclasses write `__init__` (arguments), `build` (weights, once the input's shape is known) and `call` (the

@@ -1,4 +1,4 @@
-"""The weights, variables, sublayers and losses of a layer, found among its attributes."""
+"""The weights, variables and sublayers of a layer, found among its attributes."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ import inspect
 from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
-from threading import get_ident
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from polykeras import constraints, dtypes, initializers, regularizers
-from polykeras.common import nested, version_counter
+from polykeras.common import version_counter
 from polykeras.common.checkpointable import Checkpointable
 from polykeras.common.legacy_arguments import takes_legacy_order
 from polykeras.common.types import ArrayLike, ConstraintLike, DTypeLike, InitializerLike, RegularizerLike
@@ -23,7 +22,7 @@ from polykeras.layers.base.native.mixin import own_names
 from polykeras.layers.base.own_metrics import OWN_METRICS, own_metrics
 from polykeras.layers.base.tracking import PLAIN, Tracker, tracked
 from polykeras.random import SeedGenerator
-from polykeras.variables import Variable, note_losses, unique
+from polykeras.variables import Variable, unique
 from polykeras.variables.adapters import variable_types, variables_in
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class StateMixin(Checkpointable):
-    """The state of a layer: makes weights, finds and saves those of sublayers too, and collects losses."""
+    """The state of a layer: makes weights, finds and saves those of sublayers too."""
 
     _untracked: ClassVar[tuple[str, ...]] = ()
     _tracker: ClassVar[Tracker] = Tracker()
@@ -42,8 +41,6 @@ class StateMixin(Checkpointable):
     variable_dtype: str
     _trainable: bool
     _own_weights: list[Variable]
-    _losses: dict[int, list[Any]]
-    _lossy: dict[int, list[StateMixin]]
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name not in self._untracked:
@@ -273,29 +270,3 @@ class StateMixin(Checkpointable):
 
     def _saved_variables(self) -> list[Variable]:
         return self._trainable_first()
-
-    # ---- losses ------------------------------------------------------------------------------------------------
-
-    def add_loss(self, loss: Any) -> None:
-        """Add one or more scalar terms, computed in `call`, to the loss of training."""
-        context, thread, terms = current_context(), get_ident(), nested.flatten(loss)
-        if context is not None and self not in context.lossy:
-            context.lossy.append(self)
-            self._losses[thread] = []  # drops the terms of an earlier call
-        self._losses.setdefault(thread, []).extend(terms)
-        note_losses(terms)
-
-    def _added_losses(self) -> list[Any]:
-        """Return the terms that the last call in this thread added; other threads may call the same layer meanwhile."""
-        return self._losses.get(get_ident(), [])
-
-    def _forget_losses(self) -> None:
-        thread = get_ident()
-        for layer in self._lossy.pop(thread, ()):
-            layer._losses.pop(thread, None)
-
-    @property
-    def losses(self) -> list[Any]:
-        """The scalar terms that the last call added by `add_loss`, and the penalties of weight regularizers."""
-        terms = [term for layer in self._flatten_layers() for term in layer._added_losses()]
-        return terms + [v.regularizer(v.value) for v in self.trainable_weights if v.regularizer is not None]

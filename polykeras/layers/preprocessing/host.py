@@ -14,7 +14,7 @@ import numpy as np
 
 from polykeras import dtypes, ops
 from polykeras.backend import foreign_data, registry
-from polykeras.backend.dispatch import Handle
+from polykeras.backend.handles import Handle
 from polykeras.backend.symbolic import SymbolicArray
 from polykeras.common import nested
 from polykeras.graph import KerasTensor

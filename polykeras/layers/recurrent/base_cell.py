@@ -18,7 +18,7 @@ from polykeras.layers.base.input_spec import InputSpec
 from polykeras.layers.base.layer import Layer
 from polykeras.layers.base.weights import known_sizes, make_weight
 
-Step = Callable[[Any, list[Any]], list[Any]]
+TimeStep = Callable[[Any, list[Any]], list[Any]]
 """Takes the input at one time step and the states, and returns the new states, the first of which is the output."""
 
 
@@ -73,7 +73,7 @@ class RecurrentCell(Layer):
         sizes = self.state_size if isinstance(self.state_size, list) else [self.state_size]
         return [ops.zeros((batch_size, size), self.compute_dtype) for size in sizes]  # type: ignore[arg-type]
 
-    def start(self, inputs: Array, training: bool | None = False) -> tuple[Any, Step]:
+    def start(self, inputs: Array, training: bool | None = False) -> tuple[Any, TimeStep]:
         """Compute what does not depend on the state; return the inputs of the steps, and the step.
 
         Args:

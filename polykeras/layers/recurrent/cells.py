@@ -10,7 +10,7 @@ from polykeras.backend.spec import Array
 from polykeras.common.types import ActivationLike, ConstraintLike, InitializerLike, RegularizerLike
 from polykeras.layers.base.layer import LAYERS
 from polykeras.layers.base.weights import keep_options, make_weight
-from polykeras.layers.recurrent.base_cell import RecurrentCell, Step
+from polykeras.layers.recurrent.base_cell import RecurrentCell, TimeStep
 
 
 @LAYERS.register()
@@ -53,7 +53,7 @@ class SimpleRNNCell(RecurrentCell):
         """
         return super().call(sequence, states, training)
 
-    def start(self, inputs: Array, training: bool | None = False) -> tuple[Any, Step]:
+    def start(self, inputs: Array, training: bool | None = False) -> tuple[Any, TimeStep]:
         """Return the part of the inputs, and the step; see `RecurrentCell.start`."""
         kernel, activation = self.recurrent_kernel.value, activations.get(self.activation)
         drop = self._state_dropout(inputs, training)
@@ -111,7 +111,7 @@ class LSTMCell(RecurrentCell):
 
         return make_weight(self, "bias", (width,), initializer=initializer)
 
-    def start(self, inputs: Array, training: bool | None = False) -> tuple[Any, Step]:
+    def start(self, inputs: Array, training: bool | None = False) -> tuple[Any, TimeStep]:
         """Return the part of the inputs, and the step; its states are output and memory. See `RecurrentCell.start`."""
         kernel = self.recurrent_kernel.value
         activation, gate = activations.get(self.activation), activations.get(self.recurrent_activation)
@@ -175,7 +175,7 @@ class GRUCell(RecurrentCell):
     def _make_bias(self, width: int) -> Any:
         return make_weight(self, "bias", (2, width) if self.reset_after else (width,))
 
-    def start(self, inputs: Array, training: bool | None = False) -> tuple[Any, Step]:
+    def start(self, inputs: Array, training: bool | None = False) -> tuple[Any, TimeStep]:
         """Return the part of the inputs, and the step; see `RecurrentCell.start`."""
         kernel, bias = self.recurrent_kernel.value, None if self.bias is None else self.bias.value
         activation, gate = activations.get(self.activation), activations.get(self.recurrent_activation)

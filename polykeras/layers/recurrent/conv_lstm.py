@@ -15,7 +15,7 @@ from polykeras.layers.base.input_spec import InputSpec
 from polykeras.layers.base.layer import LAYERS
 from polykeras.layers.base.weights import make_weight
 from polykeras.layers.convolution.base import beside_channels, keep_window
-from polykeras.layers.recurrent.base_cell import Step
+from polykeras.layers.recurrent.base_cell import TimeStep
 from polykeras.layers.recurrent.cell_rnn import CellRNN
 from polykeras.layers.recurrent.cells import LSTMCell
 
@@ -70,7 +70,7 @@ class ConvLSTMCell(LSTMCell):
         """Return zeros as the output and memory of a batch."""
         return [ops.zeros((batch_size, *self._state_shape), self.compute_dtype) for _ in range(2)]
 
-    def start(self, inputs: Array, training: bool | None = False) -> tuple[Any, Step]:
+    def start(self, inputs: Array, training: bool | None = False) -> tuple[Any, TimeStep]:
         """Return the part of the inputs, and the step; its states are output and memory. See `RecurrentCell.start`."""
         kernel, axis = self.recurrent_kernel.value, self._channel_axis
         activation, gate = activations.get(self.activation), activations.get(self.recurrent_activation)

@@ -11,12 +11,12 @@ from polykeras.backend.spec import Array
 from polykeras.backend.symbolic.dims import is_known
 from polykeras.common import nested
 from polykeras.graph import KerasTensor, infer_outputs
-from polykeras.layers.recurrent.base_cell import Step
+from polykeras.layers.recurrent.base_cell import TimeStep
 from polykeras.variables import Scope, Variable, read_state
 
 
 def along_time(
-    step: Step,
+    step: TimeStep,
     xs: Array,
     states: list[Array],
     valid: Array | None,
@@ -28,7 +28,7 @@ def along_time(
     """Run a step along the time axis.
 
     Args:
-        step: the step; see `Step`.
+        step: the step; see `TimeStep`.
         xs: the inputs of the steps, `(time, batch, ...)`.
         states: the initial states; the first one is the output.
         valid: bool `(time, batch)`, or None. At a masked step, the states stay as they were.
@@ -68,7 +68,7 @@ def _where_valid(valid: Array | None, x: Array, other: Any) -> Array:
     return ops.where(ops.reshape(valid, (*ops.shape(valid), *(1,) * (len(ops.shape(x)) - 1))), x, other)
 
 
-def rehearse(step: Step, xs: Array, states: list[Array]) -> tuple[list[Variable], Any]:
+def rehearse(step: TimeStep, xs: Array, states: list[Array]) -> tuple[list[Variable], Any]:
     """Run the step of a user's cell on shapes alone; if a user's graph does not know the shapes, run it on zeros.
 
     Returns:

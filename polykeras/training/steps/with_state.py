@@ -18,7 +18,7 @@ from polykeras.variables import Scope, Variable, read_state
 
 S = TypeVar("S", bound=Callable[..., Any])
 
-State: TypeAlias = tuple[list[Any], ...]
+KerasState: TypeAlias = tuple[list[Any], ...]
 """Values of the trainable variables, the others, those of the optimizer, those of the metrics; not all in each step."""
 
 NAMES = ("trainable_variables", "non_trainable_variables", "optimizer_variables", "metrics_variables")
@@ -76,7 +76,7 @@ class StateStep:
         step: the user's, bound to the model.
     """
 
-    def __init__(self, model: Any, kind: str, step: Callable[[Any, Any], Any]) -> None:
+    def __init__(self, model: Any, kind: str, step: Callable[[KerasState, Any], Any]) -> None:
         self._model, self._kind, self._step = model, kind, step
 
     def build(self, data: Any) -> tuple[()]:
@@ -184,7 +184,7 @@ def also_with_state(kind: str) -> Callable[[S], S]:
     return decorate
 
 
-def _with_state(model: Any, kind: str, step: Callable[..., Any], state: Any, data: Any) -> tuple[Any, Any]:
+def _with_state(model: Any, kind: str, step: Callable[..., Any], state: KerasState, data: Any) -> tuple[Any, Any]:
     parts = variables_of(model, kind)
     variables = [variable for part in parts.values() for variable in part]
     with Scope(variables, [value for values in state for value in values]):

@@ -1,4 +1,7 @@
-"""Composites with their gradients written out, for backends whose compiler does not simplify derivatives."""
+"""Normalization with its gradients written out, for backends whose compiler does not simplify derivatives.
+
+This is no family of the contract: it implements parts of one, as a backend's own classes do, for several backends.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from polykeras.backend.spec import Array
 
 
 class WrittenGradients(Normalization):
-    """Composites with written gradients. A backend uses them by naming this class before `Backend`.
+    """The family with written gradients. A backend uses it by naming this class before `Backend`.
 
     If batch normalization is differentiated operation by operation, it passes over memory half as often again, which
     slows steps of convolutional networks down on TensorFlow and torch. XLA, on JAX, fuses the plain form better. A

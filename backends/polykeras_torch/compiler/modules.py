@@ -1,4 +1,4 @@
-"""What a recorded function uses besides its arguments: torch modules and torch's random numbers."""
+"""The torch modules that a recorded function uses."""
 
 from __future__ import annotations
 
@@ -9,11 +9,9 @@ from operator import is_
 from typing import Any
 
 import numpy as np
-import torch
 from torch.jit import ScriptModule
 from torch.nn import Module
 
-from polykeras.common.global_draws import OurThreads
 from polykeras_torch.layer_base import TorchModule
 from polykeras_torch.private import HOOKS_OF_ALL_MODULES
 
@@ -91,7 +89,7 @@ class Modules:
         self._holders.clear()
         return None
 
-    def hold(self) -> bool:
+    def is_valid(self) -> bool:
         """Return whether all modules are unchanged since the run."""
         if not self._views:
             return True
@@ -118,22 +116,3 @@ def _getattribute(module: Module, name: str) -> Any:
 
 def _are_same(some: Sequence[Any], others: Sequence[Any]) -> bool:
     return len(some) == len(others) and all(map(is_, some, others))
-
-
-class Generator:
-    """The state of torch's CPU generator after the draws that a recording saw.
-
-    Draws of other threads count as unseen, except those of our own threads; see `draws`.
-    """
-
-    def __init__(self) -> None:
-        self.drew()
-
-    def drew(self) -> None:
-        """Note that a draw was seen."""
-        self._threads = OurThreads()
-        self._state = torch.get_rng_state()
-
-    def was_touched(self) -> bool:
-        """Return whether it was seeded or drawn from without the recording seeing it."""
-        return not torch.equal(self._state, torch.get_rng_state()) and not self._threads.have_run()

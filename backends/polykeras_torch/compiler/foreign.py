@@ -1,4 +1,4 @@
-"""Tensors from outside that a recorded function uses."""
+"""Foreign tensors: those from outside that a recorded function uses."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _LAYOUT: tuple[Callable[[Tensor], Any], ...] = (
 )
 
 
-class Outside:
-    """Tensors whose memory a recording has not seen before.
+class ForeignTensors:
+    """The foreign tensors that a recorder has met: those whose memory it did not see being made.
 
     Attributes:
         storages: their storages, which must not be changed.
@@ -96,8 +96,8 @@ def _is_made_here(tensors: Sequence[Tensor]) -> bool:
     return storage.resizable() and storage.nbytes() > 0 and owners <= len(tensors)
 
 
-class Foreign:
-    """Tensors from outside that a recording reads again in each run, as long as their memory stays in place.
+class ForeignMemory:
+    """The memory of the foreign tensors of a recording, which reads them again in each run while it stays in place.
 
     Args:
         tensors: the tensors.
@@ -112,6 +112,6 @@ class Foreign:
         layout = [list(map(get, self._held)) for get in _LAYOUT]
         return [*layout, list(map(Tensor.stride, self._strided))] if self._strided else layout
 
-    def hold(self) -> bool:
+    def is_valid(self) -> bool:
         """Return whether their memory is still in place: nothing assigned `.data`, resized one or moved a module."""
         return not self._held or self._now() == self._known
