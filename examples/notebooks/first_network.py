@@ -123,7 +123,7 @@ plt.show()
 # again. Such a network can draw straight lines only. The next data cannot be parted by a straight line: two half moons.
 #
 # The four networks below differ in their activation alone. Each colours the plane by its opinion: blue where it says
-# *class 0*, red where it says *class 1*.
+# *class 0*, red where it says *class 1*. (These colours have nothing to do with those of the kernel.)
 
 # %%
 moons, sides = make_moons(128, noise=0.1, random_state=0)
@@ -135,7 +135,7 @@ plane = np.stack(np.meshgrid(ticks, ticks), axis=-1).reshape(-1, 2).astype("floa
 def draw_opinion(axes, network, points, labels, title):
     """Colour the plane by what a network says, and draw the points that it was trained on."""
     opinion = network.predict(plane, batch_size=len(plane), verbose=0).reshape(60, 60)
-    axes.contourf(ticks, ticks, opinion, levels=11, cmap="RdBu_r", vmin=0, vmax=1)
+    axes.contourf(ticks, ticks, opinion, levels=11, cmap="RdBu_r", vmin=0, vmax=1, alpha=0.5)
     axes.scatter(*points.T, c=labels, cmap="RdBu_r", edgecolors="white", linewidths=0.8, s=26)
     (left, bottom), (right, top) = points.min(axis=0) - 0.5, points.max(axis=0) + 0.5
     axes.set(title=title, xlim=(left, right), ylim=(bottom, top), xticks=(), yticks=())
@@ -234,6 +234,7 @@ for label, optimizer in optimizers.items():
     network.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     curves[label] = network.fit(x_train, y_train, epochs=6, verbose=0).history["loss"]
 
+colours = {label: f"C{number}" for number, label in enumerate(curves)}
 figure, places = plt.subplots(1, 2, figsize=(10, 3.2), sharey=True)
 for axes, title, labels in zip(
     places,
@@ -242,9 +243,9 @@ for axes, title, labels in zip(
     strict=True,
 ):
     for label in labels:
-        axes.plot(range(1, 7), curves[label], label=label)
+        axes.plot(range(1, 7), curves[label], color=colours[label], label=label)
     axes.set(xlabel="epoch", title=title, yscale="log")
-    axes.legend()
+    axes.legend(fontsize=8)
 places[0].set_ylabel("loss")
 plt.show()
 assert curves["SGD, rate 0.1, momentum 0.9"][-1] < curves["SGD, rate 0.1"][-1] < curves["SGD, rate 0.003"][-1]
@@ -285,8 +286,8 @@ for (above, below), (title, hidden) in zip(places.T, networks.items(), strict=Tr
         few, few_sides, epochs=100, validation_data=(many, many_sides), validation_batch_size=500, verbose=0
     )
     draw_opinion(above, network, few, few_sides, title)
-    below.plot(log.history["loss"], label="training")
-    below.plot(log.history["val_loss"], label="test")
+    below.plot(range(1, 101), log.history["loss"], label="training")
+    below.plot(range(1, 101), log.history["val_loss"], label="test")
     below.set(xlabel="epoch", ylabel="loss", ylim=(0, 1.5))
     below.legend()
     last[title] = (log.history["loss"][-1], log.history["val_loss"][-1])
