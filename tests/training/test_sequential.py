@@ -98,7 +98,7 @@ def test_sequential_refuses(backend: Backend) -> None:
         Sequential([3])
     with pytest.raises(ValueError, match=r"received the class Dense\. Write Dense\(\.\.\.\)"):
         Sequential([layers.Dense])
-    with pytest.raises(TypeError, match=r"takes one list of layers: Sequential\(\[a, b\]\); received <Dense name=d"):
+    with pytest.raises(TypeError, match=r"takes one list of layers, as Sequential\(\[a, b\]\); received <Dense name=d"):
         Sequential(layers.Dense(3, name="d"), layers.Dense(1))
     with pytest.raises(ValueError, match="Two layers of the model 's' have the name 'd'"):
         Sequential([layers.Dense(1, name="d"), layers.Dense(1, name="d")], name="s")
