@@ -41,7 +41,7 @@ from polykeras_torch.updates import KERNELS, suits
 class TorchExecution(Arrays, Execution):
     """Functions of trees become programs over flat lists of tensors, one for each set of shapes and dtypes.
 
-    `is_traced` is a method of the family `Arrays`. It stands here since it asks the recorder, whose compiler is built on
+    `is_traced` is a method of the family `Arrays`. It stands here since it asks the recorder, which is built on
     `arrays.py`.
     """
 
