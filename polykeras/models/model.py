@@ -197,7 +197,7 @@ class Model(GraphEnds, Trainer, Layer):
         Args:
             mode: `"int8"`, `"int4"` or `"float8"`; see `layers.Dense.quantize`.
             config: a description instead of a mode, such as `quantizers.Int4QuantizationConfig(block_size=64)`.
-            filters: a regular expression for names of layers, a list of them, or a function of a layer that returns a bool.
+            filters: a regular expression for names of layers, a list of them, or a function from a layer to a bool.
             type_check: whether to leave users' subclasses unchanged.
 
         Raises:
