@@ -72,7 +72,7 @@ def _tuned(rows: list[Row]) -> list[str]:
     best = [row["tuned_way"] for row in rows if "tuned_way" in row]
     if not best:
         return []
-    counts = ", ".join(f"{way} {best.count(way)}" for way in sorted(set(best), key=best.count, reverse=True))
+    counts = ", ".join(f"{way} {best.count(way)}" for way in sorted(set(best), key=lambda way: (-best.count(way), way)))
     ways = "; ".join(
         f"{' / '.join(TUNED[name])} on {head}" for name, head in _frameworks(rows).items() if name in TUNED
     )

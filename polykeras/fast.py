@@ -33,6 +33,7 @@ _on: ContextVar[bool] = ContextVar("polykeras_fast_paths", default=True)
 
 PATHS = {
     "freed-memory": "freed memory kept for the next step",
+    "interrupts": "Ctrl-C put off without the enums of Python's `signal`",
     "kernels": "framework kernels in place of composites, all of them",
     "loaders": "a framework's data loaders read without their bookkeeping",
     "one-batch": "`predict` of one batch that nobody watches, straight to the step",

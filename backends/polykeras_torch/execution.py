@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from polykeras import fast
+from polykeras.backend.families.arrays import Arrays
 from polykeras.backend.families.execution import Execution, FusedKernel, Rule, arrays_and_statics
 from polykeras.backend.spec import Shape
 from polykeras.backend.steps import PureStep, StepRunner
@@ -37,8 +38,12 @@ from polykeras_torch.subnormals import subnormals_as_zero
 from polykeras_torch.updates import KERNELS, suits
 
 
-class TorchExecution(Execution):
-    """Functions of trees become programs over flat lists of tensors, one for each set of shapes and dtypes."""
+class TorchExecution(Arrays, Execution):
+    """Functions of trees become programs over flat lists of tensors, one for each set of shapes and dtypes.
+
+    `is_traced` is a method of the family `Arrays`. It stands here since it asks the recorder, which is built on
+    `arrays.py`.
+    """
 
     def is_traced(self, x: Any) -> bool:
         return is_recorded(x) or isinstance(x, TensorWithoutValues)

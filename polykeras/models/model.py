@@ -49,8 +49,7 @@ class Model(GraphEnds, Trainer, Layer):
 
     Args:
         *args: `inputs` and `outputs`, symbolic tensors or trees of them, for a functional model.
-        **kwargs: `inputs` and `outputs` by name; `name`, by default made from the name of the class; `trainable`, False
-            to freeze all layers; further arguments of `Layer`.
+        **kwargs: `inputs` and `outputs` by name; `name`; `trainable`, False to freeze all layers; others of `Layer`.
 
     Raises:
         TypeError: there are other positional arguments.
@@ -198,8 +197,7 @@ class Model(GraphEnds, Trainer, Layer):
         Args:
             mode: `"int8"`, `"int4"` or `"float8"`; see `layers.Dense.quantize`.
             config: a description instead of a mode, such as `quantizers.Int4QuantizationConfig(block_size=64)`.
-            filters: a regular expression that a layer's name must contain; a list of them, one of which is enough; or a
-                function that takes a layer and says whether to quantize it.
+            filters: a regular expression for names of layers, a list of them, or a function from a layer to a bool.
             type_check: whether to leave users' subclasses unchanged.
 
         Raises:

@@ -9,9 +9,11 @@ import threading
 from types import FrameType, TracebackType
 from typing import Any
 
-# `signal` wraps these functions into enums. That takes 10 us a call, and 50 us after a chunk, whose data fill the
-# cache. A step of a small model takes 90 us.
-_plain: Any = sys.modules.get("_signal", signal)
+from polykeras import fast
+
+# `signal` turns numbers and handlers into enums. The three calls below take 20 us longer with it: a tenth of
+# `train_on_batch` of a small model on JAX.
+_without_enums: Any = sys.modules.get("_signal", signal)
 _SIGINT = int(signal.SIGINT)
 
 
@@ -22,20 +24,21 @@ class Uninterrupted:
     trained or empty. Only the main thread is ever interrupted. A handler of the user stays in place.
     """
 
-    __slots__ = ("_handler", "_pending", "_process")
+    __slots__ = ("_handler", "_pending", "_process", "_signal")
 
     def __init__(self) -> None:
         self._handler: Any = None
         self._pending = False
         self._process = os.getpid()
+        self._signal = _without_enums if fast.enabled("interrupts") else signal
 
     def __enter__(self) -> None:
         if threading.get_ident() != threading.main_thread().ident:
             return
-        handler = _plain.getsignal(_SIGINT)
+        handler = self._signal.getsignal(_SIGINT)
         if handler is signal.default_int_handler:
             self._handler = handler
-            _plain.signal(_SIGINT, self._wait)
+            self._signal.signal(_SIGINT, self._wait)
 
     def _wait(self, number: int, frame: FrameType | None) -> None:
         if self._pending or os.getpid() != self._process:  # a forked process has no state to protect
@@ -46,7 +49,7 @@ class Uninterrupted:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._handler is not None:
-            _plain.signal(_SIGINT, self._handler)
+            self._signal.signal(_SIGINT, self._handler)
         if self._pending and kind is None:
             raise KeyboardInterrupt
 

@@ -238,6 +238,23 @@ def test_a_list_calls_all_and_makes_what_is_missing() -> None:
     assert told.params == {"epochs": 2, "verbose": 0, "steps": 3} == every.params
 
 
+def test_fit_calls_the_hooks_of_a_list_of_the_users_own() -> None:
+    class Noting(callbacks.CallbackList):
+        def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+            told.calls.append(("list", batch, logs))
+
+        def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+            told.calls.append(("list", "end", logs))
+            super().on_train_end(logs)
+
+    told, model = Told(), small_model()
+    history = model.fit(
+        X, Y, batch_size=len(X), callbacks=Noting(told, add_history=True, model=model, epochs=1)
+    ).history
+    assert [(kind, what) for kind, what, _ in told.calls] == [("epoch", 0), ("list", 0), ("list", "end")]
+    assert len(history["loss"]) == 1
+
+
 def test_progress_is_shown_once(capsys: pytest.CaptureFixture[str]) -> None:
     small_model().fit(X, Y, epochs=2, verbose=2, callbacks=[callbacks.ProgbarLogger()])
     shown = capsys.readouterr().out.splitlines()

@@ -73,12 +73,19 @@ def test_every_name_of_keras_is_there_as_it_says() -> None:
     assert re.search(r"^- Names: (\d+) of \1 ", coverage, re.MULTILINE)
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/performance.md"])
-def test_tables_are_made_of_the_measurements(page: str) -> None:
-    machine, rows = read_runs([ROOT / "docs" / "measurements.json"])
+@pytest.mark.parametrize(
+    ("page", "rows_of", "table"),
+    [
+        ("README.md", "docs/measurements.json", "summary"),
+        ("docs/performance.md", "docs/measurements.json", "summary"),
+        ("docs/performance_tuned.md", "docs/measurements_tuned.json", "predict"),
+    ],
+)
+def test_tables_are_made_of_the_measurements(page: str, rows_of: str, table: str) -> None:
+    machine, rows = read_runs([ROOT / rows_of])
     text = (ROOT / page).read_text(encoding="utf-8")
-    assert "<!-- table summary -->" in text
-    command = f"python -m benchmarks --from docs/measurements.json --docs {page}"
+    assert f"<!-- table {table} -->" in text
+    command = f"python -m benchmarks --from {rows_of} --docs {page}"
     assert replaced(text, rows, machine)[0] == text, f"the tables are old: {command} writes them anew"
 
 

@@ -210,11 +210,11 @@ def test_a_thread_of_ours_that_has_ended_may_have_drawn(tb: Any) -> None:
 @pytest.mark.parametrize("more", [-1, 0, 1])
 def test_references_are_counted_as_this_python_counts_them(tb: Any, more: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """CPython 3.14 borrows references where earlier ones take their own."""
-    from polykeras_torch.compiler import outside
+    from polykeras_torch.compiler import foreign
 
     count = sys.getrefcount
-    monkeypatch.setattr(outside.sys, "getrefcount", lambda x: count(x) - 1 + more)  # the argument of this one is extra
-    monkeypatch.setattr(outside, "_ALONE", outside._count_alone())
+    monkeypatch.setattr(foreign.sys, "getrefcount", lambda x: count(x) - 1 + more)  # the argument of this one is extra
+    monkeypatch.setattr(foreign, "_ALONE", foreign._count_alone())
     held = torch.ones(3)
     tb.compile(lambda x: x + held)(torch.zeros(3))  # no warning, which is an error here
 

@@ -6,14 +6,15 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
 import pytest
 
 import polykeras as keras
-from polykeras import layers
+from polykeras import fast, layers
 from polykeras.backend import Backend
 from polykeras.training.interrupts import Uninterrupted
 
@@ -53,9 +54,10 @@ def test_an_interrupt_waits_for_the_chunk(backend: Backend, monkeypatch: pytest.
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_a_second_interrupt_does_not_wait() -> None:
+@pytest.mark.parametrize("paths", [nullcontext, fast.off])
+def test_a_second_interrupt_does_not_wait(paths: Callable[[], AbstractContextManager[None]]) -> None:
     reached = []
-    with pytest.raises(KeyboardInterrupt), Uninterrupted():
+    with paths(), pytest.raises(KeyboardInterrupt), Uninterrupted():
         signal.raise_signal(signal.SIGINT)
         reached.append(1)
         signal.raise_signal(signal.SIGINT)

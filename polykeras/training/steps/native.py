@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from polykeras import config, dtypes
-from polykeras.backend import Backend
+from polykeras.backend import Backend, registry
 from polykeras.backend.native import NativeParameters, NativeSteps
 from polykeras.backend.scopes import current_scope
 from polykeras.common import nested
@@ -101,6 +101,8 @@ class _NativeStep(RestartableStep):
         self._way = _NEUTRAL
 
     def __call__(self, data: Any) -> Any:
+        if not registry.current().holds_values:  # on shapes alone nothing is native
+            return self._step(data)
         for attempt in range(_ATTEMPTS):
             before = len(self._model.trainable_variables)
             try:
