@@ -57,7 +57,7 @@ def test_batches_of_a_stream_are_cut_out_and_not_gathered(monkeypatch: pytest.Mo
         raise AssertionError("gathered")
 
     monkeypatch.setattr(batches, "_gathered", gathered)
-    stream = [(np.full((4, 3), i, "float32"), np.full((4, 1), i, "float32")) for i in range(300)]
+    stream = [(np.full((4, 3), i / 300, "float32"), np.full((4, 1), i / 300, "float32")) for i in range(300)]
     with polykeras.use_backend("torch"):
         model = polykeras.Sequential([polykeras.layers.Input((3,)), polykeras.layers.Dense(1)])
         model.compile("sgd", "mse")
