@@ -16,6 +16,7 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 from polykeras.cli.errors import CommandError, one_line
+from polykeras.common.naming import did_you_mean
 from polykeras.common.release import __version__
 
 COMMANDS = ("doctor", "show", "convert", "parity", "bench", "as-keras")
@@ -45,12 +46,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Raises:
         SystemExit: after `--help` or `--version`, or if a script that `as-keras` runs calls `sys.exit`.
     """
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     if given[:1] == ["as-keras"] and given[1:2] not in (["-h"], ["--help"]):
         return _run_script(given[1:])  # argparse must not see the script's own options
     traceback = "--traceback" in given
     try:
-        options = _parser().parse_args(given)
+        if not given[0].startswith("-") and given[0] not in COMMANDS:
+            near = did_you_mean(given[0], COMMANDS)
+            raise CommandError(f"Unknown command {given[0]!r}.{near} Known: {', '.join(COMMANDS)}.")
+        options, unknown = _parser().parse_known_args(given)
+        if unknown:  # `parse_args` would name the options of the program, not those of the command
+            raise CommandError(
+                f"Unknown: {' '.join(unknown)} (`polykeras {options.command} --help` explains the arguments)"
+            )
         with _plain_warnings():
             status: int = _module(options.command).run(options)
     except (CommandError, KeyboardInterrupt) as error:

@@ -27,7 +27,7 @@ from polykeras.backend import registry
 from polykeras.cli.choices import chosen_backends, runs_nowhere
 from polykeras.cli.data import add_data_arguments, positive, prepared_experiment, row_count
 from polykeras.cli.errors import one_line
-from polykeras.cli.models import add_model_arguments
+from polykeras.cli.models import add_model_arguments, require_file
 from polykeras.cli.texts import print_json, table
 from polykeras.random import set_random_seed
 
@@ -48,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Measure, print the results, and return the exit status."""
+    require_file(options.model)  # before backends are started
     report = measure(chosen_backends(options.backends, least=1), options)
     if options.json:
         print_json(report)

@@ -88,10 +88,15 @@ def load_experiment(name: str, options: argparse.Namespace) -> Experiment:
     return Experiment(_from_file(name, options))
 
 
+def require_file(name: str) -> None:
+    """Raise CommandError if an argument is neither a file nor a function of a script."""
+    if not name.rpartition(":")[0].endswith(".py") and not name.endswith(".py") and not Path(name).exists():
+        raise CommandError(f"There is no file {name!r}. Expected {MODEL}.")
+
+
 def _from_file(name: str, options: argparse.Namespace) -> Model:
     path = Path(name)
-    if not path.exists():
-        raise CommandError(f"There is no file {name!r}. Expected {MODEL}.")
+    require_file(name)
     if name.endswith(SUFFIXES):
         raise CommandError(
             f"{name!r} holds only weights, not a model. Save the whole model (`model.save('model.keras')`), or combine "

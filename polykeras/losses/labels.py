@@ -70,9 +70,17 @@ def class_numbers(y_true: ArrayLike, y_pred: ArrayLike, axis: int, name: str) ->
     if len(shape) == len(full) and full and shape[place] == 1:
         y_true = ops.squeeze(y_true, place)
     if ops.shape(y_true) != expected:
+        hint = ""
+        if len(shape) == len(full):
+            hint = f" One-hot labels go with {name.removeprefix('sparse_')}."
+        elif len(full) > 2:
+            hint = (
+                " The predictions have more axes than one for samples and one for classes: is a Flatten, a pooling "
+                "layer or return_sequences=False missing before the last layer?"
+            )
         raise ValueError(
             f"{name}: labels must be class numbers of shape {expected} for predictions of shape {full}; received "
-            f"labels of shape {shape}. One-hot labels go with {name.removeprefix('sparse_')}."
+            f"labels of shape {shape}.{hint}"
         )
     return ops.cast(y_true, "int32")
 

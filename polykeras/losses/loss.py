@@ -247,8 +247,9 @@ def aligned(y_true: ArrayLike, y_pred: ArrayLike, name: str) -> tuple[Array, Arr
     y_true, y_pred = match_ranks(ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred))
     if ops.shape(y_true) != ops.shape(y_pred):
         raise ValueError(
-            f"{name}: labels and predictions must have one shape; received labels {tuple(ops.shape(y_true))} and "
-            f"predictions {tuple(ops.shape(y_pred))}."
+            f"{name}: labels and predictions must have the same shape; received labels {tuple(ops.shape(y_true))} "
+            f"and predictions {tuple(ops.shape(y_pred))} (the first number counts the samples). The last layer needs "
+            "as many units as a label has numbers."
         )
     return y_true, y_pred
 

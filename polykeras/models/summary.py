@@ -170,6 +170,10 @@ def summary_text(
     lines.append(f" Total params: {_count([*trainable, *rest])[1]}")
     lines.append(f" Trainable params: {_count(trainable)[1]}")
     lines.append(f" Non-trainable params: {_count(rest)[1]}")
+    if not model.built:
+        lines.append(
+            " Sizes are known once the model has an input: begin with keras.Input((features,)), or call `build`."
+        )
     optimizer = getattr(model, "optimizer", None)
     if optimizer is not None and optimizer.variables and getattr(optimizer, "built", False):
         lines.append(f" Optimizer params: {_count(optimizer.variables)[1]}")

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from polykeras.common.naming import did_you_mean
+
 _LONGEST_PLACE, _LONGEST_REASON, _ROOM = 300, 2000, 40
 
 
@@ -28,6 +30,13 @@ class SavedFileError(ValueError):
     def __reduce__(self) -> tuple[Any, ...]:
         """Return the three parts instead of the message, so that pools of processes can pass the error on."""
         return type(self), (self.path, self.place, self.reason), self.__dict__
+
+
+def no_file(path: str) -> FileNotFoundError:
+    """Return the error of a file that is not there: it says where it was looked for, and names a similar one."""
+    folder, name = os.path.split(os.path.abspath(path))
+    near = did_you_mean(name, os.listdir(folder)) if os.access(folder, os.R_OK) else " There is no such folder."
+    return FileNotFoundError(f"There is no file {path}. It was looked for in {folder}.{near}")
 
 
 def _shortened(text: str, longest: int) -> str:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import IO, TYPE_CHECKING, Any
 
+from polykeras.saving.errors import no_file
 from polykeras.saving.weights import LEGACY_SUFFIXES
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def load_model(
         return unzipped.load_from_file(filepath, custom_objects, compile, safe_mode)  # type: ignore[arg-type]
     path = os.fspath(filepath)  # type: ignore[arg-type]
     if not os.path.exists(path):
-        raise FileNotFoundError(f"There is no file {path}.")
+        raise no_file(path)
     if unzipped.is_folder(path):
         return unzipped.load_folder(path, custom_objects, compile, safe_mode)
     if path.endswith(".keras"):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
-from polykeras.common.naming import did_you_mean, to_snake_case
+from polykeras.common.naming import did_you_mean, to_snake_case, with_article
 from polykeras.saving.custom_objects import find_custom, find_exactly
 
 C = TypeVar("C")
@@ -20,12 +20,16 @@ class NamedObjects:
         module: the public module, as configs spell it, for instance `"keras.losses"`.
     """
 
+    _kinds: ClassVar[list[NamedObjects]] = []
+
     def __init__(self, kind: str, module: str) -> None:
         self.kind = kind
         self.module = module
         self._objects: dict[str, Any] = {}
         self._aliases: dict[str, str] = {}
         self._later: dict[str, str] = {}
+        self._spellings: list[str] = []  # as users write names; `_aliases` also knows them run together
+        self._kinds.append(self)
 
     def register(self, *aliases: str) -> Callable[[C], C]:
         """Return a decorator that adds a class or function under its own name, its snake case and `aliases`."""
@@ -47,6 +51,7 @@ class NamedObjects:
     def _call(self, name: str, *aliases: str) -> None:
         for alias in (name, to_snake_case(name), name.lower(), *aliases):
             self._aliases.setdefault(alias, name)
+        self._spellings += [name, to_snake_case(name), *aliases]
 
     def _load(self, name: str) -> Any:
         if name not in self._objects:
@@ -78,9 +83,13 @@ class NamedObjects:
         custom = find_custom(name)  # found by the last part of its name only if it hides no built-in object
         if custom is not None:
             return custom
+        others = [other.kind for other in self._kinds if other.knows(name)]
+        inside = [known for known in self._spellings if len(name) > 1 and name.lower() in known]
+        hint = did_you_mean(name, self._spellings) or did_you_mean(min(inside, key=len, default=""), inside)
+        if others:
+            hint = f" {name!r} is {with_article(others[0])}, not {with_article(self.kind)}."
         raise ValueError(
-            f"Could not interpret {self.kind} identifier: Unknown {self.kind} {name!r}."
-            f"{did_you_mean(name, self._aliases)} Known: "
+            f"Could not interpret {self.kind} identifier: Unknown {self.kind} {name!r}.{hint} Known: "
             f"{', '.join(sorted(self.names()))}. Pass an object, or register your own with "
             "`polykeras.saving.register_keras_serializable`."
         )

@@ -73,6 +73,11 @@ class CompiledLoss:
         if self._loss_weights is not None:
             weights = by_output(self._loss_weights, names, "loss_weights")
         self._weights = [1.0 if w is None else float(w) for w in weights]
+        if not names:
+            raise ValueError(
+                f"The model returned nothing that a loss could compare; received {y_pred!r}. Does its `call` end with "
+                "`return`?"
+            )
         if not self.losses:
             raise ValueError(f"No output has a loss. The outputs are {names}; `loss` is {self._loss!r}.")
         several = len(names) > 1

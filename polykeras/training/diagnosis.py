@@ -107,7 +107,7 @@ def _is_nan(loss: Any) -> bool:
 
 
 def warn_of_missing_activation(model: Compiled) -> None:
-    """Warn if a cross-entropy expects probabilities and its output comes from a Dense layer without an activation.
+    """Warn of a last Dense layer whose activation does not fit the loss, or is a softmax of one unit.
 
     Args:
         model: is compiled.
@@ -122,15 +122,31 @@ def warn_of_missing_activation(model: Compiled) -> None:
     except ValueError:  # raised again once the outputs are known
         return
     for layer, loss in zip(layers, losses, strict=False):
-        dense = isinstance(layer, Dense) and not overrides(layer, "call")
-        scores = dense and layer.activation in (None, activations.linear)
-        if scores and getattr(loss, "from_logits", True) is False and is_ours(type(loss)):
-            activation = "sigmoid" if "Binary" in type(loss).__name__ else "softmax"
-            warnings.warn(
-                f"compile: {type(loss).__name__} expects probabilities from 0 to 1; received the output of "
-                f"{layer.name!r} (Dense), which has no activation and may be any number. The model will learn badly. "
-                f"Write Dense({layer.units}, activation={activation!r}) or "
-                f"loss={type(loss).__name__}(from_logits=True).",
-                UserWarning,
-                stacklevel=5,  # through the wrappers of `compile`
+        told = _wrong_end(layer, loss) if isinstance(layer, Dense) and not overrides(layer, "call") else None
+        if told is not None:
+            warnings.warn(f"compile: {told}", UserWarning, stacklevel=5)  # through the wrappers of `compile`
+
+
+def _wrong_end(layer: Dense, loss: Any) -> str | None:
+    """Return what is wrong with the activation of a last layer; None if nothing is."""
+    from_logits = getattr(loss, "from_logits", None) if is_ours(type(loss)) else None
+    kind, title = type(loss).__name__, f"{layer.name!r} (Dense)"
+    if layer.activation is activations.softmax:
+        if layer.units == 1:
+            return (
+                f"the output of {title} has one unit and a softmax, which always gives 1: the model cannot learn. "
+                "Write Dense(1, activation='sigmoid')."
             )
+        if from_logits is True:
+            return (
+                f"{kind}(from_logits=True) expects logits; received the output of {title}, which has a softmax. "
+                "Another softmax is applied to it. Leave out `from_logits`, or the softmax."
+            )
+    if layer.activation in (None, activations.linear) and from_logits is False:
+        activation = "sigmoid" if "Binary" in kind else "softmax"
+        return (
+            f"{kind} expects probabilities from 0 to 1; received the output of {title}, which has no activation and "
+            f"may be any number. The model will learn badly. Write Dense({layer.units}, activation={activation!r}) or "
+            f"loss={kind}(from_logits=True)."
+        )
+    return None

@@ -49,7 +49,7 @@ class StepMethods(Compiled):
             if self._compiled_loss is not None:
                 raise ValueError(
                     f"Model {self.name!r}: its loss {self.loss!r} needs labels; received y=None. Pass them, as in "
-                    "`fit(x, y)` or `evaluate(x, y)`; a stream must give batches `(x, y)`."
+                    "`fit(x, y)`, `validation_data=(x, y)` or `evaluate(x, y)`; a stream must give batches `(x, y)`."
                 )
             if training:
                 raise ValueError(

@@ -18,13 +18,20 @@ def to_categorical(x: ArrayLike, num_classes: int | None = None) -> np.ndarray:
         float32 zeros and ones, `(..., num_classes)`.
 
     Raises:
-        ValueError: if a number is negative or not below `num_classes`.
+        ValueError: if a number is negative or not below `num_classes`, or `x` holds no numbers.
 
     Example:
         >>> to_categorical([0, 2]).tolist()
         [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
     """
-    numbers = np.asarray(x).astype("int64")
+    given = np.asarray(x)
+    try:
+        numbers = given.astype("int64")
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"to_categorical: expected class numbers; received dtype {given.dtype}. Number the classes first: "
+            "`np.unique(labels, return_inverse=True)[1]`."
+        ) from error
     if numbers.ndim > 1 and numbers.shape[-1] == 1:
         numbers = numbers[..., 0]
     classes = int(numbers.max()) + 1 if num_classes is None else num_classes

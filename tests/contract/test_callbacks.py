@@ -228,7 +228,7 @@ def test_direction_of_metrics(backend: Backend) -> None:
 
 def test_monitor_that_is_not_there(backend: Backend) -> None:
     with pytest.warns(
-        UserWarning, match=r"EarlyStopping: the logs have no 'val_loss'. Did you mean 'loss'.*There are l"
+        UserWarning, match=r"EarlyStopping: the logs have no 'val_loss'. fit has no validation data.*There are l"
     ):
         small_model().fit(**DATA, callbacks=[callbacks.EarlyStopping()])
     with pytest.raises(ValueError, match=r"must be a scalar; received an array of shape \(2,\)"):

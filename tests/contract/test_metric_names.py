@@ -121,7 +121,7 @@ def test_wrong_arguments(make: Callable[[], Any], message: str) -> None:
     [
         (metrics.BinaryAccuracy(), (4, 2), (4, 1), r"binary_accuracy: .*labels \(4, 2\) and predictions \(4, 1\)"),
         (metrics.SparseCategoricalAccuracy(), (4, 3), (4, 3), "One-hot labels go with categorical_accuracy"),
-        (metrics.AUC(), (4, 2), (4, 3), "AUC: labels and predictions must have one shape"),
+        (metrics.AUC(), (4, 2), (4, 3), "AUC: labels and predictions must have the same shape"),
         (metrics.AUC(multi_label=True), (4,), (4,), r"multi_label takes predictions \(batch, labels\)"),
         (metrics.Recall(class_id=0), (4,), (4,), "an axis of classes"),
         (metrics.F1Score(), (4,), (4,), r"\(batch, classes\); received shape \(4,\)"),

@@ -140,7 +140,7 @@ def test_a_compiled_function_is_the_same_wherever_it_is_called(backend: Any, dif
 @pytest.mark.parametrize("loss", [losses.SparseCategoricalCrossentropy, losses.CategoricalCrossentropy])
 def test_probabilities_that_are_called_logits_are_warned_of(backend: Any, loss: Any) -> None:
     y = np.array([0]) if loss is losses.SparseCategoricalCrossentropy else np.array([[1.0, 0.0]], "float32")
-    model = _model([_dense(activation="softmax")], loss(from_logits=True))
+    model = _model([_dense(), layers.Softmax()], loss(from_logits=True))
     with pytest.warns(UserWarning, match="from_logits=True received the output of a softmax"):
         value = model.evaluate(np.array([[0.0, LARGE]], "float32"), y, verbose=0)
     assert float(value) == pytest.approx(np.log(1 + np.e), rel=1e-6)  # as it says: another softmax

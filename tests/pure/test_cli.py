@@ -111,6 +111,13 @@ def test_the_package_does_not_load_it() -> None:
     assert done.stdout.strip() == "[]", done.stderr
 
 
+def test_without_arguments_it_prints_its_help(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([])
+    assert ended.value.code == 0
+    assert "usage: polykeras" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("command", ["", *COMMANDS])
 def test_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
@@ -142,10 +149,12 @@ def _names(action: argparse.Action) -> list[str]:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ([], "COMMAND"),
-        (["nothing"], "invalid choice: 'nothing'"),
+        (["nothing"], "Unknown command 'nothing'. Known: doctor, show"),
+        (["shwo", "m.keras"], "Unknown command 'shwo'. Did you mean 'show'?"),
+        (["--nothing"], "COMMAND"),
         (["show"], "MODEL"),
-        (["show", "m.keras", "--wrong"], "--wrong"),
+        (["show", "m.keras", "--wrong"], "--wrong (`polykeras show --help` explains the arguments)"),
+        (["bench", "m.keras"], "polykeras: There is no file 'm.keras'"),
         (["bench", "m.keras", "--rounds", "0"], "expected an int, 1 or greater; received '0'"),
         (["show", "m.keras"], "There is no file 'm.keras'"),
         (["show", "nets.py"], "script.py:function"),

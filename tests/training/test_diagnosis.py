@@ -229,6 +229,24 @@ def test_a_cross_entropy_of_a_dense_layer_without_activation(kind: Any, loss: An
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
+    ("units", "loss", "words"),
+    [
+        (1, "binary_crossentropy", r"one unit and a softmax, which always gives 1.*Dense\(1, activation='sigmoid'\)"),
+        (1, "mse", "one unit and a softmax"),
+        (4, keras.losses.CategoricalCrossentropy(from_logits=True), r"\(from_logits=True\) expects logits.*a softmax"),
+        (4, keras.losses.SparseCategoricalCrossentropy(from_logits=True), "Leave out `from_logits`, or the softmax"),
+    ],
+)
+def test_a_softmax_that_cannot_be_right(kind: Any, units: int, loss: Any, words: str) -> None:
+    model = kind(layers.Dense(units, "softmax", name="scores"))
+    with pytest.warns(UserWarning, match=rf"(?s)compile: .*'scores' \(Dense\).*{words}|{words}") as caught:
+        model.compile("sgd", loss)
+    assert [warning.filename for warning in caught] == [__file__]
+    assert "'scores' (Dense)" in str(caught[0].message)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
     ("tail", "loss"),
     [
         ([layers.Dense(4, activation="softmax")], "categorical_crossentropy"),

@@ -117,7 +117,7 @@ def test_unequal_lengths(backend: Backend) -> None:
 def test_nan(backend: Backend) -> None:
     bad = X.copy()
     bad[5, 1] = np.nan
-    with fails("x contains nan in 1 of 8 samples (rows 5) ... set_check_data(False)"):
+    with fails("x contains nan in 1 of 8 samples (row 5) ... set_check_data(False)"):
         model().fit(bad, Y, verbose=0)
     keras.config.set_check_data(False)
     try:
@@ -138,7 +138,7 @@ def test_empty_data(backend: Backend) -> None:
 
 def test_labels_of_the_wrong_shape(backend: Backend) -> None:
     text = message(lambda: model(layers.Dense(3, name="out")).fit(X, np.ones((8, 4)), verbose=0))
-    assert "labels and predictions must have one shape" in text
+    assert "labels and predictions must have the same shape" in text
     assert "(8, 4)" in text
     assert "(8, 3)" in text
     assert "'out'" in text, "the output is named"
@@ -322,7 +322,7 @@ def test_nothing_changes_where_a_step_fails(backend: Backend) -> None:
     m = model()
     m.fit(X, Y, verbose=0)
     before = [v.numpy() for v in (*m.variables, *m.optimizer.variables)]
-    with pytest.raises(ValueError, match="one shape"):
+    with pytest.raises(ValueError, match="the same shape"):
         m.fit(X, np.ones((8, 4, 2)), verbose=0)
     after = [v.numpy() for v in (*m.variables, *m.optimizer.variables)]
     for a, b in zip(before, after, strict=True):

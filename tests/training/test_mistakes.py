@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -73,6 +74,69 @@ def test_add_weight_in_the_order_of_keras_2(backend: Backend) -> None:
         np.testing.assert_array_equal(weight.numpy(), np.ones((3, 2)))
     assert layer.add_weight("steps", (), "int32", "zeros", None, False).trainable is False
     assert len(layer.weights) == 4
+
+
+def _model(*tail: layers.Layer, loss: str = "mse") -> keras.Model:
+    model = keras.Sequential([keras.Input((3,)), *(tail or [layers.Dense(1)])])
+    model.compile("sgd", loss)
+    return model
+
+
+class NoReturn(keras.Model):
+    def call(self, x: Any) -> None:
+        ops.sum(x)
+
+
+def _without_return() -> None:
+    model = NoReturn()
+    model.compile("sgd", "mse")
+    model.fit(X, X, verbose=0)
+
+
+def _without_flatten() -> None:
+    labels = np.zeros(2, "int32")
+    losses.sparse_categorical_crossentropy(labels, np.ones((2, 5, 3), "float32") / 3)
+
+
+def _row_of_nan(x: np.ndarray) -> None:
+    _model().fit(np.where(np.arange(2)[:, None] == 1, np.nan, x), X[:, :1], verbose=0)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: _model().fit(X, X[:, :1], validation_data=X, verbose=0), r"received y=None.*validation_data=\(x, y\)"),
+        (_without_return, "returned nothing that a loss could compare; received None. Does its `call` end with `return`"),
+        (_without_flatten, "more axes than one for samples .* is a Flatten, a pooling layer"),
+        (lambda: losses.sparse_categorical_crossentropy(np.eye(2), np.eye(2, dtype="float32")), "One-hot labels go with"),
+        (lambda: losses.categorical_crossentropy(X, X[:, :2]), "have the same shape; .* The last layer needs as many"),
+        (lambda: keras.Sequential().compile("mse", "adam"), "'mse' is a loss, not an optimizer"),
+        (lambda: keras.metrics.get("crossentropy"), r"'crossentropy'\. Did you mean '([a-z]+_crossentropy|[A-Z]\w+)'\?"),
+        (lambda: keras.metrics.get("f1"), r"Did you mean 'f1_score'\?"),
+        (lambda: _model().fit(X, X[:, :1], class_weight=[1, 2], verbose=0), r"a dict of .*\{0: 1.0, 1: 5.0\}; received a l"),
+        (lambda: keras.utils.to_categorical(["a", "b"]), r"to_categorical: expected class numbers; received dtype <U1"),
+        (lambda: keras.utils.to_categorical([None]), "received dtype object"),
+        (lambda: _model().fit(X, np.array(["a", "b"]), verbose=0), r"y: expected numbers.*np\.unique\(y, return_inverse"),
+        (lambda: _row_of_nan(X), r"\(row 1\).*`keep = ~np\.isnan\(x\)\.any\(axis=1\)`"),
+    ],
+)  # fmt: skip
+def test_a_mistake_says_how_to_mend_it(call: Callable[[], Any], words: str) -> None:
+    with keras.backend.use_backend("numpy"), pytest.raises(ValueError, match=words):
+        call()
+
+
+def test_class_numbers_may_be_written_as_keras_takes_them() -> None:
+    np.testing.assert_array_equal(keras.utils.to_categorical([0, 1.7]), np.eye(2))  # Keras 3.15 truncates too
+    np.testing.assert_array_equal(keras.utils.to_categorical(["0", "1"]), np.eye(2))
+
+
+def test_a_missing_file_is_looked_for_by_name(tmp_path: Path) -> None:
+    (tmp_path / "digits.keras").touch()
+    with pytest.raises(FileNotFoundError) as caught:
+        keras.saving.load_model(tmp_path / "digit.keras")
+    assert str(caught.value).endswith(f"It was looked for in {tmp_path}. Did you mean 'digits.keras'?")
+    with pytest.raises(FileNotFoundError, match="There is no such folder"):
+        _model().load_weights(tmp_path / "none" / "m.weights.h5")
 
 
 @pytest.mark.parametrize("name", ["weights", "trainable_variables", "losses", "input", "dtype", "metrics"])

@@ -252,7 +252,7 @@ def test_an_error_of_the_users_is_shown_as_it_is(backend: Backend) -> None:
     assert error.__cause__ is None
     assert error.__context__ is None
     calling, advice = (note for note in error.__notes__ if "Wrong" in note)  # JAX has one too
-    assert calling == "While calling Layer 'wrong' (Wrong) of wrong with float32 (None, 3)."
+    assert calling == "While calling Layer 'wrong' (Wrong) with float32 (None, 3)."
     assert "Layer 'wrong' (Wrong)" in advice
     assert repr(backend.name) in advice
     assert "`compute_output_shape(input_shape)`" in advice

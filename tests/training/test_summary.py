@@ -86,6 +86,7 @@ def test_summary_of_nested_and_frozen_models(backend: Backend) -> None:
 def test_summary_before_and_after_a_late_build(backend: Backend) -> None:
     model = Sequential([layers.Dense(2, name="d")])
     assert rows_of(summary_of(model)) == [["d (Dense)", "?", "0 (unbuilt)"]]
+    assert "Sizes are known once the model has an input: begin with keras.Input((features,))" in summary_of(model)
     model(data(4, 3))
     assert rows_of(summary_of(model)) == [["d (Dense)", "(None, 2)", "8"]]
     model = Two()

@@ -76,7 +76,8 @@ def call_within(layer: Layer, context: CallContext, args: tuple[Any, ...], kwarg
         else:
             outputs = layer.call(*args, **kwargs)
     except Exception as error:
-        _note(error, f"While calling {layer._title()} of {'/'.join(context.path)} with", backend, (args, kwargs))
+        place = f" of {'/'.join(context.path)}" if len(context.path) > 1 else ""
+        _note(error, f"While calling {layer._title()}{place} with", backend, (args, kwargs))
         raise
     finally:
         context.path.pop()

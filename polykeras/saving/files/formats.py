@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from polykeras.saving.errors import no_file
 from polykeras.saving.files.atomic import atomic_write
 from polykeras.saving.files.base import ArrayFile, FlatWriter, Writer
 from polykeras.saving.files.hdf5 import Hdf5File, Hdf5Writer
@@ -71,7 +72,7 @@ def open_arrays(path: str) -> ArrayFile:
         SavedFileError: if the file does not have the format of its suffix.
     """
     if not os.path.exists(path):
-        raise FileNotFoundError(f"There is no file {path}.")
+        raise no_file(path)
     read, _ = _FORMATS[Path(path).suffix]
     return read(path)
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from polykeras.backend import registry
 from polykeras.common.checkpointable import SavedGroup
-from polykeras.saving.errors import SavedFileError, reading
+from polykeras.saving.errors import SavedFileError, no_file, reading
 from polykeras.saving.files.base import StoredArray
 from polykeras.saving.files.hdf5 import Hdf5File
 from polykeras.saving.legacy.classes import is_model
@@ -56,7 +56,7 @@ def load_legacy_weights(layer: Any, path: str, by_name: bool = False, skip_misma
         SavedFileError: if the file is malformed, or does not fit the model; then nothing is changed.
     """
     if not os.path.exists(path):
-        raise FileNotFoundError(f"There is no file {path}.")
+        raise no_file(path)
     if not is_model(layer):
         raise ValueError(f"Files of Keras 1 and 2 hold models; {layer.name!r} ({type(layer).__name__}) is not one.")
     with Hdf5File(path, path) as file:

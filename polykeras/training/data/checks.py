@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from polykeras import config, dtypes
 from polykeras.common import nested
+from polykeras.common.naming import with_article
 from polykeras.training.data.tables import table_array
 from polykeras.training.data.unpack import unpack_x_y_sample_weight
 
@@ -45,7 +46,8 @@ def host_array(leaf: Any, what: str) -> np.ndarray:
     if kind not in "biufc" and array.dtype.name not in dtypes.FLOATS:
         raise ValueError(
             f"{what}: expected numbers; received dtype {array.dtype} (shape {array.shape}). Turn strings and objects "
-            "into numbers first, and lists of unequal length into one padded array."
+            "into numbers first (`np.unique(y, return_inverse=True)[1]` numbers classes; the layer `StringLookup` does "
+            "it too), and lists of unequal length into one padded array."
         )
     if kind == "f" or array.dtype.name in dtypes.FLOATS:
         return array.astype(dtypes.numpy_dtype(config.floatx()), copy=False)
@@ -140,9 +142,13 @@ def check_values(data: Any) -> None:
                 continue
             rows = np.unique(np.nonzero(np.isnan(leaf))[0])
             shown = ", ".join(map(str, rows[:5])) + (", ..." if len(rows) > 5 else "")
+            drop = ""
+            if name == "x" and not path and leaf.ndim == 2 and leaf.shape[1] > 1:
+                drop = " (`keep = ~np.isnan(x).any(axis=1)`, then `x[keep]` and `y[keep]`)"
             raise ValueError(
-                f"{name}{path} contains nan in {len(rows)} of {leaf.shape[0]} samples (rows {shown}). Every weight "
-                "would become nan. Drop or fill those values. If they are intended, call "
+                f"{name}{path} contains nan in {len(rows)} of {leaf.shape[0]} samples "
+                f"(row{'s' * (len(rows) > 1)} {shown}). Every weight would become nan. "
+                f"Drop{drop} or fill those values. If they are intended, call "
                 "`polykeras.config.set_check_data(False)`."
             )
 
@@ -155,8 +161,13 @@ def weights_from_classes(y: Any, class_weight: dict[int, float]) -> np.ndarray:
         class_weight: the weight of each class; 1 for missing classes.
 
     Raises:
-        ValueError: there are several outputs, or a key is not an int.
+        ValueError: there are several outputs, `class_weight` is no dict, or a key is not an int.
     """
+    if not isinstance(class_weight, Mapping):
+        raise ValueError(
+            "class_weight must be a dict of class numbers and weights, as in {0: 1.0, 1: 5.0}; received "
+            f"{with_article(type(class_weight).__name__)}."
+        )
     leaves = nested.flatten(y)
     if len(leaves) != 1:
         raise ValueError("class_weight is for models with one output; use sample_weight for each output instead.")
