@@ -88,7 +88,8 @@ def test_an_error_within_steps_says_what_it_may_mean(
 
         def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
             if epoch == 2:
-                programs = next(step for step in model._steps.values())._programs
+                step: Any = next(iter(model._steps.values()))
+                programs = getattr(step, "_step", step)._programs  # of the step that a wrapper verifies
                 run = programs.chunk
 
                 def broken(state: Any, *args: Any) -> Any:

@@ -13,6 +13,7 @@ from polykeras.common import nested
 from polykeras.training import loops
 from polykeras.training.predicting import AT_ONCE
 from polykeras.training.steps import CompiledStep
+from polykeras.training.steps.prepare import prepare
 from training.own_models import Counter
 
 X = np.random.default_rng(0).normal(size=(60, 3)).astype("float32")
@@ -284,7 +285,7 @@ def test_a_prediction_is_given_weights_alone(backend: Backend) -> None:
     model.fit(X, X[:, :2], verbose=0)
     model.predict(X, verbose=0)
     weights = set(map(id, model.variables))
-    (step,) = [step for step in model._steps.values() if not step._donate]
+    step = prepare(model, "predict", X[:32])
     assert {id(variable) for variable in step.variables} <= weights
 
 
