@@ -489,7 +489,7 @@ def test_a_nan_stops_before_its_batch(backend: Backend) -> None:
     model = linear()
     bad = batch(5)[0].copy()
     bad[3, 1] = np.nan
-    with pytest.raises(ValueError, match=r"x contains nan in 1 of 10 samples \(rows 3\)"):
+    with pytest.raises(ValueError, match=r"x contains nan in 1 of 10 samples \(row 3\)"):
         model.fit(iter([*(batch(i) for i in range(5)), (bad, batch(5)[1])]), verbose=0)
     assert model.optimizer.iterations.numpy() == 5
 
