@@ -247,9 +247,9 @@ class Model(GraphEnds, Trainer, Layer):
 
         Args:
             filepath: a file of `save_weights`, from here or from Keras 3; a `.keras` file; or an `.h5` file of Keras 1
-            or 2.
+                or 2.
             skip_mismatch: whether to skip, with a warning, weights that are missing in the file or have other shapes
-            there.
+                there.
             by_name: whether to match layers by name instead of order, for files of Keras 1 and 2.
         """
         load_weights(self, filepath, skip_mismatch, by_name)

@@ -286,7 +286,7 @@ def test_a_nan_is_found_wherever_it_is(at: int, part: int, at_once: int) -> None
     data = numbered(62)
     data[at][part][1, 0] = np.nan
     source, found = stream(iter(data)), []
-    with pytest.raises(ValueError, match=rf"^{'xy'[part]} contains nan in 1 of 3 samples \(rows 1\)"):
+    with pytest.raises(ValueError, match=rf"^{'xy'[part]} contains nan in 1 of 3 samples \(row 1\)"):
         for item in source.read_epoch(at_once):
             found += [int(x[0, 0]) for x, _ in batches_in(item)]
     source.close()

@@ -115,7 +115,7 @@ class BatchNormalization(Scaled):
             inputs: floats of any shape.
             training: whether to use the batch's statistics, and update the running averages.
             mask: bool, with the shape of the inputs without the last axis; masked places do not count in the
-            statistics.
+                statistics.
 
         Raises:
             ValueError: the mask has another rank.
