@@ -56,9 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise CommandError(f"Unknown command {given[0]!r}.{near} Known: {', '.join(COMMANDS)}.")
         options, unknown = _parser().parse_known_args(given)
         if unknown:  # `parse_args` would name the options of the program, not those of the command
-            raise CommandError(
-                f"Unknown: {' '.join(unknown)} (`polykeras {options.command} --help` explains the arguments)"
-            )
+            _Parser(prog=f"polykeras {options.command}").error(f"Unknown: {' '.join(unknown)}")
         with _plain_warnings():
             status: int = _module(options.command).run(options)
     except (CommandError, KeyboardInterrupt) as error:

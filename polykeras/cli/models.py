@@ -90,7 +90,8 @@ def load_experiment(name: str, options: argparse.Namespace) -> Experiment:
 
 def require_file(name: str) -> None:
     """Raise CommandError if an argument is neither a file nor a function of a script."""
-    if not name.rpartition(":")[0].endswith(".py") and not name.endswith(".py") and not Path(name).exists():
+    is_script = any(part.endswith(".py") for part in (name, name.rpartition(":")[0]))
+    if not is_script and not Path(name).exists():
         raise CommandError(f"There is no file {name!r}. Expected {MODEL}.")
 
 

@@ -84,10 +84,11 @@ class NamedObjects:
         if custom is not None:
             return custom
         others = [other.kind for other in self._kinds if other.knows(name)]
-        inside = [known for known in self._spellings if len(name) > 1 and name.lower() in known]
-        hint = did_you_mean(name, self._spellings) or did_you_mean(min(inside, key=len, default=""), inside)
         if others:
             hint = f" {name!r} is {with_article(others[0])}, not {with_article(self.kind)}."
+        else:
+            inside = [known for known in self._spellings if len(name) > 1 and name.lower() in known]
+            hint = did_you_mean(name, self._spellings) or did_you_mean(min(inside, key=len, default=""), inside)
         raise ValueError(
             f"Could not interpret {self.kind} identifier: Unknown {self.kind} {name!r}.{hint} Known: "
             f"{', '.join(sorted(self.names()))}. Pass an object, or register your own with "

@@ -20,7 +20,7 @@ from polykeras.random import SeedGenerator
 from polykeras.saving.serialization import deserialize_keras_object, serialize_keras_object
 from polykeras.training.compiled_loss import CompiledLoss, name_metrics
 from polykeras.training.compiled_metrics import CompiledMetrics
-from polykeras.training.diagnosis import warn_of_missing_activation
+from polykeras.training.diagnosis import warn_of_wrong_activation
 from polykeras.training.steps.cache import StepCache
 from polykeras.variables import Variable, unique
 
@@ -154,7 +154,7 @@ class Compiled:
             "jit_compile": jit_compile,
             "auto_scale_loss": auto_scale_loss,
         }
-        warn_of_missing_activation(self)
+        warn_of_wrong_activation(self)
 
     def get_compile_config(self) -> dict[str, Any] | None:
         """Return the arguments of `compile` as plain data; None if it was not called."""

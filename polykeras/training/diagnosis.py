@@ -1,4 +1,4 @@
-"""Mistakes that compiled steps do not see: wrong indices and labels, a loss that is nan, a missing softmax."""
+"""Mistakes that compiled steps do not see: wrong indices and labels, a loss that is nan, a wrong last activation."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def _is_nan(loss: Any) -> bool:
     return isinstance(loss, float) and math.isnan(loss)
 
 
-def warn_of_missing_activation(model: Compiled) -> None:
+def warn_of_wrong_activation(model: Compiled) -> None:
     """Warn of a last Dense layer whose activation does not fit the loss, or is a softmax of one unit.
 
     Args:

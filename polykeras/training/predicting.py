@@ -28,7 +28,7 @@ from polykeras.training.steps.step import Step
 
 AT_ONCE = 16  # batches
 FEWEST = 4  # batches that are worth another program
-SMALL = 2**22  # bytes of a batch and the weights together: with more, memory for several batches at once matters
+SMALL = 2**22  # bytes of a batch and the weights together: larger models would need much memory for several batches
 
 
 def single_batch(x: Any, batch_size: int | None) -> np.ndarray | None:

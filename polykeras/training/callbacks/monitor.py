@@ -83,9 +83,10 @@ class MonitorCallback(Callback):
         logs = logs or {}
         value = logs.get(self.monitor)
         if value is None:
-            hint = did_you_mean(self.monitor, logs)
             if self.monitor.startswith("val_") and not any(name.startswith("val_") for name in logs):
                 hint = " fit has no validation data: pass validation_data=(x, y) or validation_split=0.2."
+            else:
+                hint = did_you_mean(self.monitor, logs)
             warnings.warn(
                 f"{type(self).__name__}: the logs have no {self.monitor!r}.{hint} "
                 f"There are {', '.join(logs) or 'none'}.",
