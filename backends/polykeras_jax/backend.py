@@ -8,6 +8,7 @@ from polykeras.backend import Backend, ExecutionPolicy
 from polykeras_jax.activations import JaxActivations
 from polykeras_jax.arrays import JaxArrays
 from polykeras_jax.autodiff import JaxAutodiff
+from polykeras_jax.collectives import JaxCollectives
 from polykeras_jax.control import JaxControl
 from polykeras_jax.convolution import JaxConvolution
 from polykeras_jax.elementwise import JaxElementwise
@@ -35,6 +36,7 @@ class JaxBackend(
     JaxConvolution,
     JaxAutodiff,
     JaxControl,
+    JaxCollectives,
     JaxExecution,
     JaxFramework,
     Backend,

@@ -62,13 +62,15 @@ def compile_batches(fn: Callable[[State, Any], Any]) -> BatchesRunner | None:
 class JaxExecution(Execution):
     """See `polykeras.backend.families.execution`."""
 
-    def compile(self, fn: Callable[..., Any], donate_first: bool = False) -> Callable[..., Any]:
+    def compile(
+        self, fn: Callable[..., Any], donate_first: bool = False, collective: bool = False
+    ) -> Callable[..., Any]:
         if not donate_first:
             return compiled(fn)
         # A training step is compiled as in a loop, so that a single step gives the same numbers as `fit`.
         return wraps(fn)(_donating(in_loop(fn)))
 
-    def compile_steps(self, step: PureStep) -> StepRunner:
+    def compile_steps(self, step: PureStep, collective: bool = False) -> StepRunner:
         program = _donating(loop_of(step, self.asarray), ["in_order"])
 
         def run(state: State, data: Any, indices: Array, start: int, stop: int) -> tuple[State, Any]:

@@ -16,6 +16,7 @@ from polykeras.common import nested
 from polykeras_numpy.activations import NumpyActivations
 from polykeras_numpy.arrays import NumpyArrays, seen_bfloat16
 from polykeras_numpy.autodiff import NumpyAutodiff
+from polykeras_numpy.collectives import NumpyCollectives
 from polykeras_numpy.control import NumpyControl
 from polykeras_numpy.convolution import NumpyConvolution
 from polykeras_numpy.elementwise import NumpyElementwise
@@ -89,6 +90,7 @@ class NumpyBackend(
     WrittenGradients,
     NumpyAutodiff,
     NumpyControl,
+    NumpyCollectives,
     NumpyExecution,
     NumpyFramework,
     Backend,

@@ -16,7 +16,9 @@ from polykeras.common import nested
 class NumpyExecution(Execution):
     """A step is an ordinary call. NumPy's warnings of infinities are silenced once for the whole step."""
 
-    def compile(self, fn: Callable[..., Any], donate_first: bool = False) -> Callable[..., Any]:
+    def compile(
+        self, fn: Callable[..., Any], donate_first: bool = False, collective: bool = False
+    ) -> Callable[..., Any]:
         @np.errstate(all="ignore")
         def run(*args: Any, **kwargs: Any) -> Any:
             kept = nested.flatten((args[1:] if donate_first else args, kwargs))
@@ -32,7 +34,7 @@ class NumpyExecution(Execution):
 
         return run
 
-    def compile_steps(self, step: PureStep) -> StepRunner:
+    def compile_steps(self, step: PureStep, collective: bool = False) -> StepRunner:
         @np.errstate(all="ignore")
         def run(state: State, data: Any, indices: Array, start: int, stop: int) -> tuple[State, Any]:
             logs, specs = None, specs_of(map(np.asarray, state), str)

@@ -8,6 +8,7 @@ from polykeras.backend import Backend, ExecutionPolicy
 from polykeras_tensorflow.activations import TensorflowActivations
 from polykeras_tensorflow.arrays import TensorflowArrays
 from polykeras_tensorflow.autodiff import TensorflowAutodiff
+from polykeras_tensorflow.collectives import TensorflowCollectives
 from polykeras_tensorflow.control import TensorflowControl
 from polykeras_tensorflow.convolution import TensorflowConvolution
 from polykeras_tensorflow.elementwise import TensorflowElementwise
@@ -37,6 +38,7 @@ class TensorflowBackend(
     TensorflowNormalization,
     TensorflowAutodiff,
     TensorflowControl,
+    TensorflowCollectives,
     TensorflowExecution,
     TensorflowFramework,
     Backend,

@@ -219,12 +219,14 @@ def compile_batches(fn: Callable[[State, Any], Any]) -> BatchesRunner | None:
 class TensorflowExecution(Execution):
     """Compilation by `tf.function`, without autograph."""
 
-    def compile(self, fn: Callable[..., Any], donate_first: bool = False) -> Callable[..., Any]:
+    def compile(
+        self, fn: Callable[..., Any], donate_first: bool = False, collective: bool = False
+    ) -> Callable[..., Any]:
         # Nothing is donated: TensorFlow reuses the memory of a tensor that is no longer referenced.
         # A step that changes state is repeated. A prediction, or a user's function, may see each shape only once.
         return _Compiled(self, fn, trains=donate_first)
 
-    def compile_steps(self, step: PureStep) -> StepRunner:
+    def compile_steps(self, step: PureStep, collective: bool = False) -> StepRunner:
         return _StepLoop(self, step)
 
     def synchronize(self, x: Any = None) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from math import prod
-
 import tensorflow as tf
 
 from polykeras.backend.families.random import MULTIPLIERS, SHIFTS, Random
@@ -24,7 +22,7 @@ class TensorflowRandom(Random):
         first, second = tf.unstack(raw.Bitcast(input=key, type=tf.uint32))
         m1, m2, m3 = (constant(m & 0xFFFFFFFF, tf.uint32) for m in MULTIPLIERS)
         s1, s2, s3, s4 = SHIFTS
-        x = raw.Bitcast(input=tf.range(prod(shape)), type=tf.uint32)
+        x = raw.Bitcast(input=self._element_numbers(shape), type=tf.uint32)
         x = raw.BitwiseXor(x=x, y=first)
         x = raw.AddV2(x=raw.Mul(x=_mixed(x, s1), y=m1), y=second)
         x = raw.Mul(x=_mixed(x, s2), y=m2)

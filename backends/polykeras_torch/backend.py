@@ -8,6 +8,7 @@ from polykeras.backend import Backend, ExecutionPolicy
 from polykeras_torch.activations import TorchActivations
 from polykeras_torch.arrays import TorchArrays
 from polykeras_torch.autodiff import TorchAutodiff
+from polykeras_torch.collectives import TorchCollectives
 from polykeras_torch.control import TorchControl
 from polykeras_torch.convolution import TorchConvolution
 from polykeras_torch.elementwise import TorchElementwise
@@ -44,6 +45,7 @@ class TorchBackend(
     TorchLosses,
     TorchAutodiff,
     TorchControl,
+    TorchCollectives,
     TorchExecution,
     TorchFramework,
     Backend,

@@ -48,11 +48,13 @@ class TorchExecution(Arrays, Execution):
     def is_traced(self, x: Any) -> bool:
         return is_recorded(x) or isinstance(x, TensorWithoutValues)
 
-    def compile(self, fn: Callable[..., Any], donate_first: bool = False) -> Callable[..., Any]:
+    def compile(
+        self, fn: Callable[..., Any], donate_first: bool = False, collective: bool = False
+    ) -> Callable[..., Any]:
         keep_freed_memory()
         return _Compiled(self, fn, donate_first)
 
-    def compile_steps(self, step: PureStep) -> StepRunner:
+    def compile_steps(self, step: PureStep, collective: bool = False) -> StepRunner:
         keep_freed_memory()
         return StepLoop(step)
 

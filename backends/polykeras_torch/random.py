@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from math import prod
-
 import torch
 from torch import Tensor
 
 from polykeras.backend.families.random import MULTIPLIERS, SHIFTS, Random
 from polykeras.backend.spec import Shape
-from polykeras_torch.arrays import current_device
 
 
 def _mix(x: Tensor, shift: int) -> Tensor:
@@ -22,7 +19,7 @@ class TorchRandom(Random):
 
     def random_bits(self, key: Tensor, shape: Shape) -> Tensor:
         # Only the first step makes a new tensor. The others write into it.
-        x = torch.arange(prod(shape), dtype=torch.int32, device=current_device()) ^ key[0]
+        x = self._element_numbers(shape) ^ key[0]
         x = _mix(x, SHIFTS[0]).mul_(MULTIPLIERS[0]).add_(key[1])
         x = _mix(x, SHIFTS[1]).mul_(MULTIPLIERS[1])
         x = _mix(x, SHIFTS[2]).mul_(MULTIPLIERS[2])

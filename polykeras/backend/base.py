@@ -12,6 +12,7 @@ from polykeras.backend.families.arrays import Arrays
 from polykeras.backend.families.attention import Attention
 from polykeras.backend.families.autodiff import Autodiff
 from polykeras.backend.families.bitwise import Bitwise
+from polykeras.backend.families.collectives import Collectives
 from polykeras.backend.families.control import Control
 from polykeras.backend.families.convolution import Convolution
 from polykeras.backend.families.creation import Creation
@@ -90,6 +91,7 @@ class Backend(
     Autodiff,
     Control,
     Execution,
+    Collectives,
     Framework,
 ):
     """One framework behind the names of the Array API and Keras.

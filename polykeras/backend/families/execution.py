@@ -61,7 +61,9 @@ class Execution(Family):
     # ---- required ----------------------------------------------------------------------------------------------
 
     @abstractmethod
-    def compile(self, fn: Callable[..., Any], donate_first: bool = False) -> Callable[..., Any]:
+    def compile(
+        self, fn: Callable[..., Any], donate_first: bool = False, collective: bool = False
+    ) -> Callable[..., Any]:
         """Return `fn` compiled, if this backend compiles: traced once for each set of shapes and dtypes.
 
         Args:
@@ -70,6 +72,9 @@ class Execution(Family):
                 unchanged, and the next call traces again.
             donate_first: whether the memory of the arrays in the first argument may be used for the result. The caller
                 must not use them again.
+            collective: whether `fn` calls methods of the family `Collectives`. Then all workers call the function, with
+                arguments of the same shapes: the first has the same values on all of them, and gets the same ones; the
+                leaves of the others have a row for each row of this process's share of a batch, or no axis.
 
         Returns:
             The function. If it has a program to show, it has a method `program(stage, *args)`, which returns as text
@@ -78,12 +83,14 @@ class Execution(Family):
         """
 
     @abstractmethod
-    def compile_steps(self, step: PureStep) -> StepRunner:
+    def compile_steps(self, step: PureStep, collective: bool = False) -> StepRunner:
         """Return a function that runs consecutive steps over rows of arrays on the device.
 
         Args:
             step: the pure function `(state, batch) -> (state, logs)`. The state is a list of arrays that keep their
                 shapes and dtypes. `batch` is a tree of arrays with a common first size. `logs` is a dict of scalars.
+            collective: see `compile`. The state has the same values on all workers; `data` and `indices` are those of
+                this process.
 
         Returns:
             `run(state, data, indices, start, stop) -> (state, logs)`: for each `i` in `range(start, stop)`, the step

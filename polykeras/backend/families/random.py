@@ -13,6 +13,7 @@ from math import prod
 from typing import Any
 
 from polykeras import dtypes
+from polykeras.backend.job import shared_step
 from polykeras.backend.spec import Array, Family, Shape, op
 from polykeras.common.supplied import Supplied
 
@@ -40,6 +41,19 @@ class Random(Family):
     def _shift(self, x: Array, n: int) -> Array:
         return self.bitwise_and(self.right_shift(x, n), (1 << (32 - n)) - 1)  # logical shift of a signed word
 
+    def _element_numbers(self, shape: Shape) -> Array:
+        """Return the number of each element, int32 `(elements,)`, on which its bits depend.
+
+        Where the workers of a run share a batch, an array with a row for each sample has the numbers that its rows have
+        in the whole batch.
+        """
+        shared = shared_step.get()
+        if shared is None or not shape or shape[0] != shared.rows:
+            return self.arange(prod(shape), dtype="int32")
+        rows = self.add(self.multiply(self.arange(shape[0], dtype="int32"), shared.workers), self.worker_index())
+        in_row = self.arange(prod(shape[1:]), dtype="int32")
+        return self.reshape(self.add(self.multiply(rows, prod(shape[1:]))[:, None], in_row), (-1,))
+
     @op(others="key")
     def random_bits(self, key: Array, shape: Shape) -> Array:
         """Return random 32-bit words as int32.
@@ -48,9 +62,9 @@ class Random(Family):
             key: int32, shape `(2,)`.
             shape: the sizes of the axes, at most 2**31 elements in all.
 
-        An override must give the same bits.
+        An override must give the same bits, the hashes of `_element_numbers(shape)`.
         """
-        x = self.arange(prod(shape), dtype="int32")
+        x = self._element_numbers(shape)
         x = self.bitwise_xor(x, key[0])
         x = self.multiply(self.bitwise_xor(x, self._shift(x, SHIFTS[0])), MULTIPLIERS[0])
         x = self.add(x, key[1])

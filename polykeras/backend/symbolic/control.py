@@ -57,7 +57,9 @@ class SymbolicControl(Control, Execution):
         carry, ys = f(init, first_slices(xs))
         return _same(init, carry, "scan: the carry and its next value"), stacked(ys, steps)
 
-    def compile(self, fn: Callable[..., Any], donate_first: bool = False) -> Callable[..., Any]:
+    def compile(
+        self, fn: Callable[..., Any], donate_first: bool = False, collective: bool = False
+    ) -> Callable[..., Any]:
         def run(*args: Any, **kwargs: Any) -> Any:
             args, kwargs = nested.map_structure(
                 lambda leaf: self.asarray(leaf) if isinstance(leaf, np.ndarray) else leaf, (args, kwargs)
@@ -66,7 +68,7 @@ class SymbolicControl(Control, Execution):
 
         return run
 
-    def compile_steps(self, step: PureStep) -> StepRunner:
+    def compile_steps(self, step: PureStep, collective: bool = False) -> StepRunner:
         def run(state: list[Any], data: Any, indices: Any, start: int, stop: int) -> tuple[list[Any], Any]:
             return step(state, self.rows(data, indices[0]))
 

@@ -1,0 +1,46 @@
+"""The processes of a distributed run, as a backend connects them, and the step that runs shared between them."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """The processes of a run, and which of them this is.
+
+    Attributes:
+        rank: the number of this process, from 0.
+        size: the number of processes.
+        coordinator: `"host:port"`, where process 0 waits for the others. A backend may use the ports from this one on.
+        addresses: `"host:port"` of each process, for frameworks in which all know all; empty if that is unknown.
+        timeout: seconds after which a process that does not answer counts as lost.
+    """
+
+    rank: int
+    size: int
+    coordinator: str
+    addresses: tuple[str, ...] = ()
+    timeout: float = 300.0
+
+
+class WorkerLost(RuntimeError):
+    """Raised where another process of a run has ended or does not answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class SharedStep:
+    """A step whose batch is shared: each worker has the rows `worker_index() + i * workers` of it.
+
+    Attributes:
+        workers: the number of workers.
+        rows: the rows of each worker.
+    """
+
+    workers: int
+    rows: int
+
+
+shared_step: ContextVar[SharedStep | None] = ContextVar("polykeras_shared_step", default=None)
+"""The shared step that is traced or runs; None in any other code, where a collective has nothing to do."""
