@@ -68,7 +68,7 @@ class Collectives(Family):
         Arrays of one dtype travel as one, since each journey has its latency.
 
         Args:
-            arrays: floats or integers; of the same shapes and dtypes on all workers.
+            arrays: floats, or integers for sums; of the same shapes and dtypes on all workers.
             op: `"sum"` or `"mean"`.
 
         Raises:
