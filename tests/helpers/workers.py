@@ -129,6 +129,12 @@ class Workers:
         self._folder.cleanup()
 
 
+def tell(rank: int, result: Any) -> None:
+    """Print the result of a worker for `results_of`, in one piece, as a launcher mixes what its processes print."""
+    sys.stdout.write(f"\nRESULT {rank} {json.dumps(result)}\n")
+    sys.stdout.flush()
+
+
 def results_of(
     script: Path,
     backend: str,
@@ -137,7 +143,7 @@ def results_of(
     environment: Mapping[str, str] | None = None,
     limit: float = LIMIT,
 ) -> list[Any]:
-    """Run a script in several processes; return what each printed as `RESULT <rank> <JSON>`, by rank.
+    """Run a script in several processes; return what each gave to `tell`, by rank.
 
     Args:
         script: the Python file.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 
 import numpy as np
+from helpers.workers import tell
 
 from polykeras.backend import registry
 from polykeras.backend.job import Job
@@ -67,7 +67,7 @@ def main() -> None:
     state, logs = run(state, data, backend.place(indices), 2, 3)
     found["steps"] = numbers(state[0], logs["mean"], logs["first"])
     backend.disconnect()
-    print("RESULT", rank, json.dumps(found), flush=True)
+    tell(rank, found)
 
 
 main()
