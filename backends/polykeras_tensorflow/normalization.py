@@ -7,6 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from polykeras.backend.job import shared_step
 from polykeras.backend.spec import Array
 from polykeras.backend.written_gradients import WrittenGradients
 from polykeras_tensorflow.arrays import has_gpu
@@ -26,7 +27,9 @@ class TensorflowNormalization(WrittenGradients):
         self, x: Array, offset: Array | None, scale: Array | None, place: int, epsilon: float
     ) -> tuple[tuple[Array, Array, Array], Any]:
         images = x.shape.rank == 4 and place == 3 and 0 not in x.shape.as_list()
-        if not images or x.dtype != tf.float32 or has_gpu():  # its kernel expects cuDNN's inverse, not the variance
+        if (
+            not images or x.dtype != tf.float32 or has_gpu() or shared_step.get()
+        ):  # its kernel expects cuDNN's inverse, not the variance
             return super()._normalized_and_gradient(x, offset, scale, place, epsilon)
         vector = (x.shape[3],)
         mean = _means(x)

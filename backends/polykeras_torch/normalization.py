@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from polykeras.backend.job import shared_step
 from polykeras.backend.spec import Axis
 from polykeras.backend.written_gradients import WrittenGradients
 from polykeras_torch.private import BATCH_NORM, BATCH_NORM_BACKWARD, is_transformed
@@ -37,9 +38,14 @@ class TorchNormalization(WrittenGradients):
     ) -> tuple[tuple[Tensor, Tensor, Tensor], Any]:
         vectors = [vector for vector in (offset, scale) if vector is not None]
         known = x.dtype in (torch.float32, torch.float64) and all(vector.dtype is x.dtype for vector in vectors)
-        known = known and (BATCH_NORM and BATCH_NORM_BACKWARD) is not None
+        known = known and (BATCH_NORM and BATCH_NORM_BACKWARD) is not None and shared_step.get() is None
         # The backward kernel has no derivative of its own that takes the origin of the moments into account.
-        if not (known and x.numel() and place in (1, x.ndim - 1)) or torch.is_grad_enabled() or is_transformed():
+        if (
+            not (known and x.numel() and place in (1, x.ndim - 1))
+            or torch.is_grad_enabled()
+            or is_transformed()
+            or shared_step.get()
+        ):
             return super()._normalized_and_gradient(x, offset, scale, place, epsilon)
         count = x.numel() // x.shape[place]
         mean = _sums(x, place) / count

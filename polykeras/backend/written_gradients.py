@@ -10,6 +10,7 @@ from typing import Any
 
 from polykeras.backend.axes import canonical_axis
 from polykeras.backend.families.normalization import Normalization
+from polykeras.backend.job import shared_step
 from polykeras.backend.spec import Array
 
 
@@ -51,6 +52,11 @@ class WrittenGradients(Normalization):
         mean = self.mean(x, axes, True)
         centred = self.subtract(x, mean)
         variance = self.mean(self.square(centred), axes, True)
+        workers = 1
+        if (shared := shared_step.get()) is not None:
+            mean, variance = self._moments_of_all(mean, variance)
+            centred, workers = self.subtract(x, mean), shared.workers
+        count *= workers
         inverse = self.rsqrt(variance + epsilon)
         factor = inverse if scale is None else self.multiply(inverse, scale)
         result = self.multiply(centred, factor)
@@ -58,8 +64,10 @@ class WrittenGradients(Normalization):
         def gradient(d_result: Array, *_: Any) -> tuple[Array, ...]:
             d_offset = self.sum(d_result, axes, True)
             d_scale = self.sum(self.multiply(d_result, centred), axes, True) * inverse
-            along = self.multiply(centred, d_scale * inverse * (1 / count))
-            d_x = self.multiply(self.subtract(self.subtract(d_result, d_offset * (1 / count)), along), factor)
+            # The moments depend on the samples of all workers.
+            offsets, scales = (d_offset, d_scale) if workers == 1 else self.all_reduce([d_offset, d_scale])
+            along = self.multiply(centred, scales * inverse * (1 / count))
+            d_x = self.multiply(self.subtract(self.subtract(d_result, offsets * (1 / count)), along), factor)
             others = [d for d, vector in ((d_offset, offset), (d_scale, scale)) if vector is not None]
             return (d_x, *others)
 

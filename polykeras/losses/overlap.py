@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from polykeras import config, ops
 from polykeras.backend.spec import Array, Axis
+from polykeras.collectives import sum_over_workers
 from polykeras.common.types import ArrayLike, DTypeLike
 from polykeras.losses.labels import floats
 from polykeras.losses.loss import LOSSES, FunctionLoss, mixes_samples
@@ -22,8 +23,15 @@ def dice(y_true: ArrayLike, y_pred: ArrayLike, axis: Axis = None) -> Array:
         axis: the axes of the sums; None sums over all.
     """
     y_true, y_pred = floats(y_true, y_pred, "dice")
-    sums = ops.sum(y_true, axis=axis) + ops.sum(y_pred, axis=axis)
-    return 1.0 - 2.0 * ops.sum(y_true * y_pred, axis=axis) / (sums + config.epsilon())
+    sums = _sum(y_true, axis) + _sum(y_pred, axis)
+    return 1.0 - 2.0 * _sum(y_true * y_pred, axis) / (sums + config.epsilon())
+
+
+def _sum(x: Array, axis: Axis) -> Array:
+    """Return a sum; over the samples of all workers, if it is one over samples."""
+    total = ops.sum(x, axis=axis)
+    axes = (axis,) if isinstance(axis, int) else axis
+    return sum_over_workers(total) if axes is None or 0 in axes else total
 
 
 @LOSSES.register()
@@ -43,9 +51,9 @@ def tversky(y_true: ArrayLike, y_pred: ArrayLike, alpha: float = 0.5, beta: floa
         axis: the axes of the sums; None sums over all.
     """
     y_true, y_pred = floats(y_true, y_pred, "tversky")
-    both = ops.sum(y_true * y_pred, axis=axis)
-    missed = ops.sum(y_true * (1.0 - y_pred), axis=axis)
-    false = ops.sum((1.0 - y_true) * y_pred, axis=axis)
+    both = _sum(y_true * y_pred, axis)
+    missed = _sum(y_true * (1.0 - y_pred), axis)
+    false = _sum((1.0 - y_true) * y_pred, axis)
     return 1.0 - both / (both + alpha * missed + beta * false + config.epsilon())
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from polykeras import ops
 from polykeras.backend.spec import Array
+from polykeras.collectives import part_of_mean, workers
 from polykeras.common.types import ArrayLike
 
 REDUCTIONS = ("sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none", None)
@@ -23,7 +24,8 @@ def reduce_weighted(
         reduction: see `Loss`.
 
     Returns:
-        A scalar, or the weighted losses if there is no reduction. Losses `(batch,)` become a column `(batch, 1)` if the
+        A scalar, or the weighted losses if there is no reduction. Where workers share the batch, the mean of their
+        scalars is that of the whole batch. Losses `(batch,)` become a column `(batch, 1)` if the
         weights or the mask are one, as in Keras.
     """
     if len(ops.shape(values)) == 1 and (_is_column(sample_weight) or _is_column(mask)):
@@ -39,11 +41,11 @@ def reduce_weighted(
         return values
     total = ops.sum(values)
     if reduction == "sum":
-        return total
+        return total if workers() == 1 else total * float(workers())
     if reduction == "mean_with_sample_weight" and weight is not None:
-        return ops.divide_no_nan(total, ops.sum(ops.broadcast_to(weight, ops.shape(values))))
+        return part_of_mean(total, ops.sum(ops.broadcast_to(weight, ops.shape(values))))
     if valid is not None:  # the number of valid values is an integer
-        return total / ops.maximum(ops.sum(ops.broadcast_to(valid, ops.shape(values))), 1.0)
+        return part_of_mean(total, ops.sum(ops.broadcast_to(valid, ops.shape(values))), least=1.0)
     size = ops.size(values)
     return total / (size if size != 0 else 1)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, ClassVar
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, TypeVar
 
-from polykeras import config, dtypes, initializers, ops
+from polykeras import collectives, config, dtypes, initializers, ops
 from polykeras.common.naming import to_snake_case
 from polykeras.common.types import DTypeLike, InitializerLike
 from polykeras.layers.base.own_metrics import Measure
@@ -15,6 +16,21 @@ from polykeras.saving.serialization import Registry
 from polykeras.variables import Variable, functionalize, unique
 
 METRICS: Registry[Any] = Registry("metric", "keras.metrics")
+
+M = TypeVar("M", bound=Callable[..., Any])
+
+
+def _added_up(update_state: M) -> M:
+    """Return a method that adds the samples of all workers, where these share a batch."""
+
+    @functools.wraps(update_state)
+    def update(self: Metric, *args: Any, **kwargs: Any) -> Any:
+        if collectives.workers() == 1:
+            return update_state(self, *args, **kwargs)
+        with collectives.added_up(self.variables):
+            return update_state(self, *args, **kwargs)
+
+    return update  # type: ignore[return-value]
 
 
 class Metric(Configurable, Measure):
@@ -40,6 +56,11 @@ class Metric(Configurable, Measure):
 
     # A trait: samples that are masked change nothing. Of the metrics of polykeras; a user's must state it.
     sample_by_sample: ClassVar[bool] = True
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "update_state" in vars(cls):
+            cls.update_state = _added_up(cls.update_state)  # type: ignore[method-assign]
 
     def __init__(self, dtype: DTypeLike = None, name: str | None = None) -> None:
         self.name = name or to_snake_case(type(self).__name__)
@@ -67,7 +88,8 @@ class Metric(Configurable, Measure):
             shape: the sizes of the axes.
             initializer: a name or an initializer, also used for every reset.
             dtype: by default the default float dtype, whatever the metric's dtype, as in Keras.
-            aggregation: how replicas would combine it; accepted as in Keras.
+            aggregation: what the values of workers that share a batch become: `"sum"`, `"mean"`, or the value of the
+                first worker, `"only_first_replica"`.
             name: for messages.
 
         Returns:

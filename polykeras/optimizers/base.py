@@ -14,6 +14,7 @@ from polykeras.backend import Backend, current
 from polykeras.backend.families.execution import FusedKernel, Rule
 from polykeras.backend.handles import convert
 from polykeras.backend.spec import Array
+from polykeras.collectives import averaged
 from polykeras.common.types import ArrayLike
 from polykeras.optimizers.averages import move_averages
 from polykeras.optimizers.elementwise import assign_elementwise
@@ -104,7 +105,8 @@ class Optimizer(OptimizerState):
         """Update variables. Variables that are not trainable are not changed.
 
         Args:
-            grads: one array for each variable, of its shape.
+            grads: one array for each variable, of its shape. Where workers share a batch, each passes those of its own
+                samples, and the means over workers are applied.
             trainable_variables: the variables; by default those that the optimizer was built with. Variables of a
                 framework (`tf.Variable`) are accepted too.
 
@@ -113,9 +115,13 @@ class Optimizer(OptimizerState):
             TypeError: if a gradient is not of a float dtype, or an item is not a variable.
         """
         grads = list(grads)
-        if not grads:
-            return
-        variables = self._resolve(grads, trainable_variables)
+        if grads:
+            variables = self._resolve(grads, trainable_variables)
+            with averaged(grads) as means:
+                self._apply(means, variables)
+
+    def _apply(self, grads: Sequence[Array], variables: Sequence[Variable]) -> None:
+        """Update variables, each by its gradient, which is that of the whole batch."""
         backend = current()
         gradients, targets = [], []
         for gradient, variable in present(grads, variables):

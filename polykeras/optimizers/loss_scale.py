@@ -120,17 +120,7 @@ class LossScaleOptimizer(Optimizer):
         """Return the loss to differentiate: multiplied by the current scale."""
         return ops.multiply(loss, self.dynamic_scale)
 
-    def apply(self, grads: Sequence[Array], trainable_variables: Iterable[Variable] | None = None) -> None:
-        """Update variables with gradients of the scaled loss, unless one of these is not finite.
-
-        Args:
-            grads: see `Optimizer.apply`.
-            trainable_variables: see `Optimizer.apply`.
-        """
-        grads = list(grads)
-        if not grads:
-            return
-        variables = self._resolve(grads, trainable_variables)
+    def _apply(self, grads: Sequence[Array], variables: Sequence[Variable]) -> None:
         backend = current()
         finite = self.check_finite(grads)
         steps, scale = read_state([self.step_counter, self.dynamic_scale], backend)

@@ -183,17 +183,7 @@ class MultiOptimizer(Optimizer):
             if group:
                 yield optimizer, group
 
-    def apply(self, grads: Sequence[Array], trainable_variables: Iterable[Variable] | None = None) -> None:
-        """Update variables, each with its optimizer.
-
-        Args:
-            grads: see `Optimizer.apply`.
-            trainable_variables: see `Optimizer.apply`.
-        """
-        grads = list(grads)
-        if not grads:
-            return
-        variables = self._resolve(grads, trainable_variables)
+    def _apply(self, grads: Sequence[Array], variables: Sequence[Variable]) -> None:
         gradients = {id(variable): gradient for variable, gradient in zip(variables, grads, strict=True)}
         for optimizer, group in self._groups(variables):
             optimizer.apply([gradients[id(variable)] for variable in group], group)

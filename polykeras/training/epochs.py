@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,13 @@ from polykeras import config
 from polykeras.backend import registry
 from polykeras.training.callbacks.callback_list import CallbackList
 from polykeras.training.chunks.arrays import array_chunks
-from polykeras.training.chunks.chunk import Chunk
+from polykeras.training.chunks.chunk import Chunk, ChunkEnds
 from polykeras.training.chunks.functions import batches_in_call, function_chunks
 from polykeras.training.chunks.streams import stream_chunks
 from polykeras.training.data.sources import ArraySource, Source
 from polykeras.training.logs import host_logs
+from polykeras.training.parallel.agreeing import agreed_ends
+from polykeras.training.parallel.share import share_of, share_on
 from polykeras.training.resuming.progress import Progress
 from polykeras.training.steps.fillable import fills
 from polykeras.training.steps.prepare import prepare
@@ -45,10 +48,10 @@ def run_epoch(
     logs, done = (progress.position.logs, progress.position.step) if progress else ({}, 0)
     if done and model.stop_training:
         return logs, done
-    own, step = model._own_function(kind), None
+    own, step, backend = model._own_function(kind), None, registry.current()
     if own is not None:
         size = ChunkSize(batches_in_call(model))
-        chunks = function_chunks(source, own, registry.current(), size.steps, done)
+        chunks = function_chunks(source, own, backend, size.steps, done)
     else:
         step, size, chunks = _compiled_chunks(model, kind, source, callback_list, progress, done)
     batch_begins = getattr(callback_list, f"on_{kind}_batch_begin")
@@ -65,8 +68,8 @@ def run_epoch(
         if progress:
             progress.chunk_done(done, logs)
         batch_ended(done - 1, logs)
-        # A model that is to stop training is still evaluated on all data.
-        if model.stop_training if kind == "train" else model.stop_evaluating:
+        # A model that is to stop training is still evaluated on all data. Several workers stop together.
+        if (model.stop_training if kind == "train" else model.stop_evaluating) and share_on(backend) is None:
             break
     return logs, done
 
@@ -76,17 +79,22 @@ def _compiled_chunks(
 ) -> tuple[Step, ChunkSize, Iterator[Chunk]]:
     """Return the step of an epoch, the size of its chunks, and the chunks."""
     backend, first = registry.current(), source.first_batch()
-    step = prepare(model, kind, first)
+    share = share_of(backend, source)
+    cuts = share is not None and (share.cuts_streams or isinstance(source, ArraySource))
+    local = share.cut(first) if share is not None and cuts else first
+    step = prepare(model, kind, local, workers=share.workers if share else 1)
     step.begin_pass(done)
     fixed = model.steps_per_execution
-    size = step.sizes.chunk(first, int(fixed) if fixed != "auto" else 1 if callback_list.watches(kind) else None)
+    size = step.sizes.chunk(local, int(fixed) if fixed != "auto" else 1 if callback_list.watches(kind) else None)
     next_stop = None
     if progress:
         progress.step, next_stop = step, callback_list.next_stop
+    ends = ChunkEnds(size, next_stop, agreed_ends(model, kind, backend))
+    whole = partial(prepare, model, kind, first) if share else None
     if isinstance(source, ArraySource):
-        filled = source.ends_partial and fills(model, kind, step, first)
-        return step, size, array_chunks(source, step, backend, size, filled, done, next_stop)
-    return step, size, stream_chunks(source, step, backend, size, done, next_stop)
+        filled = source.ends_partial and share is None and fills(model, kind, step, first)
+        return step, size, array_chunks(source, step, backend, ends, filled, done, share, whole)
+    return step, size, stream_chunks(source, step, backend, ends, done, share, whole)
 
 
 def run_evaluation(model: Any, source: Source, callback_list: CallbackList) -> tuple[dict[str, Any], int]:

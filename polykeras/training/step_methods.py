@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from polykeras.autodiff import value_and_grad
 from polykeras.backend import registry
 from polykeras.backend.handles import convert
+from polykeras.collectives import added_up, send, workers
 from polykeras.common import nested
 from polykeras.common.arguments import call_with_taken
+from polykeras.common.traits import overrides
 from polykeras.training import padding
 from polykeras.training.compiled_metrics import CompiledMetrics
 from polykeras.training.compiling import Compiled
@@ -19,7 +22,7 @@ from polykeras.training.state_tree import assign_tree, state_tree
 from polykeras.training.steps.context import step_context
 from polykeras.training.steps.functions import StepFunction
 from polykeras.training.steps.with_state import also_with_state
-from polykeras.variables import Scope, Variable, read_state
+from polykeras.variables import Scope, Variable, read_state, unique
 
 
 class StepMethods(Compiled):
@@ -97,12 +100,16 @@ class StepMethods(Compiled):
         Returns:
             The values of all metrics, scalars by name.
         """
+        self._update_metrics(y, y_pred, sample_weight)
+        return self.get_metrics_result()
+
+    def _update_metrics(self, y: Any, y_pred: Any, sample_weight: Any) -> None:
         if self._compiled_metrics is not None and y is not None:
             self._compiled_metrics.update_state(y, y_pred, sample_weight)
-        return self.get_metrics_result()
 
     def get_metrics_result(self) -> dict[str, Any]:
         """Return the values of all metrics by name."""
+        send()
         results: dict[str, Any] = {}
         context = step_context(self)
         for metric in context.metrics if context else self.metrics:
@@ -132,20 +139,39 @@ class StepMethods(Compiled):
             loss = self._loss_of(x, y, y_pred, sample_weight, training=True)
             return (loss if self.optimizer is None else self.optimizer.scale_loss(loss)), (loss, y_pred)
 
-        (_, (loss, y_pred)), gradients = value_and_grad(loss_and_outputs, variables, has_aux=True)()
-        self._track_loss(loss, x)
+        with self._metrics_together() as together:  # they travel with the gradients
+            (_, (loss, y_pred)), gradients = value_and_grad(loss_and_outputs, variables, has_aux=True)()
+            self._track_loss(loss, x)
+            if together:
+                self._update_metrics(y, y_pred, sample_weight)
         if variables:
             assert self.optimizer is not None
             self.optimizer.apply(gradients, variables)
-        return self.compute_metrics(x, y, y_pred, sample_weight)
+        return self.get_metrics_result() if together else self.compute_metrics(x, y, y_pred, sample_weight)
 
     @also_with_state("test")
     def test_step(self, data: Any) -> dict[str, Any]:
         """Do one step of evaluation on a batch; return scalars by name, for the logs. See `train_step`."""
         x, y, sample_weight = unpack_x_y_sample_weight(data)
-        y_pred = self(x, training=False)
-        self._track_loss(self._loss_of(x, y, y_pred, sample_weight, training=False), x)
-        return self.compute_metrics(x, y, y_pred, sample_weight)
+        with self._metrics_together() as together:
+            y_pred = self(x, training=False)
+            self._track_loss(self._loss_of(x, y, y_pred, sample_weight, training=False), x)
+            if together:
+                self._update_metrics(y, y_pred, sample_weight)
+        return self.get_metrics_result() if together else self.compute_metrics(x, y, y_pred, sample_weight)
+
+    @contextmanager
+    def _metrics_together(self) -> Iterator[bool]:
+        """A context in which all metrics are updated; for workers that share a batch, one sum adds them all up.
+
+        It gives whether the metrics of `compile` are to be updated in it. If not, `compute_metrics` is called later:
+        there is one worker, or the method is a user's.
+        """
+        if workers() == 1:
+            yield False
+            return
+        with added_up(unique(v for metric in self.metrics for v in metric.variables), waits=True):
+            yield not overrides(self, "compute_metrics")
 
     @also_with_state("predict")
     def predict_step(self, data: Any) -> Any:

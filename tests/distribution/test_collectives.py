@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from helpers.workers import results_of
 
+from helpers.workers import results_of
 from polykeras.backend import Backend
 
 SCRIPT = Path(__file__).parent / "scripts" / "collectives.py"

@@ -86,7 +86,12 @@ class Workers:
         with open(self._path(rank), "w") as log:
             self.processes.append(
                 subprocess.Popen(
-                    command, env=dict(environment), stdout=log, stderr=subprocess.STDOUT, text=True, start_new_session=True
+                    command,
+                    env=dict(environment),
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    text=True,
+                    start_new_session=True,
                 )
             )
 

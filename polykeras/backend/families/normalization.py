@@ -6,6 +6,7 @@ from typing import Any
 
 from polykeras import config, dtypes
 from polykeras.backend.axes import canonical_axis
+from polykeras.backend.job import shared_step
 from polykeras.backend.spec import Array, Axis, Family, op
 
 
@@ -90,22 +91,25 @@ class Normalization(Family):
             x: an array.
             axes: one axis or several.
             keepdims: whether to keep reduced axes with size 1.
-            synchronized: not supported: on all backends, a computation sees its whole batch.
-
-        Raises:
-            ValueError: if `synchronized` is set.
+            synchronized: whether they are those of the whole batch, where workers share it. All have as many values.
         """
-        if synchronized:
-            raise ValueError("moments: `synchronized=True` is not supported; a batch is not divided among replicas.")
         dtype, wide = self.dtype(x), self._wide(x)
         mean = self.mean(wide, axes, True)
         variance = self.mean(self.square(wide - mean), axes, True)
+        if synchronized and shared_step.get() is not None:
+            mean, variance = self._moments_of_all(mean, variance)
         if not keepdims:
             dropped = tuple(range(self.ndim(x))) if axes is None else axes
             mean, variance = self.squeeze(mean, dropped), self.squeeze(variance, dropped)
         if self.dtype(mean) == dtype:
             return mean, variance  # the variance may be infinite
         return self.saturate_cast(mean, dtype), self.saturate_cast(variance, dtype)
+
+    def _moments_of_all(self, mean: Array, variance: Array) -> tuple[Array, Array]:
+        """Return the moments of all values, of those of each worker."""
+        means, variances = (self.all_gather(self.stack([mean, variance]))[:, i] for i in range(2))
+        total = self.mean(means, 0)
+        return total, self.mean(variances + self.square(means - total), 0)
 
     @op("x", "float")
     def normalize(self, x: Array, axis: Axis = -1, order: int = 2, epsilon: float | None = None) -> Array:
@@ -167,7 +171,7 @@ class Normalization(Family):
         scale: Array | None = None,
         epsilon: float = 1e-3,
     ) -> tuple[Array, Array, Array]:
-        """Return `x` normalized by its own mean and variance, and the mean and variance.
+        """Return `x` normalized by its own mean and variance, and these; workers that share a batch take all of it.
 
         Ioffe and Szegedy (2015), https://arxiv.org/abs/1502.03167.
 
@@ -183,7 +187,7 @@ class Normalization(Family):
             to differentiation, since they are meant for running averages.
         """
         place = canonical_axis(axis, self.ndim(x))
-        mean, variance = self.moments(x, tuple(i for i in range(self.ndim(x)) if i != place))
+        mean, variance = self.moments(x, tuple(i for i in range(self.ndim(x)) if i != place), synchronized=True)
         result = self.batch_normalization(x, mean, variance, axis, offset, scale, epsilon)
         return result, self.stop_gradient(mean), self.stop_gradient(variance)
 

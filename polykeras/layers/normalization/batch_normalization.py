@@ -7,6 +7,7 @@ from typing import Any
 
 from polykeras import config, initializers, ops
 from polykeras.backend.spec import Array, Shape
+from polykeras.collectives import sum_over_workers
 from polykeras.common.types import ConstraintLike, InitializerLike, RegularizerLike
 from polykeras.layers.base.layer import LAYERS
 from polykeras.layers.normalization.layer_normalization import Scaled
@@ -38,7 +39,8 @@ class BatchNormalization(Scaled):
         renorm_clipping: bounds of that correction: a dict with any of `"rmin"` and `"rmax"` (for the factor) and
             `"dmax"` (for the offset).
         renorm_momentum: the `momentum` for the statistics of the correction.
-        synchronized: accepted for Keras code; a process has one replica.
+        synchronized: accepted for Keras code. Where workers share a batch, the statistics are always those of all of
+            it.
         **kwargs: further arguments of `Layer`.
 
     Raises:
@@ -149,11 +151,15 @@ class BatchNormalization(Scaled):
         shape = ops.shape(x)
         axes = tuple(i for i in range(len(shape)) if i != self.axis % len(shape))
         if mask is None:
-            return ops.moments(x, axes)
+            return ops.moments(x, axes, synchronized=True)
         valid = self._valid(mask, x)
-        count = ops.sum(ops.cast(valid, ops.dtype(x)), axes, keepdims=True) + config.epsilon()
-        mean = ops.sum(ops.where(valid, x, 0), axes, keepdims=True) / count
-        variance = ops.sum(ops.square(ops.where(valid, ops.subtract(x, mean), 0)), axes, keepdims=True) / count
+
+        def total(values: Array) -> Array:
+            return sum_over_workers(ops.sum(values, axes, keepdims=True))
+
+        count = total(ops.cast(valid, ops.dtype(x))) + config.epsilon()
+        mean = total(ops.where(valid, x, 0)) / count
+        variance = total(ops.square(ops.where(valid, ops.subtract(x, mean), 0))) / count
         return ops.reshape(mean, (-1,)), ops.reshape(variance, (-1,))
 
     def _valid(self, mask: Array | None, x: Array) -> Any:

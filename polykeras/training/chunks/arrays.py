@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from polykeras.backend import Backend
-from polykeras.training.chunks.chunk import Chunk, NextStop, end_of_chunk
+from polykeras.training.chunks.chunk import Chunk, ChunkEnds
 from polykeras.training.data.array_source import ArraySource
+from polykeras.training.parallel.share import Share
 from polykeras.training.shape_buckets import in_bucket
-from polykeras.training.steps.sizes import ChunkSize
 from polykeras.training.steps.step import Step
 
 
@@ -16,10 +16,11 @@ def array_chunks(
     source: ArraySource,
     step: Step,
     backend: Backend,
-    size: ChunkSize,
+    ends: ChunkEnds,
     filled: bool = False,
     done: int = 0,
-    next_stop: NextStop | None = None,
+    share: Share | None = None,
+    step_of_whole: Callable[[], Step] | None = None,
 ) -> Iterator[Chunk]:
     """Yield the chunks of an epoch over arrays.
 
@@ -27,21 +28,29 @@ def array_chunks(
         source: the arrays.
         step: what runs.
         backend: where it runs.
-        size: how long chunks are.
+        ends: where chunks end.
         filled: whether a last partial batch is filled up. If so, the step is given the numbers of the rows too.
         done: the steps of the epoch that are done already.
-        next_stop: where a callback wants control; None for nowhere.
+        share: the share that this process has of each batch; None for all of it.
+        step_of_whole: returns the step for a batch that cannot be shared, which runs on all workers.
     """
     full, rest = source.order(filled)
     rows, steps = step.sizes.bucket(source.batch_size, source.samples, len(full))
-    indices = backend.place(in_bucket(full, steps))
+    indices = backend.place(in_bucket(share.columns(full) if share else full, steps))
     data = source.resident(backend, filled, rows)
     start = done
     while start < len(full):
-        stop = end_of_chunk(start, size, len(full), next_stop)
+        stop = ends.after(start, len(full))
+        if stop == start:
+            return
         yield start, stop, lambda first=start, last=stop: step.run_rows(data, indices, first, last)
         start = stop
-    if rest is not None and start == len(full):
+    if rest is not None and start == len(full) and ends.after(start, start + 1) > start:
         # A batch of another shape; its one step is compiled by itself.
-        row = backend.place(rest[None])
-        yield start, start + 1, lambda: step.run_rows(data, row, 0, 1)
+        last, part = step, rest[None]
+        if share is not None and share.divides(len(rest)):
+            part = share.columns(part)
+        elif step_of_whole is not None:
+            last = step_of_whole()
+        row = backend.place(part)
+        yield start, start + 1, lambda: last.run_rows(data, row, 0, 1)

@@ -3,25 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from polykeras.training.steps.sizes import ChunkSize
 
 Chunk: TypeAlias = tuple[int, int, Callable[[], Any]]
 """The first step, the step after the last one, and a function that runs them and returns logs or outputs."""
-NextStop: TypeAlias = Callable[[int], int | None]
-"""Takes the number of steps done; returns the step after which a callback wants control, None where none does."""
 
 
-def end_of_chunk(start: int, size: ChunkSize, most: int, next_stop: NextStop | None) -> int:
-    """Return the step before which a chunk ends.
+@dataclass(frozen=True, slots=True)
+class ChunkEnds:
+    """Where the chunks of an epoch end.
 
-    Args:
-        start: the first step.
+    Attributes:
         size: how long chunks are.
-        most: the step before which it ends at the latest.
-        next_stop: where a callback wants control; None for nowhere.
+        next_stop: takes the number of steps done; returns the step after which a callback wants control, None where
+            none does.
+        agree: takes the first step of a chunk and the step before which it would end here; returns the one before which
+            it ends on all workers. None for one worker.
     """
-    stop = next_stop(start) if next_stop else None
-    end = min(start + size.steps, most)
-    return end if stop is None else min(end, max(stop, start + 1))
+
+    size: ChunkSize
+    next_stop: Callable[[int], int | None] | None = None
+    agree: Callable[[int, int], int] | None = None
+
+    def after(self, start: int, most: int) -> int:
+        """Return the step before which a chunk ends; `start` if the epoch ends before it.
+
+        Args:
+            start: the first step.
+            most: the step before which it ends at the latest; `start` if there are no data for it.
+        """
+        end = min(start + self.size.steps, most)
+        stop = self.next_stop(start) if self.next_stop else None
+        if stop is not None:
+            end = min(end, max(stop, start + 1))
+        return self.agree(start, end) if self.agree else end

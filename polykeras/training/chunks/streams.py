@@ -6,13 +6,13 @@ steps are the same compiled ones whatever their number, so that the results do n
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from polykeras.backend import Backend
-from polykeras.training.chunks.chunk import Chunk, NextStop, end_of_chunk
+from polykeras.training.chunks.chunk import Chunk, ChunkEnds
 from polykeras.training.data.batches import BufferSlice
 from polykeras.training.data.streams import StreamSource
-from polykeras.training.steps.sizes import ChunkSize
+from polykeras.training.parallel.share import Share, rows_of
 from polykeras.training.steps.step import Step
 
 
@@ -20,9 +20,10 @@ def stream_chunks(
     source: StreamSource,
     step: Step,
     backend: Backend,
-    size: ChunkSize,
+    ends: ChunkEnds,
     done: int = 0,
-    next_stop: NextStop | None = None,
+    share: Share | None = None,
+    step_of_whole: Callable[[], Step] | None = None,
 ) -> Iterator[Chunk]:
     """Yield the chunks of an epoch over a stream; a thread may read batches while a chunk runs.
 
@@ -33,19 +34,34 @@ def stream_chunks(
         source: the stream.
         step: what runs.
         backend: where it runs.
-        size: how long chunks are.
+        ends: where chunks end.
         done: the steps of the epoch that are done already.
-        next_stop: where a callback wants control; None for nowhere.
+        share: the share that this process has of each batch; None for all of it.
+        step_of_whole: returns the step for a batch that cannot be shared, which runs on all workers.
     """
-    for item in source.read_epoch(size.fixed or 1 if step.compiles else 0):
+    cuts = share if share is not None and share.cuts_streams else None
+    for item in source.read_epoch(ends.size.fixed or 1 if step.compiles else 0):
         if not isinstance(item, BufferSlice):
-            yield done, done + 1, lambda batch=item: step.run_batch(batch)
+            if ends.after(done, done + 1) == done:
+                return
+            run, batch = step, item
+            if cuts is not None and cuts.divides(rows_of(item)):
+                batch = cuts.cut(item)
+            elif cuts is not None and step_of_whole is not None:
+                run = step_of_whole()
+            yield done, done + 1, lambda run=run, batch=batch: run.run_batch(batch)
             done += 1
             continue
         data, indices = item.buffer.on_device(backend), item.buffer.indices
+        if cuts is not None:
+            indices = cuts.columns(indices)
         offset = item.start - done  # of the place in the buffer from the number of the step
         end = item.stop - offset
         while done < end:
-            first, done = done, end_of_chunk(done, size, end, next_stop)
+            first, done = done, ends.after(done, end)
+            if done == first:
+                return
             a, b = first + offset, done + offset
             yield first, done, lambda d=data, i=indices, a=a, b=b: step.run_rows(d, i, a, b)
+    if ends.agree is not None:
+        ends.agree(done, done)

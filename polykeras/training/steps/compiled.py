@@ -51,6 +51,7 @@ class CompiledStep(Step):
         donate: whether the new state may use the memory of the old one. False for predictions: they change (almost)
             nothing, return only what they change, and may run in several threads.
         example: see `Step`.
+        collective: whether workers share each batch.
     """
 
     def __init__(
@@ -60,9 +61,11 @@ class CompiledStep(Step):
         backend: Backend,
         donate: bool = True,
         example: Any = None,
+        collective: bool = False,
     ) -> None:
         super().__init__(function, backend, backend.execution.compiles, example)
         self._donate = donate
+        self._collective = collective
         self._has_run = False
         # Whether the function has run to its end since it was last traced, and whether it runs now. Most errors are
         # mistakes in it. In both cases no memory has been given away yet.
@@ -78,7 +81,7 @@ class CompiledStep(Step):
     # ---- tracing -----------------------------------------------------------------------------------------------
 
     def _programs_over(self, variables: Sequence[Variable]) -> _Programs:
-        return _Programs(self._traced, unique(variables), self._backend, self._donate)
+        return _Programs(self._traced, unique(variables), self._backend, self._donate, self._collective)
 
     def _traced(self, batch: Any) -> Any:
         """Run the function while it is traced; note that it runs, and the names of its logs."""
@@ -169,21 +172,26 @@ class _Programs:
     """
 
     def __init__(
-        self, function: Callable[[Any], Any], variables: list[Variable], backend: Backend, donate: bool
+        self,
+        function: Callable[[Any], Any],
+        variables: list[Variable],
+        backend: Backend,
+        donate: bool,
+        collective: bool,
     ) -> None:
         self.variables = variables
         self._pure = functionalize(function, variables, changes_only=not donate)
-        self._backend, self._donate = backend, donate
+        self._backend, self._donate, self._collective = backend, donate, collective
 
     @cached_property
     def chunk(self) -> Callable[..., Any]:
         """Runs consecutive steps over rows."""
-        return self._backend.compile_steps(self._pure)
+        return self._backend.compile_steps(self._pure, self._collective)
 
     @cached_property
     def single(self) -> Callable[..., Any]:
         """Runs one step on a batch."""
-        return self._backend.compile(self._pure, donate_first=self._donate)
+        return self._backend.compile(self._pure, self._donate, self._collective)
 
     @cached_property
     def batches(self) -> BatchesRunner | None:

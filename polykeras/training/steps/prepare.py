@@ -13,6 +13,7 @@ from polykeras.common import logits
 from polykeras.common.traits import overrides
 from polykeras.training import padding
 from polykeras.training.logs import flat_logs
+from polykeras.training.parallel.shared_steps import shared
 from polykeras.training.steps.build import build, symbolic
 from polykeras.training.steps.compiled import CompiledStep
 from polykeras.training.steps.context import StepContext, running
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from polykeras.training.step_methods import StepMethods
 
 
-def prepare(model: StepMethods, kind: str, batch: Any, resets: bool = False) -> Step:
+def prepare(model: StepMethods, kind: str, batch: Any, resets: bool = False, workers: int = 1) -> Step:
     """Return a step of a model for the current backend; build what is not built yet.
 
     The model keeps its steps. A new one is made if something changed that the step depends on.
@@ -38,13 +39,16 @@ def prepare(model: StepMethods, kind: str, batch: Any, resets: bool = False) -> 
         kind: `"train"`, `"test"` or `"predict"`.
         batch: a batch, whose values are not read.
         resets: whether the step resets the metrics before it runs.
+        workers: the number of workers that share each batch.
     """
     backend = registry.current()
-    key = (kind, resets)
-    return model._steps.get(key, backend, model._fingerprint, lambda: _new_step(model, kind, batch, backend, resets))
+    key = (kind, resets, workers)
+    return model._steps.get(
+        key, backend, model._fingerprint, lambda: _new_step(model, kind, batch, backend, resets, workers)
+    )
 
 
-def _new_step(model: StepMethods, kind: str, batch: Any, backend: Backend, resets: bool) -> Step:
+def _new_step(model: StepMethods, kind: str, batch: Any, backend: Backend, resets: bool, workers: int) -> Step:
     step = neutral_step(model, kind, backend)
     built = build(model, kind, step, batch)
     context = None
@@ -60,6 +64,8 @@ def _new_step(model: StepMethods, kind: str, batch: Any, backend: Backend, reset
     resets_inside = resets and built and not overrides(model, "reset_metrics")
     resets_inside = resets_inside and not any(overrides(metric, "reset_state") for metric in model.metrics)
     step = _in_context(native_step(step, model, kind, backend), model, kind, context, resets_inside)
+    if workers > 1:
+        step = shared(step, model, kind, workers)
     # Each argument of a compiled call takes time. What a prediction uses beside weights is found by tracing.
     state = model.variables if kind == "predict" else model._all_variables()
     example = symbolic(batch)
@@ -67,7 +73,7 @@ def _new_step(model: StepMethods, kind: str, batch: Any, backend: Backend, reset
     if model.run_eagerly:
         made = EagerStep(step, state, backend, example)
     else:
-        made = CompiledStep(step, state, backend, donate=kind != "predict", example=example)
+        made = CompiledStep(step, state, backend, kind != "predict", example, workers > 1)
     if config.verify() and made.compiles:
         made = VerifiedStep(made, model, backend, kind, config.verify())
     if kind == "train" and config.nan_guard():

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import os
+import sys
+from pathlib import Path
 
 import numpy as np
+
 from helpers.workers import tell
 
+sys.path.insert(0, str(Path(__file__).parent))
+from collectives_job import job
+
 from polykeras.backend import registry
-from polykeras.backend.job import Job
-
-
-def job() -> Job:
-    """Return the job that the environment describes, of torchrun's variables or of MPI's."""
-    size = int(os.environ.get("WORLD_SIZE") or os.environ["PMI_SIZE"])
-    rank = int(os.environ.get("RANK") or os.environ["PMI_RANK"])
-    host, port = os.environ.get("MASTER_ADDR", "127.0.0.1"), int(os.environ.get("MASTER_PORT", "0"))
-    return Job(rank, size, f"{host}:{port}", tuple(f"{host}:{port + 1 + i}" for i in range(size)), timeout=60.0)
 
 
 def main() -> None:

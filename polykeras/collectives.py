@@ -1,0 +1,162 @@
+"""Sums over the workers that share a batch. Outside of a shared step, each function here returns what it is given.
+
+A step is written for one worker. What is a mean over samples needs nothing, as the mean over workers of these means is
+that of the whole batch: `Optimizer.apply` takes it of the gradients. What is another function of several samples, such
+as a variance, is computed from sums over workers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+from polykeras import ops
+from polykeras.backend import registry
+from polykeras.backend.job import shared_step
+from polykeras.backend.spec import Array
+from polykeras.variables import Variable
+
+
+def workers() -> int:
+    """Return the number of workers that share the batch of the step that runs."""
+    shared = shared_step.get()
+    return 1 if shared is None else shared.workers
+
+
+def sum_over_workers(x: Array) -> Array:
+    """Return the sum of an array over the workers, a float or integer array. It can be differentiated."""
+    return x if shared_step.get() is None else registry.current().all_reduce([x])[0]
+
+
+def part_of_mean(total: Array, count: Array, least: float | None = None) -> Array:
+    """Return a worker's part of `total / count`, where both are sums over the samples of all workers.
+
+    The mean of the parts over workers is that quotient.
+
+    Args:
+        total: the sum over the samples of this worker.
+        count: the same of the divisor.
+        least: the least divisor; None gives 0 for a divisor of 0.
+    """
+    divisor = sum_over_workers(count)
+    if workers() > 1:
+        total = total * float(workers())
+    return ops.divide_no_nan(total, divisor) if least is None else total / ops.maximum(divisor, least)
+
+
+# ---- what waits for the next journey ------------------------------------------------------------------------------
+
+
+@dataclass
+class _Journey:
+    """What is to be summed over workers in a step, and has not been sent yet: one journey costs less than several."""
+
+    arrays: list[Array] = field(default_factory=list)
+    receivers: list[Callable[[Sequence[Array]], None]] = field(default_factory=list)
+    counts: list[int] = field(default_factory=list)
+
+
+_waiting: ContextVar[_Journey | None] = ContextVar("polykeras_waiting_sums", default=None)
+_within: ContextVar[bool] = ContextVar("polykeras_within_sums", default=False)
+
+
+@contextmanager
+def shared_sums() -> Iterator[None]:
+    """The context of one shared step. What still waits at its end is sent then."""
+    token = _waiting.set(_Journey())
+    try:
+        yield
+        send()
+    finally:
+        _waiting.reset(token)
+
+
+def send(arrays: Sequence[Array] = ()) -> list[Array]:
+    """Return sums over workers of arrays; what waits is summed with them.
+
+    Args:
+        arrays: floats or integers.
+    """
+    journey = _waiting.get()
+    if journey is None:
+        return list(arrays)
+    waiting, receivers, counts = journey.arrays, journey.receivers, journey.counts
+    journey.arrays, journey.receivers, journey.counts = [], [], []
+    sums = registry.current().all_reduce([*arrays, *waiting])
+    place = len(arrays)
+    for receive, count in zip(receivers, counts, strict=True):
+        receive(sums[place : place + count])
+        place += count
+    return sums[: len(arrays)]
+
+
+@contextmanager
+def added_up(variables: Sequence[Variable], waits: bool = False) -> Iterator[None]:
+    """A context in which metrics are updated: each worker adds its samples, and the variables get those of all.
+
+    Args:
+        variables: the state of the metrics. `Variable.aggregation` says what all workers' values become: their sum,
+            their mean, or the value of the first worker.
+        waits: whether the sums are sent with the next ones. Until then, the variables hold those of this worker.
+    """
+    journey = _waiting.get()
+    if journey is None or _within.get():
+        yield
+        return
+    before = [variable.value for variable in variables]
+    backend = registry.current()
+    summed = [variable.aggregation == "sum" for variable in variables]
+    for variable, value, is_sum in zip(variables, before, summed, strict=True):
+        if is_sum:
+            variable.assign(backend.zeros_like(value))
+    token = _within.set(True)
+    try:
+        yield
+    finally:
+        _within.reset(token)
+    is_first = backend.equal(backend.worker_index(), 0)
+
+    def own(variable: Variable) -> Array:
+        value = variable.value
+        if variable.aggregation in ("sum", "mean"):
+            return value
+        return backend.where(is_first, value, backend.zeros_like(value))
+
+    def receive(sums: Sequence[Array]) -> None:
+        for variable, value, total in zip(variables, before, sums, strict=True):
+            if variable.aggregation == "sum":
+                total = value + total
+            elif variable.aggregation == "mean":
+                total = total / workers()
+            variable.assign(total)
+
+    journey.arrays += map(own, variables)
+    journey.receivers.append(receive)
+    journey.counts.append(len(variables))
+    if not waits:
+        send()
+
+
+@contextmanager
+def averaged(gradients: Sequence[Any]) -> Iterator[list[Any]]:
+    """The context of an update of weights; it gives the means of gradients over workers.
+
+    Within another such context, they are means already, as an optimizer may hold others.
+
+    Args:
+        gradients: arrays; None for those that are missing.
+    """
+    if _waiting.get() is None or _within.get():
+        yield list(gradients)
+        return
+    found = [i for i, gradient in enumerate(gradients) if gradient is not None]
+    sums = send([gradients[i] for i in found])
+    means = dict(zip(found, (total / workers() for total in sums), strict=True))
+    token = _within.set(True)
+    try:
+        yield [means.get(i) for i in range(len(gradients))]
+    finally:
+        _within.reset(token)

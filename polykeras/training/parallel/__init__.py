@@ -1,0 +1,1 @@
+"""Steps whose batches are shared between workers."""

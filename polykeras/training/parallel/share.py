@@ -1,0 +1,109 @@
+"""Which rows of a batch this process computes."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from polykeras.backend import Backend
+from polykeras.backend.job import Job
+from polykeras.common import nested
+from polykeras.training.data.sources import Source
+from polykeras.training.data.streams import StreamSource
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """The share that this process has of each batch: the rows `rank`, `rank + processes`, ...
+
+    These rows do not depend on how many rows a batch has. A batch is shared if all workers get as many rows of it.
+
+    Attributes:
+        rank: the number of this process.
+        processes: the number of processes.
+        workers: the number of workers; more than processes if these have several devices.
+        cuts_streams: whether streams give whole batches, on each process the same. If not, they give its share.
+    """
+
+    rank: int
+    processes: int
+    workers: int
+    cuts_streams: bool = True
+
+    def divides(self, rows: int) -> bool:
+        """Return whether a batch of so many rows can be shared."""
+        return rows > 0 and rows % self.workers == 0
+
+    def columns(self, indices: np.ndarray) -> np.ndarray:
+        """Return the row numbers of this process's share, of row numbers `(steps, batch)`."""
+        return np.ascontiguousarray(indices[:, self.rank :: self.processes])
+
+    def cut(self, batch: Any) -> Any:
+        """Return the share of this process of a batch, a tree of host arrays."""
+        return nested.map_structure(lambda leaf: leaf[self.rank :: self.processes], batch)
+
+
+@dataclass(frozen=True, slots=True)
+class DataParallelism:
+    """What `set_distribution` says of sharing batches.
+
+    Attributes:
+        job_of: returns the job of a backend, which it connects if need be; None if there is one process.
+        cuts_streams: see `Share`.
+    """
+
+    job_of: Callable[[Backend], Job | None]
+    cuts_streams: bool = True
+
+
+def rows_of(batch: Any) -> int:
+    """Return the number of rows of a batch, a tree of host arrays; 0 if it has none."""
+    leaves = nested.flatten(batch)
+    return len(leaves[0]) if leaves and np.ndim(leaves[0]) else 0
+
+
+_current: DataParallelism | None = None
+
+
+def share_batches(how: DataParallelism | None) -> None:
+    """Share the batches of all models between workers from now on; None to compute whole ones."""
+    global _current
+    _current = how
+
+
+def share_on(backend: Backend) -> Share | None:
+    """Return the share of this process on a backend; None if it computes whole batches."""
+    if _current is None:
+        return None
+    job = _current.job_of(backend)
+    workers = backend.workers()
+    if workers == 1:
+        return None
+    rank, processes = (job.rank, job.size) if job is not None else (0, 1)
+    return Share(rank, processes, workers, _current.cuts_streams)
+
+
+def share_of(backend: Backend, source: Source) -> Share | None:
+    """Return the share of this process of the batches of a source; None if it computes whole ones.
+
+    Warns:
+        UserWarning: there are several workers, but they cannot share these batches.
+    """
+    share = share_on(backend)
+    if share is None or (isinstance(source, StreamSource) and not share.cuts_streams):
+        return share
+    rows = rows_of(source.first_batch())
+    if share.divides(rows):
+        return share
+    even = -(-rows // share.workers) * share.workers
+    warnings.warn(
+        f"Batches of {rows} samples cannot be shared evenly by {share.workers} workers, so each worker computes all of "
+        f"them. Pass a batch_size that {share.workers} divides, for instance {even}.",
+        UserWarning,
+        stacklevel=2,
+    )
+    return None

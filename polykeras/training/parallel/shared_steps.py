@@ -1,0 +1,67 @@
+"""A step as it runs on one worker of several: on its rows, with what the workers do together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from polykeras import dtypes, ops
+from polykeras.backend import registry
+from polykeras.backend.handles import convert
+from polykeras.backend.job import SharedStep, shared_step
+from polykeras.collectives import send, shared_sums
+from polykeras.common import nested
+from polykeras.common.naming import is_ours
+from polykeras.common.traits import overrides
+from polykeras.variables import Variable, unique
+
+
+def shared(step: Callable[[Any], Any], model: Any, kind: str, workers: int) -> Callable[[Any], Any]:
+    """Return a step that takes a worker's rows of a batch, and leaves all variables the same on all workers.
+
+    Args:
+        step: takes a batch; returns flat logs.
+        model: the model whose step it is.
+        kind: `"train"` or `"test"`.
+        workers: the number of workers.
+    """
+    logs_are_local = overrides(model, f"{kind}_step", "compute_metrics", "get_metrics_result")
+    states = _states_of_users(model)
+
+    def run(batch: Any) -> Any:
+        rows = ops.shape(nested.flatten(batch)[0])[0]
+        token = shared_step.set(SharedStep(workers, rows))
+        try:
+            with shared_sums():
+                before = [variable.value for variable in states]
+                logs = step(batch)
+                changed = [(v, old) for v, old in zip(states, before, strict=True) if v.value is not old]
+                return _agreed(logs, changed, logs_are_local)
+        finally:
+            shared_step.reset(token)
+
+    return run
+
+
+def _states_of_users(model: Any) -> list[Variable]:
+    """Return the floats that a user's layers may change in a step, each worker by its rows."""
+    layers = [layer for layer in model._flatten_layers() if not is_ours(type(layer))]
+    found = unique(v for layer in layers for v in layer.non_trainable_variables)
+    return [v for v in found if dtypes.is_float(v.stored_dtype)]
+
+
+def _agreed(logs: dict[str, Any], changed: list[tuple[Variable, Any]], logs_are_local: bool) -> dict[str, Any]:
+    """Give changed variables the values that they have in the whole batch, and return the logs of it.
+
+    Variables become means over workers, or sums of their changes if they say so. Logs that a user's step computed
+    become means; of metrics, these are the same numbers.
+    """
+    backend = registry.current()
+    arrays = {name: convert(backend, value) for name, value in logs.items()} if logs_are_local else {}
+    floats = [name for name, x in arrays.items() if dtypes.is_float(backend.dtype(x))]
+    sums = iter(send([*(variable.value for variable, _ in changed), *(arrays[name] for name in floats)]))
+    workers = float(backend.workers())
+    for variable, old in changed:
+        total = next(sums)
+        variable.assign(total - (workers - 1.0) * old if variable.aggregation == "sum" else total / workers)
+    return logs | {name: next(sums) / workers for name in floats}
