@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 from jax.core import Tracer
+from jax.sharding import AxisType
 
 from polykeras import config, dtypes, fast
 from polykeras.backend.families.arrays import Arrays
@@ -102,9 +103,12 @@ def _host_array(x: Any, dtype: str | None) -> np.ndarray:
 
 
 def is_whole(x: Array) -> bool:
-    """Return whether an array is not sharded over devices; a sharded array's JAX type says so."""
+    """Return whether an array is not sharded over devices; a sharded array's JAX type says so.
+
+    In `jax.shard_map`, an array is the part of one device, and whole in this sense.
+    """
     sharding = getattr(x.aval, "sharding", None)
-    return sharding is None or sharding.mesh.empty
+    return sharding is None or all(kind == AxisType.Manual for kind in sharding.mesh.axis_types)
 
 
 def on_cpu() -> bool:

@@ -16,6 +16,8 @@ class Job:
         coordinator: `"host:port"`, where process 0 waits for the others. A backend may use the ports from this one on.
         addresses: `"host:port"` of each process, for frameworks in which all know all; empty if that is unknown.
         timeout: seconds after which a process that does not answer counts as lost.
+        devices: the names of the devices of this process that are workers, such as `("gpu:0", "gpu:1")`. Empty for
+            one worker, on the device that the framework uses by itself.
     """
 
     rank: int
@@ -23,6 +25,7 @@ class Job:
     coordinator: str
     addresses: tuple[str, ...] = ()
     timeout: float = 300.0
+    devices: tuple[str, ...] = ()
 
 
 class WorkerLost(RuntimeError):

@@ -40,7 +40,10 @@ class Collectives(Family):
 
     @abstractmethod
     def workers(self) -> int:
-        """Return the number of workers: 1 if nothing is connected."""
+        """Return the number of workers: 1 if nothing is connected.
+
+        A process that runs on several devices calls its other code only once. There, the workers are the processes.
+        """
 
     @abstractmethod
     def worker_index(self) -> Array:
@@ -61,6 +64,14 @@ class Collectives(Family):
         """
 
     # ---- composed ----------------------------------------------------------------------------------------------
+
+    def local_workers(self) -> int:
+        """Return how many workers the calling code stands for: the devices of this process, 1 in collective functions.
+
+        Process `p` of `P` has the rows `p::P` of a batch, and its device `d` of `D` has the rows `d::D` of these. So
+        the worker with the number `w` of `W = D * P` has the rows `w::W` of the batch.
+        """
+        return 1
 
     def all_reduce(self, arrays: Sequence[Array], op: str = "sum") -> list[Array]:
         """Return sums or means over workers, of each array. They can be differentiated.

@@ -1,0 +1,130 @@
+"""The devices of all workers as one mesh, and programs that run on all of them together.
+
+Each process has arrays of its own devices. A program of all workers takes global arrays, which are made of the local
+ones without a copy, and its results become local arrays again. No other module sees a global array.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from polykeras_jax.loops import traced_with
+
+AXIS = "workers"
+_SAME, _OWN = PartitionSpec(), PartitionSpec(AXIS)
+
+_inside: ContextVar[bool] = ContextVar("polykeras_jax_inside_workers", default=False)
+
+
+def inside_program() -> bool:
+    """Return whether the code being traced becomes part of a program of all workers."""
+    return _inside.get()
+
+
+class Group:
+    """The workers of a run: the devices of all its processes.
+
+    Args:
+        devices: the devices of all workers, in the order of their numbers.
+
+    Attributes:
+        mesh: these devices, along the axis `AXIS`.
+        local: those of this process.
+    """
+
+    def __init__(self, devices: Sequence[Any]) -> None:
+        self.mesh = Mesh(np.array(devices), (AXIS,))
+        self.local = [device for device in devices if device.process_index == jax.process_index()]
+        self._same = NamedSharding(self.mesh, _SAME)
+        self._own = NamedSharding(self.mesh, _OWN)
+        self._copies: dict[int, list[jax.Array]] = {}
+
+    @property
+    def size(self) -> int:
+        """The number of workers."""
+        return self.mesh.size
+
+    def same(self, x: Any) -> Any:
+        """Return the global array of a local one that has the same values in all processes."""
+        if not isinstance(x, jax.Array):
+            if not np.ndim(x):
+                return x  # JAX gives a number to all devices, and keeps a Python number's weak type
+            x = np.asarray(x)
+        copies = [_on(device, x) for device in self.local]
+        return jax.make_array_from_single_device_arrays(copies[0].shape, self._same, copies)
+
+    def own(self, parts: Sequence[Any]) -> Any:
+        """Return the global array of the arrays of all workers, one after another along the first axis.
+
+        Args:
+            parts: an array for each device of this process. Arrays without axes have the same value in all processes.
+        """
+        if not np.ndim(parts[0]):
+            return self.same(parts[0])
+        placed = [_on(device, part) for device, part in zip(self.local, parts, strict=True)]
+        first, *others = placed[0].shape
+        return jax.make_array_from_single_device_arrays((first * self.size, *others), self._own, placed)
+
+    def data(self, x: Any) -> Any:
+        """Return the global array of data of this process, which each of its devices has."""
+        devices = len(self.local)
+        if devices == 1 or not isinstance(x, jax.Array):
+            return self.own([x] * devices)
+        copies = self._copies.get(id(x))
+        if copies is None:  # data are copied once, not for each chunk
+            copies = self._copies[id(x)] = [_on(device, x) for device in self.local[1:]]
+            weakref.finalize(x, self._copies.pop, id(x), None)
+        return self.own([x, *copies])
+
+    def rows(self, x: Any, axis: int = 0) -> Any:
+        """Return the global array of this process's rows, along `axis`: its device `d` of `D` has the rows `d::D`.
+
+        Raises:
+            ValueError: the devices would have different numbers of rows.
+        """
+        devices = len(self.local)
+        if devices == 1 or not np.ndim(x):
+            return self.own([x] * devices)
+        if x.shape[axis] % devices:
+            raise ValueError(
+                f"Expected rows for each of the {devices} devices of this process; received {x.shape[axis]} rows. "
+                f"Give a multiple of {devices}."
+            )
+        return self.own([x[(slice(None),) * axis + (slice(d, None, devices),)] for d in range(devices)])
+
+    def over_all(self, fn: Callable[..., Any]) -> Callable[..., Any]:
+        """Return `fn`, for tracing, as a part of a program of all workers.
+
+        Each worker runs `fn` on its part of the arguments. The first has the same values on all workers.
+        """
+        part = traced_with(_inside, True, fn)
+
+        def program(first: Any, *args: Any, **kwargs: Any) -> Any:
+            own = jax.tree.map(lambda x: _OWN if np.ndim(x) else _SAME, (args, kwargs))
+            whole = jax.shard_map(
+                lambda first, others: part(first, *others[0], **others[1]),
+                mesh=self.mesh,
+                in_specs=(jax.tree.map(lambda _: _SAME, first), own),
+                out_specs=_SAME,
+                check_vma=False,  # the gradient of a sum is then a sum over workers
+            )
+            return whole(first, (args, kwargs))
+
+        return program
+
+
+def of_this_process(x: Any) -> Any:
+    """Return the local array of a global one."""
+    return x.addressable_data(0)
+
+
+def _on(device: Any, x: Any) -> jax.Array:
+    """Return `x` on a device, without a copy if it is there."""
+    return x if isinstance(x, jax.Array) and x.devices() == {device} else jax.device_put(x, device)
