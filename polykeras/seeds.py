@@ -187,6 +187,17 @@ def set_random_seed(seed: int) -> None:
     _process.reset(seed)
 
 
+def process_seed() -> int | None:
+    """Return the seed of `set_random_seed` or the config file; None if there was none, and random numbers differ."""
+    with _lock:
+        return _process._begin()
+
+
+def set_process_seed(seed: int) -> None:
+    """Seed the process-wide stream alone: Python's, NumPy's and the frameworks' generators stay as they are."""
+    _process.reset(seed)
+
+
 def process_state() -> dict[str, Any]:
     """Return where the process-wide stream of seeds and the generator of calls without a seed are, as plain data."""
     with _lock:

@@ -124,10 +124,10 @@ def _adopted(host: np.ndarray) -> Array:
 
 
 def _named_devices() -> dict[str, Any]:
-    found = list(jax.devices())
-    if found[0].platform != "cpu":
-        found += jax.devices("cpu")
-    return {f"{device.platform}:{device.id}": device for device in found}
+    """Return the devices of this process. JAX numbers devices over all processes, and ours begin at 0 in each."""
+    found = jax.local_devices()
+    kinds = [found] if found[0].platform == "cpu" else [found, jax.local_devices(backend="cpu")]
+    return {f"{device.platform}:{place}": device for kind in kinds for place, device in enumerate(kind)}
 
 
 def find_device(name: str) -> Any:

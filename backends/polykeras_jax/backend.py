@@ -52,6 +52,7 @@ class JaxBackend(
         compiles=True,
         compiles_each_size=True,
         compiles_calls=True,
+        several_devices=True,
         donates=True,
         compile_batches=compile_batches,
     )

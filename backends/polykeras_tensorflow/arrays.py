@@ -37,7 +37,7 @@ def _leaves(values: Any) -> list[Any]:
 def _named_devices() -> dict[str, str]:
     """Return TensorFlow's names of the devices by our names, the default device first."""
     found = [*tf.config.list_logical_devices("GPU"), *tf.config.list_logical_devices("CPU")]
-    return {device.name.removeprefix("/device:").lower(): device.name for device in found}
+    return {device.name.rpartition("/device:")[2].lower(): device.name for device in found}  # after a cluster's worker
 
 
 def find_device(name: str) -> str:

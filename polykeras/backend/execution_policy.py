@@ -32,6 +32,7 @@ class ExecutionPolicy:
         compiles_each_size: whether `compile_steps` compiles its steps again for another number of rows or indices.
         compiles_calls: whether repeated calls of a model outside of any step are worth compiling. This is so if an
             eager operation takes tens of microseconds, and compiled code can be differentiated like eager code.
+        several_devices: whether the devices of one process can be workers of a run (`Job.devices`).
         donates: whether compiled code uses the memory of donated arrays. If it fails, the arrays are lost.
         compile_batches: takes a pure function `(state, batch) -> outputs` over trees of arrays. Returns a function
             `run(state, batches, count) -> outputs` that runs it on several batches at once, or None if single calls
@@ -44,5 +45,6 @@ class ExecutionPolicy:
     compiles: bool = False
     compiles_each_size: bool = False
     compiles_calls: bool = False
+    several_devices: bool = False
     donates: bool = False
     compile_batches: Callable[[Callable[[State, Any], Any]], BatchesRunner | None] = _one_by_one
