@@ -54,6 +54,7 @@ def run_epoch(
         chunks = function_chunks(source, own, backend, size.steps, done)
     else:
         step, size, chunks = _compiled_chunks(model, kind, source, callback_list, progress, done)
+    together = share_on(backend) is not None
     batch_begins = getattr(callback_list, f"on_{kind}_batch_begin")
     batch_ended = getattr(callback_list, f"on_{kind}_batch_end")
     for start, done, run in chunks:
@@ -69,7 +70,7 @@ def run_epoch(
             progress.chunk_done(done, logs)
         batch_ended(done - 1, logs)
         # A model that is to stop training is still evaluated on all data. Several workers stop together.
-        if (model.stop_training if kind == "train" else model.stop_evaluating) and share_on(backend) is None:
+        if (model.stop_training if kind == "train" else model.stop_evaluating) and not together:
             break
     return logs, done
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from polykeras.backend import Backend
-from polykeras.backend.job import Job
 from polykeras.common import nested
+from polykeras.distribution.connections import current_job
+from polykeras.distribution.strategies import distribution, workers_of_run
 from polykeras.training.data.sources import Source
 from polykeras.training.data.streams import StreamSource
 
@@ -47,44 +47,20 @@ class Share:
         return nested.map_structure(lambda leaf: leaf[self.rank :: self.processes], batch)
 
 
-@dataclass(frozen=True, slots=True)
-class DataParallelism:
-    """What `set_distribution` says of sharing batches.
-
-    Attributes:
-        job_of: returns the job of a backend, which it connects if need be; None if there is one process.
-        cuts_streams: see `Share`.
-    """
-
-    job_of: Callable[[Backend], Job | None]
-    cuts_streams: bool = True
-
-
 def rows_of(batch: Any) -> int:
     """Return the number of rows of a batch, a tree of host arrays; 0 if it has none."""
     leaves = nested.flatten(batch)
     return len(leaves[0]) if leaves and np.ndim(leaves[0]) else 0
 
 
-_current: DataParallelism | None = None
-
-
-def share_batches(how: DataParallelism | None) -> None:
-    """Share the batches of all models between workers from now on; None to compute whole ones."""
-    global _current
-    _current = how
-
-
 def share_on(backend: Backend) -> Share | None:
     """Return the share of this process on a backend; None if it computes whole batches."""
-    if _current is None:
+    workers = workers_of_run(backend)
+    current = distribution()
+    if current is None or workers == 1:
         return None
-    job = _current.job_of(backend)
-    workers = backend.workers()
-    if workers == 1:
-        return None
-    rank, processes = (job.rank, job.size) if job is not None else (0, 1)
-    return Share(rank, processes, workers, _current.cuts_streams)
+    job = current_job()
+    return Share(job.rank, job.size, workers, current.auto_shard_dataset)
 
 
 def share_of(backend: Backend, source: Source) -> Share | None:
