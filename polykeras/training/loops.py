@@ -25,6 +25,7 @@ from polykeras.training.diagnosis import check_batch, check_source, warn_of_nan
 from polykeras.training.epochs import check_steps, run_epoch, run_evaluation, validates
 from polykeras.training.logs import as_list, host_logs
 from polykeras.training.parallel.agreeing import agree_to_stop
+from polykeras.training.parallel.one_batch import prepare_for_batch
 from polykeras.training.predicting import joined, prediction_chunks, single_batch
 from polykeras.training.resuming.progress import Progress
 from polykeras.training.step_methods import StepMethods
@@ -100,9 +101,7 @@ class Trainer(StepMethods):
         source = make_source(x, y, sample_weight, batch_size, shuffle, class_weight, steps_per_epoch, "steps_per_epoch")
         validation = self._validation_source(validation_data, validation_batch_size or batch_size, validation_steps)
         validated = validation.steps if validation is not None else None
-        callback_list = assemble(
-            callbacks, self, verbose, epochs, source.steps, records=True, validation_steps=validated
-        )
+        callback_list = assemble(callbacks, self, verbose, epochs, source.steps, True, validated)
         history = self.history = next(c for c in callback_list.callbacks if isinstance(c, History))
         progress = Progress(self, callback_list.callbacks, source, validation, initial_epoch)
         check_source(self, "train", source)
@@ -287,8 +286,7 @@ class Trainer(StepMethods):
         self, kind: str, x: Any, y: Any, weights: Any, class_weight: dict[int, float] | None, return_dict: bool
     ) -> Any:
         source = make_batch(self._texts_to_numbers(x), y, weights, class_weight)
-        batch = source.first_batch()
-        step = prepare(self, kind, batch, resets=True)
+        step, batch = prepare_for_batch(self, kind, source.first_batch())
         check_batch(self, kind, batch)
         logs = host_logs(step.run_batch(batch), step.log_names)
         return logs if return_dict else as_list(logs)

@@ -9,6 +9,7 @@ from polykeras.training.callbacks.base import Callback
 from polykeras.training.callbacks.callback_list import CallbackList
 from polykeras.training.callbacks.history import History
 from polykeras.training.callbacks.progress import ProgbarLogger, ProgressDisplay
+from polykeras.training.parallel.share import is_first_worker
 
 
 def assemble(
@@ -33,11 +34,14 @@ def assemble(
 
     Returns:
         The user's callbacks, the progress display, and the history. The history comes last because the callbacks before
-        it may add to the logs.
+        it may add to the logs. Of several workers, the first one alone shows progress and has the callbacks that write.
     """
     if isinstance(callbacks, CallbackList):
         return callbacks
     given = [] if callbacks is None else [callbacks] if isinstance(callbacks, Callback) else list(callbacks)
+    if not is_first_worker():
+        given = [c for c in given if not getattr(c, "first_worker_only", False)]
+        verbose = 0
     histories = [c for c in given if isinstance(c, History)] or ([History()] if records else [])
     others = [c for c in given if not isinstance(c, History)]
     level = 1 if verbose == "auto" else int(verbose)

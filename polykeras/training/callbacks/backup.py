@@ -9,6 +9,7 @@ from typing import Any
 from polykeras.common.arguments import positive_int
 from polykeras.training.callbacks.every_steps import EverySteps
 from polykeras.training.interrupts import Termination
+from polykeras.training.parallel.share import is_first_worker
 from polykeras.training.resuming.files import BackupFiles
 from polykeras.training.resuming.progress import Progress
 from polykeras.training.resuming.state import SavedRun
@@ -100,7 +101,7 @@ class BackupAndRestore(EverySteps):
         self._save_if(self.save_freq == "epoch")
 
     def _save_if(self, due: bool) -> None:
-        if due or self._termination.pending:
+        if (due or self._termination.pending) and is_first_worker():
             assert self._progress is not None
             self._warn_of_native_state()
             self._progress.saved().write(self._files)
@@ -120,7 +121,7 @@ class BackupAndRestore(EverySteps):
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Remove the backup if `delete_checkpoint` is set."""
-        if self.delete_checkpoint:
+        if self.delete_checkpoint and is_first_worker():
             self._files.remove()
 
     def get_state(self) -> dict[str, Any]:

@@ -22,12 +22,14 @@ class Callback:
     Attributes:
         per_chunk: see above.
         runs_last: call this callback after the others, whatever its place in the list.
+        first_worker_only: whether one of several workers has it, the first: a callback that writes files.
         model: the model that is trained.
         params: `{"verbose", "epochs", "steps"}`; also `"resumed": True` if the run continues an earlier one.
     """
 
     per_chunk: bool = False
     runs_last: bool = False
+    first_worker_only: bool = False
     _given: tuple[tuple[Any, ...], dict[str, Any]] = (), {}
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:

@@ -44,6 +44,8 @@ class ModelCheckpoint(MonitorCallback, EverySteps):
     _waited = 0
     """Epochs since the last time that `period` was over."""
 
+    first_worker_only = True
+
     @takes_legacy_arguments
     def __init__(
         self,

@@ -22,6 +22,8 @@ class CSVLogger(Callback):
         append: add to an existing file instead of beginning a new one.
     """
 
+    first_worker_only = True
+
     def __init__(self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False) -> None:
         super().__init__()
         self.filename = os.fspath(filename)

@@ -26,6 +26,8 @@ class OrbaxCheckpoint(MonitorCallback):
         NotImplementedError: always; the message says what to use.
     """
 
+    first_worker_only = True
+
     def __init__(
         self,
         directory: Any,

@@ -22,6 +22,8 @@ class RemoteMonitor(Callback):
         send_as_json: send the logs as JSON, without a form.
     """
 
+    first_worker_only = True
+
     def __init__(
         self,
         root: str = "http://localhost:9000",

@@ -44,6 +44,8 @@ class TensorBoard(EverySteps):
         ValueError: `profile_batch` is something else, or `embeddings_metadata` names an unknown layer.
     """
 
+    first_worker_only = True
+
     @takes_legacy_arguments
     def __init__(
         self,

@@ -63,6 +63,11 @@ def share_on(backend: Backend) -> Share | None:
     return Share(job.rank, job.size, workers, current.auto_shard_dataset)
 
 
+def is_first_worker() -> bool:
+    """Return whether this process is the one that writes files and shows progress: alone, or the first of several."""
+    return distribution() is None or current_job().rank == 0
+
+
 def share_of(backend: Backend, source: Source) -> Share | None:
     """Return the share of this process of the batches of a source; None if it computes whole ones.
 

@@ -13,12 +13,12 @@ from polykeras.common import logits
 from polykeras.common.traits import overrides
 from polykeras.training import padding
 from polykeras.training.logs import flat_logs
-from polykeras.training.parallel.shared_steps import shared
 from polykeras.training.steps.build import build, symbolic
 from polykeras.training.steps.compiled import CompiledStep
 from polykeras.training.steps.context import StepContext, running
 from polykeras.training.steps.eager import EagerStep
 from polykeras.training.steps.native import native_step
+from polykeras.training.steps.shared import shared
 from polykeras.training.steps.step import Step
 from polykeras.training.steps.with_state import neutral_step
 from polykeras.training.steps.wrappers.nan_guard import GuardedStep

@@ -1,0 +1,31 @@
+"""Steps on one batch, as of `train_on_batch`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from polykeras.backend import registry
+from polykeras.training.parallel.share import rows_of, share_on
+from polykeras.training.steps.prepare import prepare
+from polykeras.training.steps.step import Step
+
+if TYPE_CHECKING:
+    from polykeras.training.step_methods import StepMethods
+
+
+def prepare_for_batch(model: StepMethods, kind: str, batch: Any) -> tuple[Step, Any]:
+    """Return a step that resets metrics, and what it takes on this process.
+
+    Args:
+        model: the model whose step it is.
+        kind: `"train"` or `"test"`.
+        batch: a whole batch of host arrays, the same on all workers.
+
+    Returns:
+        The step, and the share of this process of the batch, or the batch if it cannot be shared.
+    """
+    share = share_on(registry.current())
+    if share is None or not share.divides(rows_of(batch)):
+        return prepare(model, kind, batch, resets=True), batch
+    batch = share.cut(batch)
+    return prepare(model, kind, batch, resets=True, workers=share.workers), batch
