@@ -188,8 +188,9 @@ def _mpi(environment: Environment) -> Job:
     host = environment.get("MASTER_ADDR") or ("localhost" if one_machine else "")
     if not host:
         started = _slurm(environment) if environment.get(_STEP) else None  # `srun` may speak MPI
-        agrees = started is not None and (started.rank, started.size) == (rank, size)
-        return started if agrees else _job("MPI", rank, size, "", ())  # MPI itself needs no address
+        if started is not None and (started.rank, started.size) == (rank, size):
+            return started
+        return _job("MPI", rank, size, "", ())  # MPI itself needs no address
     port = _int(environment, "MASTER_PORT") if environment.get("MASTER_PORT") else _DEFAULT_PORT
     return _near("MPI", rank, size, host, port, one_machine or hosts.is_local(host))
 
