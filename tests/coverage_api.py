@@ -64,10 +64,6 @@ REASONS = {
     **dict.fromkeys((f"*.{name}" for name in DETAILS.split()), "a detail of how Keras computes"),
     **dict.fromkeys((f"*.{name}" for name in MASKS_OF_CELLS.split()), "masks of dropout are made for a whole sequence"),
     **dict.fromkeys(
-        (f"{cls}.*" for cls in ["DeviceMesh", "TensorLayout", "LayoutMap", "DataParallel", "ModelParallel"]),
-        "training on several devices is an issue of its own",
-    ),
-    **dict.fromkeys(
         (
             f"{cls}.*"
             for cls in [
@@ -104,7 +100,9 @@ REASONS = {
     "CSVLogger.*": "the file is closed between epochs, so that it is complete whatever happens",
     "TensorBoard.summary": "a module of TensorFlow; events are written without it",
     "ProgbarLogger.progbar": "the bar is the callback itself",
-    "keras.distribution.*": "training on several devices is an issue of its own",
+    "DeviceMesh.backend_mesh": "a mesh is plain data, which each backend reads",
+    "TensorLayout.backend_layout": "a layout is plain data, which each backend reads",
+    "*.distribute_tf_dataset": "`fit` takes the rows of a process from batches of any source",
     "keras.export.*": "exporting is an issue of its own",
     "keras.dtype_policies.*": "quantization by GPTQ and AWQ is left out",
     "keras.quantizers.*": "quantization by GPTQ and AWQ is left out",

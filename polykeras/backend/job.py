@@ -18,6 +18,8 @@ class Job:
         timeout: seconds after which a process that does not answer counts as lost.
         devices: the names of the devices of this process that are workers, such as `("gpu:0", "gpu:1")`. Empty for
             one worker, on the device that the framework uses by itself.
+        local_rank: the number of this process among those on its machine, by which it may choose its GPU; None if
+            unknown.
     """
 
     rank: int
@@ -26,6 +28,7 @@ class Job:
     addresses: tuple[str, ...] = ()
     timeout: float = 300.0
     devices: tuple[str, ...] = ()
+    local_rank: int | None = None
 
 
 class WorkerLost(RuntimeError):

@@ -77,12 +77,12 @@ def is_initialized() -> bool:
     return _job is not None
 
 
-def connected(backend: Backend, devices: tuple[str, ...] = ()) -> bool:
+def connected(backend: Backend, devices: tuple[str, ...] | None = None) -> bool:
     """Connect a backend with the other processes of the run, unless it is. All processes must call this.
 
     Args:
         backend: the backend.
-        devices: the devices of this process that are workers, as in `Job.devices`.
+        devices: the devices of this process that are workers, as in `Job.devices`; None leaves them as they are.
 
     Returns:
         whether it has several workers now.
@@ -95,10 +95,10 @@ def connected(backend: Backend, devices: tuple[str, ...] = ()) -> bool:
         job = current_job()
         before = _connected.get(backend.name)
         if before is not None:
-            if before[1].devices != devices:
+            if devices is not None and before[1].devices != devices:
                 _connect(backend, replace(before[1], devices=devices))
         elif job.size > 1 or devices:
-            _connect(backend, replace(_shifted(job, len(_connected)), devices=devices))
+            _connect(backend, replace(_shifted(job, len(_connected)), devices=devices or ()))
     return backend.workers() * backend.local_workers() > 1
 
 

@@ -23,6 +23,9 @@ ALONE = Job(0, 1, "")
 
 _KERAS = tuple(f"KERAS_DISTRIBUTION_{name}" for name in ("JOB_ADDRESSES", "NUM_PROCESSES", "PROCESS_ID"))
 _JAX = tuple(f"JAX_{name}" for name in ("COORDINATOR_ADDRESS", "NUM_PROCESSES", "PROCESS_ID"))
+_OPEN_MPI = ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE")
+_MPICH = ("PMI_RANK", "PMI_SIZE")
+_STEP = "SLURM_STEP_NUM_TASKS"  # set for what `srun` starts
 _DEFAULT_PORT = 29500  # torchrun's
 
 
@@ -34,12 +37,14 @@ class Launcher:
         name: for messages.
         marks: variables of which one is enough to say that this launcher speaks.
         read: returns the job, or None if the variables say nothing.
+        local_ranks: variables that may hold the number of the process on its machine.
         starts_launchers: whether its processes may be launchers themselves, whose word counts then.
     """
 
     name: str
     marks: tuple[str, ...]
     read: Callable[[Environment], Job | None]
+    local_ranks: tuple[str, ...] = ()
     starts_launchers: bool = False
 
 
@@ -65,7 +70,7 @@ def find_job(
         job = _keras(environment, job_addresses, num_processes, process_id)
     else:
         job = _of_launchers(environment)
-    return replace(job, timeout=_timeout(environment)) if job is not None else ALONE
+    return ALONE if job is None else _with_timeout(job, environment)
 
 
 def _of_launchers(environment: Environment) -> Job | None:
@@ -75,7 +80,8 @@ def _of_launchers(environment: Environment) -> Job | None:
         if speaks and not (told and launcher.starts_launchers):
             job = launcher.read(environment)
             if job is not None:
-                told.append((launcher, job))
+                local = [_int(environment, name) for name in _set(environment, launcher.local_ranks)]
+                told.append((launcher, replace(job, local_rank=local[0]) if local else job))
     if not told:
         return None
     first, job = told[0]
@@ -101,25 +107,18 @@ def _keras(
     """Keras's own variables, each of which an argument of `initialize` replaces."""
     text = job_addresses if job_addresses is not None else environment.get(_KERAS[0], "")
     addresses = tuple(part.strip() for part in text.split(",") if part.strip())
-    size = num_processes
-    if size is None and environment.get(_KERAS[1]):
-        size = _int(environment, _KERAS[1])
+    size, rank = (
+        _int(environment, name) if value is None and environment.get(name) else value
+        for name, value in zip(_KERAS[1:], (num_processes, process_id), strict=True)
+    )
     if size is None and len(addresses) > 1:
         size = len(addresses)
-    rank = process_id
-    if rank is None and environment.get(_KERAS[2]):
-        rank = _int(environment, _KERAS[2])
-    missing = [
-        f"`{argument}` (or {name})"
-        for argument, name, value in zip(
-            ("job_addresses", "num_processes", "process_id"), _KERAS, (addresses or size == 1, size, rank), strict=True
-        )
-        if value is None or value == ()
-    ]
-    if missing or size is None or rank is None:
+    if size is None or rank is None or not (addresses or size == 1):
+        known = {"job_addresses": addresses or None, "num_processes": size, "process_id": rank}
+        missing = [f"`{name}` ({_KERAS[place]})" for place, name in enumerate(known) if known[name] is None]
         raise ValueError(
             f"initialize: expected the addresses, the number and the id of the processes; {', '.join(missing)} is "
-            "missing. Give all three, or none where a launcher such as torchrun tells them."
+            "missing. Give all three, as arguments or in the environment, or none where a launcher tells them."
         )
     if len(addresses) > 1 and len(addresses) != size:
         raise ValueError(
@@ -128,9 +127,8 @@ def _keras(
         )
     for address in addresses:
         hosts.split(address, "initialize: `job_addresses`")
-    return _job(
-        "initialize", rank, size, addresses[0] if addresses else "", addresses if len(addresses) == size else ()
-    )
+    coordinator = addresses[0] if addresses else ""
+    return _job("initialize", rank, size, coordinator, addresses if len(addresses) == size else ())
 
 
 def _torchrun(environment: Environment) -> Job:
@@ -180,48 +178,55 @@ def _tf_config(environment: Environment) -> Job | None:
 
 def _mpi(environment: Environment) -> Job:
     """The variables of Open MPI, or of MPICH and those derived from it."""
-    if environment.get("OMPI_COMM_WORLD_SIZE") or environment.get("OMPI_COMM_WORLD_RANK"):
-        names, local_size = ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"), "OMPI_COMM_WORLD_LOCAL_SIZE"
+    if _set(environment, _OPEN_MPI):
+        names, local_size = _OPEN_MPI, "OMPI_COMM_WORLD_LOCAL_SIZE"
     else:
-        names, local_size = ("PMI_RANK", "PMI_SIZE"), "MPI_LOCALNRANKS"
+        names, local_size = _MPICH, "MPI_LOCALNRANKS"
     _require("MPI", environment, *names)
     rank, size = (_int(environment, name) for name in names)
     one_machine = environment.get(local_size) == str(size)
     host = environment.get("MASTER_ADDR") or ("localhost" if one_machine else "")
-    if not host:  # MPI itself needs no address
-        return _job("MPI", rank, size, "", ())
+    if not host:
+        started = _slurm(environment) if environment.get(_STEP) else None  # `srun` may speak MPI
+        if started is not None and (started.rank, started.size) == (rank, size):
+            return started
+        return _job("MPI", rank, size, "", ())  # MPI itself needs no address
     port = _int(environment, "MASTER_PORT") if environment.get("MASTER_PORT") else _DEFAULT_PORT
     return _near("MPI", rank, size, host, port, one_machine or hosts.is_local(host))
 
 
 def _slurm(environment: Environment) -> Job | None:
     """SLURM's variables, as `srun` sets them."""
-    _require("SLURM", environment, "SLURM_PROCID", "SLURM_NTASKS", "SLURM_JOB_NODELIST", "SLURM_JOB_ID")
-    step = "SLURM_STEP_NUM_TASKS" in environment  # in a script of `sbatch`, only what `srun` starts is in a step
-    size = _int(environment, "SLURM_STEP_NUM_TASKS" if step else "SLURM_NTASKS")
-    if size > 1 and not step:
+    if not environment.get(_STEP):  # in the script or the shell of a job, where `srun` was not used
+        tasks = environment.get("SLURM_NTASKS", "1")
+        if tasks == "1":
+            return None
         raise ValueError(
-            f"SLURM was asked for {size} tasks, but this process is none of them: it runs in the script of the job. "
+            f"SLURM was asked for {tasks} tasks, but this process is none of them: it runs in the script of the job. "
             "Start the tasks with `srun python train.py`, or unset SLURM_PROCID for a run of one process."
         )
+    _require("SLURM", environment, "SLURM_PROCID", _STEP, "SLURM_JOB_NODELIST", "SLURM_JOB_ID")
+    size = _int(environment, _STEP)
     nodes_name = "SLURM_STEP_NODELIST" if environment.get("SLURM_STEP_NODELIST") else "SLURM_JOB_NODELIST"
     nodes = hosts.expand(environment[nodes_name], nodes_name)
     # Below the ports that systems give out themselves; jobs that run at the same time have other numbers.
     port = 10000 + _int(environment, "SLURM_JOB_ID") * 50 % 20000
-    tasks = hosts.tasks_of_nodes(environment.get("SLURM_STEP_TASKS_PER_NODE") or f"1(x{len(nodes)})")
-    addresses = [f"{node}:{port + 1 + i}" for node, count in zip(nodes, tasks, strict=False) for i in range(count)]
+    counts = hosts.tasks_of_nodes(environment.get("SLURM_STEP_TASKS_PER_NODE") or f"1(x{len(nodes)})")
+    addresses = [f"{node}:{port + 1 + i}" for node, count in zip(nodes, counts, strict=False) for i in range(count)]
     known = addresses if len(addresses) == size else ()
     return _job("SLURM", _int(environment, "SLURM_PROCID"), size, f"{nodes[0]}:{port}", known)
 
 
 LAUNCHERS = (
     Launcher("Keras", _KERAS, _keras),
-    Launcher("torchrun", ("RANK", "WORLD_SIZE"), _torchrun),
+    Launcher("torchrun", ("RANK", "WORLD_SIZE"), _torchrun, ("LOCAL_RANK",)),
     Launcher("JAX", _JAX, _jax),
     Launcher("TF_CONFIG", ("TF_CONFIG",), _tf_config),
-    Launcher("MPI", ("OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK", "PMI_SIZE", "PMI_RANK"), _mpi, True),
-    Launcher("SLURM", ("SLURM_PROCID",), _slurm, True),
-)  # fmt: skip
+    Launcher(
+        "MPI", (*_OPEN_MPI, *_MPICH), _mpi, ("OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID"), starts_launchers=True
+    ),
+    Launcher("SLURM", ("SLURM_PROCID",), _slurm, ("SLURM_LOCALID",), starts_launchers=True),
+)
 
 
 # ---- what they have in common ----------------------------------------------------------------------------------
@@ -259,12 +264,14 @@ def _int(environment: Environment, name: str) -> int:
     return int(text)
 
 
-def _timeout(environment: Environment) -> float:
+def _with_timeout(job: Job, environment: Environment) -> Job:
     text = environment.get(TIMEOUT, "").strip()
+    if not text:
+        return job
     try:
-        seconds = float(text) if text else Job.__dataclass_fields__["timeout"].default
+        seconds = float(text)
     except ValueError:
         seconds = 0.0
     if not 0 < seconds < float("inf"):
         raise ValueError(f"The environment variable {TIMEOUT} must be seconds, more than 0; received {text!r}.")
-    return seconds
+    return replace(job, timeout=seconds)

@@ -36,7 +36,7 @@ class DeviceMesh:
     """
 
     def __init__(self, shape: Sequence[int], axis_names: Sequence[str], devices: Any = None) -> None:
-        if not len(shape) or not len(axis_names) or len(shape) != len(axis_names):
+        if not shape or not axis_names or len(shape) != len(axis_names):
             raise ValueError(
                 f"DeviceMesh: expected a size and a name for each axis; received shape={shape!r}, "
                 f"axis_names={axis_names!r}."

@@ -179,11 +179,6 @@ def test_what_comes_later_says_so() -> None:
 
     with pytest.raises(NotImplementedError, match=r"ExportArchive is not available yet. Save the model"):
         keras.export.ExportArchive()
-    with pytest.raises(NotImplementedError, match="DataParallel is not available yet. Training runs on one device"):
-        keras.distribution.DataParallel(devices=["cpu:0"])
-    with pytest.raises(NotImplementedError, match="set_distribution"):
-        keras.distribution.set_distribution(object())
-    assert keras.distribution.distribution() is None
     config = keras.legacy.saving.serialize_keras_object(keras.layers.Dense(3))
     assert sorted(config) == ["class_name", "config"]
     assert keras.utils.legacy.deserialize_keras_object is keras.legacy.saving.deserialize_keras_object

@@ -1,0 +1,113 @@
+"""What the workers of a run must agree on: it is compared at the start, so that nobody waits for what never comes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from polykeras import seeds
+from polykeras.backend import Backend
+from polykeras.common.release import __version__
+
+LONGEST = 200  # characters of a value in a message
+
+_SAME_CODE = "Run the same program, with the same arguments, on all workers."
+_SAME_VERSIONS = "Install the same versions on all machines."
+_SAME_DATA = "Give all workers the same data in the same order; each takes its rows of every batch itself."
+HINTS = {
+    "polykeras": _SAME_VERSIONS,
+    "python": _SAME_VERSIONS,
+    "framework": _SAME_VERSIONS,
+    "backend": "Choose one backend for all workers, for instance by POLYKERAS_BACKEND.",
+    "seed": "Call `keras.utils.set_random_seed` with one number on all workers, or on none before `initialize`.",
+    "model": _SAME_CODE,
+    "compile": _SAME_CODE,
+    "variables": _SAME_CODE,
+    "weights": (
+        "Make the model after `keras.distribution.initialize()`, or call `keras.utils.set_random_seed` first; read "
+        "weights from a file on all workers, or on none."
+    ),
+    "samples": _SAME_DATA,
+    "validation": _SAME_DATA,
+    "batch_size": "`batch_size` counts the rows of all workers together, and is the same on all of them.",
+    "epochs": _SAME_CODE,
+    "callbacks": "Give the same callbacks to all workers. Only worker 0 writes files.",
+}
+"""What to do if the workers give different values for a fact, by its name. Other names may be used as well."""
+
+
+def facts_of_process(backend: Backend) -> dict[str, str]:
+    """Return what does not depend on a model: versions, the backend and the seed."""
+    return {
+        "polykeras": __version__,
+        "python": platform.python_version(),
+        "framework": backend.version,
+        "backend": backend.name,
+        "seed": str(seeds.process_seed()),
+    }
+
+
+def check_agreement(backend: Backend, facts: Mapping[str, str]) -> None:
+    """Compare facts of all workers. All processes must call this; it is one small journey if they agree.
+
+    Args:
+        backend: the connected backend.
+        facts: texts by names. Long ones are compared whole, and shown in part.
+
+    Raises:
+        RuntimeError: the facts differ. The message, the same on all workers, says which, where, and what to do.
+    """
+    if backend.workers() == 1:
+        return
+    told = {name: _in_short(text) for name, text in facts.items()}
+    text = json.dumps(told, sort_keys=True).encode()
+    digests = _gathered(backend, hashlib.sha256(text).digest())
+    if all(digest == digests[0] for digest in digests):
+        return
+    lengths = [int.from_bytes(each) for each in _gathered(backend, len(text).to_bytes(4))]
+    texts = _gathered(backend, text.ljust(-(-max(lengths) // 4) * 4))
+    raise RuntimeError(disagreement([json.loads(each) for each in texts]))
+
+
+def disagreement(facts: Sequence[Mapping[str, str]]) -> str:
+    """Return the message for facts that differ.
+
+    Args:
+        facts: the facts of each worker, by their names.
+    """
+    lines, hints = [], []
+    for name in dict.fromkeys(name for each in facts for name in each):
+        workers: dict[str, list[int]] = {}
+        for number, each in enumerate(facts):
+            workers.setdefault(each.get(name, "(nothing)"), []).append(number)
+        if len(workers) > 1:
+            lines.append(f"- {name}: " + "; ".join(f"{value} on {_names(who)}" for value, who in workers.items()))
+            hints += [HINTS[name]] if name in HINTS and HINTS[name] not in hints else []
+    return "\n".join(
+        [f"The {len(facts)} workers of this run do not agree. They gave different values for:", *lines, *hints]
+    )
+
+
+def _names(workers: Sequence[int]) -> str:
+    """Return `"worker 1"`, or `"workers 0-2, 5"`."""
+    starts = [place for place, number in enumerate(workers) if not place or workers[place - 1] != number - 1]
+    runs = [workers[start:end] for start, end in zip(starts, [*starts[1:], len(workers)], strict=True)]
+    texts = [f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs]
+    return f"worker{'s' if len(workers) > 1 else ''} {', '.join(texts)}"
+
+
+def _in_short(text: str) -> str:
+    """Return a text, or its begin and its hash if it is long: they differ where the whole texts do."""
+    if len(text) <= LONGEST:
+        return text
+    return f"{text[:LONGEST]}... (sha256 {hashlib.sha256(text.encode()).hexdigest()[:16]})"
+
+
+def _gathered(backend: Backend, data: bytes) -> list[bytes]:
+    """Return the bytes of all workers; of each as many, a multiple of four."""
+    words = backend.all_gather(backend.asarray(np.frombuffer(data, "int32")))
+    return [row.tobytes() for row in backend.to_numpy(words)]
