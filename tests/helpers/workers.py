@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
-LIMIT = 240.0  # seconds for a whole run
+LIMIT = 400.0  # seconds for a whole run
 
 
 def free_ports(count: int) -> int:
@@ -126,10 +127,8 @@ class Workers:
 
     def __exit__(self, *_: object) -> None:
         for process in self.processes:
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
             process.wait()
         self._folder.cleanup()
 
