@@ -94,6 +94,8 @@ class TorchCollectives(Collectives):
         ours = not dist.is_initialized()
         if ours:
             _make_group(job)
+            # Its threads end the process with an error if they outlive Python's own end (pytorch/pytorch#179291).
+            atexit.register(self.disconnect)
         group = dist.group.WORLD
         found = dist.get_rank(), dist.get_world_size()
         if found != (job.rank, job.size):
@@ -104,8 +106,6 @@ class TorchCollectives(Collectives):
         options = dist.AllreduceOptions()
         options.timeout = timedelta(seconds=job.timeout)
         _connection = _Connection(group, options, job.timeout, ours)
-        # Threads of gloo end the process with an error if they still exist while Python ends (pytorch/pytorch#179291).
-        atexit.register(self.disconnect)
 
     def disconnect(self) -> None:
         global _connection
