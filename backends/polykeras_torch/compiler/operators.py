@@ -19,6 +19,9 @@ aten: Any = torch.ops.aten
 
 _OURS = ("aten", "prims")  # the namespaces of torch's own operators; all others belong to somebody else
 
+SUM_OVER_WORKERS = "polykeras::sum_over_workers_"
+"""The operator of this backend that several processes call together (`collectives.py`)."""
+
 # These use the shape of their first argument, not its values.
 _SHAPED = {getattr(aten, name) for name in ("zeros_like", "ones_like", "full_like")}
 # fmt: off
@@ -57,6 +60,12 @@ def is_plain(tensor: Tensor) -> bool:
 def draws(func: Any) -> bool:
     """Return whether a call returns different values each time."""
     return torch.Tag.nondeterministic_seeded in func.tags or any("Generator" in str(a.type) for a in _arguments(func))
+
+
+@cache
+def is_collective(func: Any) -> bool:
+    """Return whether other processes wait for a call. Its result depends on their values, so it is never constant."""
+    return schema_of(func).name == SUM_OVER_WORKERS
 
 
 def takes_shape_only(func: Any) -> bool:
@@ -98,6 +107,8 @@ def _arguments(func: Any) -> Any:
 @cache
 def why_not(func: Any) -> str | None:
     """Return why calls of an operator may never be repeated, or None if they may."""
+    if is_collective(func):
+        return None
     if func.namespace not in _OURS:
         return f"it calls an unknown operator (`{func}`)"
     if schema_of(func).name.partition("::")[2] in _NOT_REPEATED:

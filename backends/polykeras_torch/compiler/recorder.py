@@ -29,6 +29,7 @@ from polykeras_torch.compiler.hidden_reads import HiddenReads
 from polykeras_torch.compiler.instructions import Instruction, Slot, TensorInfo, replace
 from polykeras_torch.compiler.operators import (
     draws,
+    is_collective,
     is_plain,
     makes_room_only,
     read,
@@ -205,7 +206,8 @@ class Recorder(DispatchMode):
             self._check_generator()
             if kwargs.get("generator") is not None:
                 self.refuse("random numbers are drawn from a generator that each run may seed (`torch.Generator`)")
-        steady = not drawn and (takes_shape_only(func) or memory.isdisjoint(self._variable))
+        varies = drawn or is_collective(func)
+        steady = not varies and (takes_shape_only(func) or memory.isdisjoint(self._variable))
         constant = steady and (takes_shape_only(func) or memory.isdisjoint(self._steady))
         if not constant and (why := why_not_of_values(func, args)) is not None:
             self.refuse(why)

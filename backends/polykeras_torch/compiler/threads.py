@@ -9,6 +9,7 @@ from functools import cache
 import torch
 
 from polykeras_torch.compiler.instructions import Instruction, Slot, TensorInfo, replace
+from polykeras_torch.compiler.operators import is_collective
 from polykeras_torch.private import schema_of
 
 # Multiplications and additions of a matrix product. Below this size, two threads lose more time waiting for each other
@@ -42,7 +43,7 @@ def wants_one_thread(instructions: Sequence[Instruction], tensors: Sequence[Tens
     products: list[Instruction] = []
     updated = 0
     for instruction in instructions:
-        if instruction.constant:
+        if instruction.constant or is_collective(instruction.op):
             continue
         name = _name(instruction)
         if name in _PRODUCTS:
