@@ -14,7 +14,7 @@ import tensorflow as tf
 from polykeras.backend.families.collectives import Collectives
 from polykeras.backend.job import Job, WorkerLost
 from polykeras.backend.spec import Array
-from polykeras_tensorflow.private import coordinate
+from polykeras_tensorflow.private import coordinate, outside_of_loops
 
 raw = tf.raw_ops
 
@@ -133,7 +133,7 @@ class TensorflowCollectives(Collectives):
                 group_size=_job.size,
                 group_key=_GROUP,
                 instance_key=(tf.size(flat) if size is None else size) % _SIZES * 8 + _SUMMED.index(x.dtype),
-                ordering_token=[_token.handle],
+                ordering_token=[outside_of_loops(_token.handle)],
                 merge_op="Add",
                 final_op="Id",
                 # Not `timeout_seconds`: each sum would leave threads that sleep until its time is over. TensorFlow's

@@ -271,6 +271,26 @@ def coordinate(size: int, timeout: float) -> None:
         )
 
 
+def _outside_of_loops(x: Array) -> Array:
+    graph: Any = tf.compat.v1.get_default_graph()
+    while getattr(graph, "is_control_flow_graph", False):
+        graph = graph.outer_graph
+    if tf.executing_eagerly() or not isinstance(graph, FuncGraph):
+        return x
+    with graph.as_default():
+        return graph.capture(x)
+
+
+def _itself(x: Array) -> Array:
+    return x
+
+
+outside_of_loops: Callable[[Array], Array] = _outside_of_loops if hasattr(FuncGraph, "capture") else _itself
+"""Return an eager tensor as one of the function that is being traced, outside of its loops and branches.
+
+The gradient of a loop can use such a tensor, but no eager one. Without the names, it is returned as it is.
+"""
+
 # ---- faster access, and hidden facts -----------------------------------------------------------------------------
 
 
