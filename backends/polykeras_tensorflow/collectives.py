@@ -1,33 +1,114 @@
-"""Sums over the processes of TensorFlow's cluster."""
+"""Sums over the processes of TensorFlow's cluster.
+
+TensorFlow matches what its processes send by an *instance key*, which belongs to one shape and dtype. A key that counts
+what was traced differs between processes if one of them traces more than the others. So the key here follows from the
+array alone, and an *ordering token* makes the sums of a process run one after another, in the order of the program.
+"""
 
 from __future__ import annotations
 
-import json
-import os
-from itertools import count
 from typing import Any
 
 import tensorflow as tf
 
 from polykeras.backend.families.collectives import Collectives
-from polykeras.backend.job import Job
+from polykeras.backend.job import Job, WorkerLost
 from polykeras.backend.spec import Array
+from polykeras_tensorflow.private import coordinate, outside_of_loops
 
 raw = tf.raw_ops
-_GROUP = 1729  # the key of the group of all processes
-_instances = count(1)
-_strategy: Any = None
+
+_GROUP = 0x706F6C79  # the key of the group of all processes; strategies of a user count theirs from 1
+_SIZES = 2**28  # sizes that keys tell apart; TensorFlow refuses to add arrays that differ by a multiple
+_SUMMED = (tf.float32, tf.float64, tf.float16, tf.bfloat16, tf.int32, tf.int64)
+_LOST = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.DeadlineExceededError, tf.errors.CancelledError)
+
 _job: Job | None = None
+_made: Job | None = None  # the job whose cluster `connect` made, which lasts as long as the process
+_token: Any = None  # a variable; what uses it runs in the order of the program
+
+
+def _uses_devices() -> bool:
+    """Return whether TensorFlow has begun to use its devices. It fixes its number of threads then."""
+    threads = tf.config.threading
+    number = threads.get_inter_op_parallelism_threads()
+    try:
+        threads.set_inter_op_parallelism_threads(number + 1)
+    except RuntimeError:
+        return True
+    threads.set_inter_op_parallelism_threads(number)
+    return False
+
+
+def _make_cluster(job: Job) -> None:
+    if len(job.addresses) != job.size:
+        raise RuntimeError(
+            f"TensorFlow needs the address of each of the {job.size} workers, as all of them talk to one another; "
+            f"received {list(job.addresses)}. Give them by the variable TF_CONFIG, by `initialize(job_addresses="
+            '"host:port,host:port,...")`, or start the workers by SLURM, which lists its hosts.'
+        )
+    coordinate(job.size, job.timeout)
+    resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
+        tf.train.ClusterSpec({"worker": list(job.addresses)}),
+        task_type="worker",
+        task_id=job.rank,
+        num_accelerators={"GPU": len(tf.config.list_physical_devices("GPU"))},
+        rpc_layer="grpc",
+    )
+    try:
+        tf.distribute.MultiWorkerMirroredStrategy(resolver)  # connects TensorFlow itself; the strategy is not used
+    except tf.errors.OpError as error:
+        raise RuntimeError(
+            f"Worker {job.rank} of {job.size} could not connect with the others in {job.timeout:.0f} s. Check that all "
+            f"were started with the addresses {list(job.addresses)}, and that the ports are free. TensorFlow says: "
+            f"{_first_line(error)}"
+        ) from error
+
+
+def _check_cluster(job: Job) -> None:
+    """Raise if TensorFlow runs already, and not in a cluster that fits."""
+    device = tf.DeviceSpec.from_string(tf.config.list_logical_devices("CPU")[0].name)
+    if device.job is None:
+        raise RuntimeError(
+            "TensorFlow can connect its workers only before it is first used, and this process has made arrays "
+            "already. Call `initialize()` at the start of the program, before models, data and other tensors."
+        )
+    if _made is not None and (_made.rank, _made.size) != (job.rank, job.size):
+        raise RuntimeError(
+            f"This process is worker {_made.rank} of {_made.size} and cannot become worker {job.rank} of {job.size}: "
+            "TensorFlow keeps its cluster as long as the process runs. Start a new process."
+        )
+
+
+def _first_line(error: tf.errors.OpError) -> str:
+    lines = [line.strip() for line in error.message.splitlines() if line.strip()]
+    return next((line for line in lines if "aborted by" in line), (lines or [type(error).__name__])[0])
+
+
+def raise_if_lost(error: tf.errors.OpError) -> None:
+    """Raise `WorkerLost` if an error of TensorFlow means that another worker has ended or does not answer."""
+    if _job is not None and isinstance(error, _LOST):
+        raise WorkerLost(
+            f"Another worker of this run has ended or does not answer; this is worker {_job.rank} of {_job.size}. See "
+            "what the others printed, and start all of them again: a run with a BackupAndRestore goes on from its "
+            f"last backup. TensorFlow says: {_first_line(error)}"
+        ) from error
 
 
 class TensorflowCollectives(Collectives):
     """See `polykeras.backend.families.collectives`."""
 
     def connect(self, job: Job) -> None:
-        global _strategy, _job
-        cluster = {"worker": list(job.addresses)}
-        os.environ["TF_CONFIG"] = json.dumps({"cluster": cluster, "task": {"type": "worker", "index": job.rank}})
-        _strategy, _job = tf.distribute.MultiWorkerMirroredStrategy(), job
+        global _job, _made, _token
+        if job.size > 1:
+            if _uses_devices():
+                _check_cluster(job)
+            else:
+                _make_cluster(job)
+                _made = job
+            if _token is None:
+                _token = tf.Variable(0.0, trainable=False)
+        _job = job
 
     def disconnect(self) -> None:
         global _job
@@ -40,15 +121,25 @@ class TensorflowCollectives(Collectives):
         return tf.constant(0 if _job is None else _job.rank)
 
     def sum_over_workers(self, x: Array) -> Array:
-        if _job is None:
+        if _job is None or _job.size == 1:
             return x
-        return raw.CollectiveReduceV2(
-            input=x,
-            group_size=_job.size,
-            group_key=_GROUP,
-            instance_key=next(_instances),
-            ordering_token=[],
-            merge_op="Add",
-            final_op="Id",
-            timeout_seconds=_job.timeout,
-        )
+        if x.dtype not in _SUMMED:
+            return tf.cast(self.sum_over_workers(tf.cast(x, tf.int64 if x.dtype.is_integer else tf.float32)), x.dtype)
+        flat = tf.reshape(x, (-1,))  # a key belongs to one shape
+        size = flat.shape.num_elements()
+        try:
+            total = raw.CollectiveReduceV2(
+                input=flat,
+                group_size=_job.size,
+                group_key=_GROUP,
+                instance_key=(tf.size(flat) if size is None else size) % _SIZES * 8 + _SUMMED.index(x.dtype),
+                ordering_token=[outside_of_loops(_token.handle)],
+                merge_op="Add",
+                final_op="Id",
+                # Not `timeout_seconds`: each sum would leave threads that sleep until its time is over. TensorFlow's
+                # coordination service finds workers that do not answer.
+            )
+        except tf.errors.OpError as error:
+            raise_if_lost(error)
+            raise
+        return tf.reshape(total, tf.shape(x) if size is None else x.shape)

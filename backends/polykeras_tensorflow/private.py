@@ -246,6 +246,51 @@ def exchange_input(node: Any, place: int, tensor: Array) -> None:
     node._update_input(place, tensor)
 
 
+# ---- a cluster ---------------------------------------------------------------------------------------------------
+
+_CoordinatedJob = find("tensorflow.core.protobuf.coordination_config_pb2:CoordinatedJob")
+
+
+def coordinate(size: int, timeout: float) -> None:
+    """Set how long the workers of a cluster wait for one another, before `MultiWorkerMirroredStrategy` connects them.
+
+    Without the names, TensorFlow waits an hour for workers at the start, and ten seconds for one that does not answer.
+
+    Args:
+        size: the number of workers.
+        timeout: seconds.
+    """
+    if hasattr(_context and _context(), "configure_coordination_service") and _CoordinatedJob is not None:
+        wait = int(1000 * timeout)
+        _context().configure_coordination_service(
+            service_type="standalone",
+            service_leader="/job:worker/replica:0/task:0",
+            coordinated_jobs=[_CoordinatedJob(name="worker", num_tasks=size)],
+            cluster_register_timeout_in_ms=wait,
+            heartbeat_timeout_in_ms=wait,
+        )
+
+
+def _outside_of_loops(x: Array) -> Array:
+    graph: Any = tf.compat.v1.get_default_graph()
+    while getattr(graph, "is_control_flow_graph", False):
+        graph = graph.outer_graph
+    if tf.executing_eagerly() or not isinstance(graph, FuncGraph):
+        return x
+    with graph.as_default():
+        return graph.capture(x)
+
+
+def _itself(x: Array) -> Array:
+    return x
+
+
+outside_of_loops: Callable[[Array], Array] = _outside_of_loops if hasattr(FuncGraph, "capture") else _itself
+"""Return an eager tensor as one of the function that is being traced, outside of its loops and branches.
+
+The gradient of a loop can use such a tensor, but no eager one. Without the names, it is returned as it is.
+"""
+
 # ---- faster access, and hidden facts -----------------------------------------------------------------------------
 
 

@@ -11,6 +11,7 @@ from polykeras import fast
 from polykeras.backend.hlo import without_places
 from polykeras.backend.spec import Array
 from polykeras.common.global_draws import fixed_by_tracing
+from polykeras_tensorflow.collectives import raise_if_lost
 from polykeras_tensorflow.compiler import compiling
 from polykeras_tensorflow.graph_rewrites import replace_slow_nodes
 from polykeras_tensorflow.graphs import Flat, inlined_functions, listing, trace
@@ -151,8 +152,12 @@ class Program:
     def _run(self, arrays: list[Array]) -> list[Array]:
         """Run the graph. XLA may first have to compile it, or parts of it."""
         compiles = not self._has_run and (self._xla or self._traced.checks.has_parts)
-        with compiling() if compiles else nullcontext():
-            return call(self._graph, arrays)
+        try:
+            with compiling() if compiles else nullcontext():
+                return call(self._graph, arrays)
+        except tf.errors.OpError as error:
+            raise_if_lost(error)
+            raise
 
     def _inline(self, arrays: list[Array]) -> list[Array]:
         """Return the results as part of another graph, which makes the choice."""
