@@ -25,6 +25,7 @@ from polykeras.training.diagnosis import check_batch, check_source, warn_of_nan
 from polykeras.training.epochs import check_steps, run_epoch, run_evaluation, validates
 from polykeras.training.logs import as_list, host_logs
 from polykeras.training.parallel.agreeing import agree_to_stop
+from polykeras.training.parallel.facts import check_run
 from polykeras.training.parallel.one_batch import prepare_for_batch
 from polykeras.training.predicting import joined, prediction_chunks, single_batch
 from polykeras.training.resuming.progress import Progress
@@ -91,8 +92,7 @@ class Trainer(StepMethods):
         """
         self._require_compiled("fit")
         positive_int(epochs, "epochs")
-        limit = config.max_epochs()
-        if limit is not None and limit < epochs:
+        if (limit := config.max_epochs()) is not None and limit < epochs:
             warnings.warn(f"Training is limited to {limit} epochs by `max_epochs`.", UserWarning, stacklevel=4)
             epochs = limit
         x = self._texts_to_numbers(x)
@@ -100,7 +100,7 @@ class Trainer(StepMethods):
             (x, y, sample_weight), validation_data = split_data(x, y, sample_weight, validation_split)
         source = make_source(x, y, sample_weight, batch_size, shuffle, class_weight, steps_per_epoch, "steps_per_epoch")
         validation = self._validation_source(validation_data, validation_batch_size or batch_size, validation_steps)
-        validated = validation.steps if validation is not None else None
+        validated = validation and validation.steps
         callback_list = assemble(callbacks, self, verbose, epochs, source.steps, True, validated)
         history = self.history = next(c for c in callback_list.callbacks if isinstance(c, History))
         progress = Progress(self, callback_list.callbacks, source, validation, initial_epoch)
@@ -109,6 +109,7 @@ class Trainer(StepMethods):
         self.stop_training = False
         try:
             progress.begin(callback_list, epochs)
+            check_run(self, source, validation, epochs, callback_list.callbacks)
             logs: dict[str, Any] = progress.position.logs
             for epoch in () if progress.is_over() else range(progress.position.epoch, epochs):
                 logs = self._fit_epoch(epoch, progress, callback_list, steps_per_epoch, validation_freq)
@@ -242,8 +243,8 @@ class Trainer(StepMethods):
 
     def predict_on_batch(self, x: Any) -> Any:
         """Return the outputs for one batch of arrays, as NumPy arrays."""
-        batch = pack_x_y_sample_weight(host_tree(self._texts_to_numbers(x), "x"))
-        return nested.map_structure(registry.current().to_numpy, self._predicted(batch))
+        outputs = self._predicted(pack_x_y_sample_weight(host_tree(self._texts_to_numbers(x), "x")))
+        return nested.map_structure(registry.current().to_numpy, outputs)
 
     # ---- parts -------------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from helpers.workers import Workers
 
 SCRIPT = Path(__file__).parent / "scripts" / "endless_steps.py"

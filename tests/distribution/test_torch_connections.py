@@ -6,8 +6,8 @@ import time
 from pathlib import Path
 
 import pytest
-from helpers.workers import free_ports, results_of
 
+from helpers.workers import free_ports, results_of
 from polykeras.backend import registry
 from polykeras.backend.job import Job
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from helpers.workers import results_of
 
 SCRIPT = Path(__file__).parent / "scripts" / "torch_recordings.py"

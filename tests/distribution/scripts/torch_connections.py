@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-from helpers.workers import tell
 
+from helpers.workers import tell
 from polykeras.backend import registry
 from polykeras.backend.job import Job
 

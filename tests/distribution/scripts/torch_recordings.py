@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from helpers.workers import tell
+from polykeras_torch import collectives
 from torch import Tensor
 
+from helpers.workers import tell
 from polykeras.backend import registry
 from polykeras.backend.job import Job
-from polykeras_torch import collectives
 
 warnings.simplefilter("error", RuntimeWarning)  # a function that is not recorded
 backend: Any = registry.current()

@@ -1,0 +1,84 @@
+"""What is compared between the workers at the start of `fit`, so that a difference is an error and no endless wait."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from polykeras import seeds
+from polykeras.backend import registry
+from polykeras.common import nested
+from polykeras.distribution.agreement import check_agreement, facts_of_process
+from polykeras.training.data.array_source import ArraySource
+from polykeras.training.data.sources import Source
+from polykeras.training.parallel.share import share_of, share_on
+from polykeras.training.steps.prepare import prepare
+
+_ENOUGH = 2**26  # bytes of an array whose checksum is taken; of larger ones, that of some rows
+
+
+def check_run(model: Any, source: Source, validation: Source | None, epochs: int, callbacks: Iterable[Any]) -> None:
+    """Compare what a run of `fit` depends on, if there are several workers. The model is built for that.
+
+    Args:
+        model: is compiled.
+        source: the data.
+        validation: the data of the validation, or None.
+        epochs: the number of the last epoch.
+        callbacks: those that all workers have.
+
+    Raises:
+        RuntimeError: the workers differ; the message says in what, and what to do.
+    """
+    backend = registry.current()
+    share = share_on(backend)
+    if share is None:
+        return
+    # Each fact by itself: one that cannot be told, such as the config of a user's layer, is the same on all workers.
+    facts = {name: _told(tell) for name, tell in _data_of(source, "").items()}
+    facts |= {name: _told(tell) for name, tell in _data_of(validation, "validation ").items()}
+    if isinstance(source, ArraySource) or share.cuts_streams:
+        first = source.first_batch()
+        shared = share_of(backend, source)
+        local, workers = (first, 1) if shared is None else (shared.cut(first), shared.workers)
+        prepare(model, "train", local, workers=workers)  # which builds it
+    variables = model._all_variables()
+    facts |= {
+        "epochs": str(epochs),
+        "callbacks": ", ".join(type(callback).__name__ for callback in callbacks if not callback.first_worker_only),
+        "model": _told(lambda: json.dumps(model.get_config(), sort_keys=True, default=repr)),
+        "compile": _told(lambda: json.dumps(model.get_compile_config(), sort_keys=True, default=repr)),
+        "variables": ", ".join(f"{v.path}{list(v.shape)}" for v in variables),
+        "weights": str(_checksum([np.asarray(v.numpy()) for v in variables])),
+        "stream of random numbers": str(zlib.crc32(repr(seeds.process_state()).encode())),
+    }
+    check_agreement(backend, facts_of_process(backend) | facts)
+
+
+def _data_of(source: Source | None, prefix: str) -> dict[str, Callable[[], str]]:
+    if source is None:
+        return {f"{prefix}data": lambda: "none"}
+    facts = {f"{prefix}{name}": lambda value=value: str(value) for name, value in source.facts().items()}
+    if isinstance(source, ArraySource):
+        facts[f"{prefix}data"] = lambda: str(_checksum(nested.flatten(source.data)))
+    return facts
+
+
+def _checksum(arrays: Iterable[np.ndarray]) -> int:
+    """Return a checksum of arrays; of large ones, of rows at equal distances."""
+    found = 0
+    for array in arrays:
+        rows = array[:: -(-array.nbytes // _ENOUGH) or 1] if array.ndim else array
+        found = zlib.crc32(np.ascontiguousarray(rows).view(np.uint8) if rows.ndim else rows.tobytes(), found)
+    return found
+
+
+def _told(tell: Callable[[], str]) -> str:
+    try:
+        return tell()
+    except Exception as error:
+        return f"unknown ({type(error).__name__})"
