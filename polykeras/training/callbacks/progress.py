@@ -23,6 +23,7 @@ class ProgressDisplay(Callback):
     """
 
     per_chunk = True
+    first_worker_only = True
 
     def __init__(self, level: int, epochs: int, steps: int | None, validation_steps: int | None = None) -> None:
         super().__init__()
