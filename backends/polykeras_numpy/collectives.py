@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -10,20 +12,22 @@ from polykeras.backend.families.collectives import Collectives
 from polykeras.backend.job import Job
 from polykeras.backend.spec import Array
 
-_communicator: Any = None  # of mpi4py; None until `connect`
+_HALVES = ("float16", "bfloat16")  # MPI lacks them; float32 holds all their values
+
+_communicator: Any = None  # of mpi4py; None while nothing is connected
 
 
 class NumpyCollectives(Collectives):
-    """See `polykeras.backend.families.collectives`."""
+    """See `polykeras.backend.families.collectives`. Where a process is lost, MPI's launcher ends all others."""
 
     def connect(self, job: Job) -> None:
         global _communicator
         try:
             from mpi4py import MPI
-        except ImportError as error:
+        except (ImportError, RuntimeError) as error:  # the latter without an MPI library
             raise ImportError(
                 "Several processes on the numpy backend need mpi4py: `pip install mpi4py`, and an MPI library, for "
-                "instance `pip install mpich`. Start them with `mpiexec -n 2 python train.py`."
+                f"instance `pip install mpich`. Start them with `mpiexec -n {job.size} python train.py`. ({error})"
             ) from error
         world = MPI.COMM_WORLD
         if (world.rank, world.size) != (job.rank, job.size):
@@ -31,6 +35,8 @@ class NumpyCollectives(Collectives):
                 f"Expected process {job.rank} of {job.size}; MPI says process {world.rank} of {world.size}. Start the "
                 f"processes of the numpy backend with MPI: `mpiexec -n {job.size} python train.py`."
             )
+        if _communicator is None:
+            _end_all_after_errors()
         _communicator = world
 
     def disconnect(self) -> None:
@@ -46,4 +52,25 @@ class NumpyCollectives(Collectives):
     def sum_over_workers(self, x: Array) -> Array:
         if _communicator is None:
             return x
-        return _communicator.allreduce(x)
+        if x.dtype.name in _HALVES:
+            return self.sum_over_workers(x.astype(np.float32)).astype(x.dtype)
+        total = np.empty(x.shape, x.dtype)
+        _communicator.Allreduce(np.ascontiguousarray(x), total)  # the MPI standard requires the same bits everywhere
+        return total
+
+
+def _end_all_after_errors() -> None:
+    """Let an error that nobody catches end all processes. Otherwise this process would wait for the others at its end.
+
+    The others would wait for it in their next sum (https://mpi4py.readthedocs.io/en/stable/mpi4py.run.html).
+    """
+    from mpi4py.run import set_abort_status
+
+    report = sys.excepthook
+
+    def hook(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+        report(kind, error, traceback)
+        if _communicator is not None:
+            set_abort_status(1)
+
+    sys.excepthook = hook
