@@ -13,9 +13,7 @@ from polykeras.backend.symbolic.linear import SymbolicLinear
 from polykeras.backend.symbolic.shapes import SymbolicShapes
 
 
-class SymbolicBackend(
-    SymbolicCore, SymbolicShapes, SymbolicLinear, SymbolicControl, SymbolicCollectives, Backend
-):
+class SymbolicBackend(SymbolicCore, SymbolicShapes, SymbolicLinear, SymbolicControl, SymbolicCollectives, Backend):
     """A backend that infers shapes and dtypes by running the code that computes; each function runs once."""
 
     name: ClassVar[str] = "symbolic"
