@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -37,14 +38,17 @@ _connection: _Connection | None = None
 
 
 def group() -> Group | None:
-    """Return the workers; None if nothing is connected."""
-    return _connection and _connection.workers
+    """Return the workers; None if there is only one."""
+    return None if _connection is None or _connection.workers.size == 1 else _connection.workers
 
 
 def _initialize(job: Job) -> bool:
     """Connect JAX's processes; return whether that was needed."""
     if job.size == 1 or jax.distributed.is_initialized():
         return False
+    if "JAX_ENABLE_PREEMPTION_SERVICE" not in os.environ:
+        # With this service, SIGTERM no longer ends the process, and Python's handlers of it are not called.
+        jax.config.update("jax_enable_preemption_service", False)
     seconds = max(1, round(job.timeout))
     try:
         jax.distributed.initialize(
@@ -88,14 +92,16 @@ def _sum_of(processes: Group) -> Any:
 
 
 def _eager_sum(x: Array) -> Array:
+    if _connection is None or _connection.workers.size == 1:
+        return x
     if isinstance(x, Tracer):
         raise TypeError(
             "A sum over workers was called in a function that is traced for one worker. Compile the function with "
             "collective=True."
         )
-    if _connection is None or _connection.processes.size == 1:
-        return x
     processes = _connection.processes
+    if processes.size == 1:
+        return x
     return of_this_process(_sum_of(processes)(None, processes.own([x[None]])))[0]
 
 
