@@ -128,7 +128,7 @@ class TensorflowCollectives(Collectives):
                 _make_cluster(job)
                 _made = job
             if _token is None:
-                _token = tf.Variable(0.0, trainable=False)
+                _token = tf.Variable(tf.zeros(()), trainable=False)
         _job = job
 
     def disconnect(self) -> None:
