@@ -7,6 +7,10 @@ array alone, and an *ordering token* makes the sums of a process run one after a
 
 from __future__ import annotations
 
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import tensorflow as tf
@@ -40,6 +44,17 @@ def _uses_devices() -> bool:
     return False
 
 
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Keep the handling of SIGTERM, which TensorFlow's cluster would only note: launchers end processes by it."""
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if handler is not None and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, handler)
+
+
 def _make_cluster(job: Job) -> None:
     if len(job.addresses) != job.size:
         raise RuntimeError(
@@ -56,7 +71,8 @@ def _make_cluster(job: Job) -> None:
         rpc_layer="grpc",
     )
     try:
-        tf.distribute.MultiWorkerMirroredStrategy(resolver)  # connects TensorFlow itself; the strategy is not used
+        with _ended_by_sigterm():  # the strategy is not used; it connects TensorFlow itself
+            tf.distribute.MultiWorkerMirroredStrategy(resolver)
     except tf.errors.OpError as error:
         raise RuntimeError(
             f"Worker {job.rank} of {job.size} could not connect with the others in {job.timeout:.0f} s. Check that all "
@@ -100,6 +116,11 @@ class TensorflowCollectives(Collectives):
 
     def connect(self, job: Job) -> None:
         global _job, _made, _token
+        if len(job.devices) > 1:
+            raise RuntimeError(
+                f"TensorFlow's engine has one worker in each process; received the devices {list(job.devices)}. Start "
+                "one process for each device."
+            )
         if job.size > 1:
             if _uses_devices():
                 _check_cluster(job)
@@ -107,7 +128,7 @@ class TensorflowCollectives(Collectives):
                 _make_cluster(job)
                 _made = job
             if _token is None:
-                _token = tf.Variable(0.0, trainable=False)
+                _token = tf.Variable(tf.zeros(()), trainable=False)
         _job = job
 
     def disconnect(self) -> None:

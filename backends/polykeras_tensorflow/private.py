@@ -248,7 +248,9 @@ def exchange_input(node: Any, place: int, tensor: Array) -> None:
 
 # ---- a cluster ---------------------------------------------------------------------------------------------------
 
-_CoordinatedJob = find("tensorflow.core.protobuf.coordination_config_pb2:CoordinatedJob")
+_CoordinatedJob = find(
+    "tensorflow.python.distribute.collective_all_reduce_strategy:coordination_config_pb2.CoordinatedJob"
+)
 
 
 def coordinate(size: int, timeout: float) -> None:
