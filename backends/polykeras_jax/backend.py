@@ -16,6 +16,7 @@ from polykeras_jax.execution import JaxExecution, compile_batches
 from polykeras_jax.fourier import JaxFourier
 from polykeras_jax.framework import JaxFramework
 from polykeras_jax.indexing import JaxIndexing
+from polykeras_jax.layouts import JaxLayouts
 from polykeras_jax.linalg import JaxLinalg
 from polykeras_jax.native import NATIVE
 from polykeras_jax.random import JaxRandom
@@ -37,6 +38,7 @@ class JaxBackend(
     JaxAutodiff,
     JaxControl,
     JaxCollectives,
+    JaxLayouts,
     JaxExecution,
     JaxFramework,
     Backend,

@@ -16,6 +16,7 @@ from polykeras_torch.execution import TorchExecution
 from polykeras_torch.fourier import TorchFourier
 from polykeras_torch.framework import TorchFramework
 from polykeras_torch.indexing import TorchIndexing
+from polykeras_torch.layouts import TorchLayouts
 from polykeras_torch.linalg import TorchLinalg
 from polykeras_torch.losses import TorchLosses
 from polykeras_torch.native import NATIVE
@@ -46,6 +47,7 @@ class TorchBackend(
     TorchAutodiff,
     TorchControl,
     TorchCollectives,
+    TorchLayouts,
     TorchExecution,
     TorchFramework,
     Backend,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import os
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -138,12 +137,15 @@ _operator: Any = getattr(getattr(torch.ops, _namespace), _name).default
 
 def _make_group(job: Job) -> None:
     """Make torch's process group. It waits for all processes."""
-    if torch.cuda.is_available() and "LOCAL_RANK" in os.environ:
-        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())
+    if torch.cuda.is_available() and job.local_rank is not None:
+        torch.cuda.set_device(job.local_rank % torch.cuda.device_count())
     kind = "cpu:gloo,cuda:nccl" if current_device().type == "cuda" else "gloo"
-    address, wait = f"tcp://{job.coordinator}", timedelta(seconds=job.timeout)
+    host, _, port = job.coordinator.rpartition(":")
+    wait = timedelta(seconds=job.timeout)
     try:
-        dist.init_process_group(kind, init_method=address, rank=job.rank, world_size=job.size, timeout=wait)
+        # A store of our own: under torchrun, torch takes every address for that of torchrun's store.
+        store = dist.TCPStore(host, int(port), job.size, is_master=job.rank == 0, timeout=wait)
+        dist.init_process_group(kind, store=store, rank=job.rank, world_size=job.size, timeout=wait)
     except RuntimeError as error:
         raise RuntimeError(
             f"Process {job.rank} of {job.size} did not find all others within {job.timeout:g} s. It looked for process "

@@ -26,6 +26,7 @@ from polykeras.backend.families.framework import Framework
 from polykeras.backend.families.histograms import Histograms
 from polykeras.backend.families.indexing import Indexing
 from polykeras.backend.families.joining import Joining
+from polykeras.backend.families.layouts import Layouts
 from polykeras.backend.families.linalg import Linalg
 from polykeras.backend.families.logical import Logical
 from polykeras.backend.families.losses import Losses
@@ -92,6 +93,7 @@ class Backend(
     Control,
     Execution,
     Collectives,
+    Layouts,
     Framework,
 ):
     """One framework behind the names of the Array API and Keras.

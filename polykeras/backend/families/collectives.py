@@ -9,8 +9,6 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 
-import numpy as np
-
 from polykeras.backend.job import Job
 from polykeras.backend.spec import Array, Family
 
@@ -147,22 +145,3 @@ class Collectives(Family):
     def barrier(self) -> None:
         """Wait until all workers have called this method."""
         self.to_numpy(self.all_reduce([self.zeros((1,), "int32")])[0])
-
-    def lay_out(self, x: Array, devices: np.ndarray, axis_names: Sequence[str], axes: Sequence[str | None]) -> Array:
-        """Return an array that lies on a grid of devices. A backend whose arrays can do so overrides this.
-
-        Args:
-            x: an array; inside of compiled code too.
-            devices: names of devices, in the shape of the grid.
-            axis_names: the names of the axes of the grid.
-            axes: for each axis of `x`, from the first one on, the axis of the grid over which it is cut, or None.
-
-        Raises:
-            NotImplementedError: the arrays of the backend lie on one device.
-        """
-        if devices.size == 1:
-            return x
-        raise NotImplementedError(
-            f"An array of the {self.name} backend lies on one device; received {devices.size}: "
-            f"{', '.join(map(str, devices.flat))}. The jax and torch backends lay arrays out over several devices."
-        )
