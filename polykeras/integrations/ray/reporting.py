@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +101,10 @@ def _session() -> tuple[Any, bool]:
         return ray.train, ray.train.get_context().get_world_rank() == 0
     except (RuntimeError, DeprecationWarning):  # which Ray raises outside of Ray Train, and in a trial
         pass
-    if ray.tune.get_context().get_trial_id() is None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # outside of a trial
+        trial = ray.tune.get_context().get_trial_id()
+    if trial is None:
         raise RuntimeError(
             "ReportCheckpointCallback: expected to be run by Ray, in a train function of a `PolykerasTrainer` or in a "
             "trial of a `Tuner`. Elsewhere use BackupAndRestore and ModelCheckpoint."
