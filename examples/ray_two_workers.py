@@ -1,5 +1,8 @@
 """Ray: a network trained by two workers of Ray Train, with the curve of one process; then two trials of Ray Tune."""
 
+# Types are also checked where the extra `ray` is missing.
+# pyright: reportMissingImports=false
+
 from __future__ import annotations
 
 import tempfile
@@ -51,6 +54,11 @@ def train(config: dict[str, Any]) -> None:
     fit(config["rate"], ReportCheckpointCallback())
 
 
+def reported(run: Any, name: str) -> list[float]:
+    """Return what a run has reported, an epoch a number."""
+    return list(run.metrics_dataframe[name])
+
+
 if __name__ == "__main__":
     backend = keras.backend.backend()
     ray.init(
@@ -66,22 +74,23 @@ if __name__ == "__main__":
             scaling_config=ray.train.ScalingConfig(num_workers=2),
             run_config=ray.train.RunConfig(name="two_workers", storage_path=folder),
         ).fit()
-        shared_run = result.metrics_dataframe
+        shared = reported(result, "loss")
         found = ray.tune.Tuner(
             train,
             param_space={"rate": ray.tune.grid_search(list(RATES))},
             run_config=ray.tune.RunConfig(name="rates", storage_path=folder, verbose=0),
         ).fit()
-        trials = {f"rate {trial.config['rate']}": list(trial.metrics_dataframe["val_loss"]) for trial in found}
-        best = found.get_best_result("val_loss", "min")
+        results: list[Any] = [found[i] for i in range(len(found))]
+        trials = {f"rate {trial.config['rate']}": reported(trial, "val_loss") for trial in results}
+        best: Any = found.get_best_result("val_loss", "min")
     ray.shutdown()
 
     alone = fit(RATES[0])
-    furthest = max(abs(a - b) for a, b in zip(alone["loss"], shared_run["loss"], strict=True))
+    furthest = max(abs(a - b) for a, b in zip(alone["loss"], shared, strict=True))
     print(f"\nThe losses of two workers and of one process differ by {furthest:.1e} at most.")
     print(f"Of the trials, the one with the rate {best.config['rate']} has the smallest loss on test digits.")
 
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.8))
-    plot_curves(left, {"one process": alone["loss"], "two workers": list(shared_run["loss"])}, "loss")
+    plot_curves(left, {"one process": alone["loss"], "two workers": shared}, "loss")
     plot_curves(right, trials, "loss on test digits")
     save_figure(figure, "ray_two_workers")

@@ -1,5 +1,8 @@
 """Training by the workers of Ray: `PolykerasTrainer`, and the callback that reports to Ray and goes on after a loss."""
 
+# Types are also checked where the extra `ray` is missing.
+# pyright: reportMissingImports=false
+
 try:
     import ray.train
     import ray.tune  # noqa: F401

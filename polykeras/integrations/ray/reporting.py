@@ -1,13 +1,16 @@
 """The callback that reports to Ray, and begins where the last checkpoint ends."""
 
+# Types are also checked where the extra `ray` is missing.
+# pyright: reportMissingImports=false
+
 from __future__ import annotations
 
 import tempfile
-import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import ray
 import ray.train
 import ray.tune
 
@@ -101,10 +104,7 @@ def _session() -> tuple[Any, bool]:
         return ray.train, ray.train.get_context().get_world_rank() == 0
     except (RuntimeError, DeprecationWarning):  # which Ray raises outside of Ray Train, and in a trial
         pass
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # outside of a trial
-        trial = ray.tune.get_context().get_trial_id()
-    if trial is None:
+    if not ray.is_initialized() or ray.tune.get_context().get_trial_id() is None:
         raise RuntimeError(
             "ReportCheckpointCallback: expected to be run by Ray, in a train function of a `PolykerasTrainer` or in a "
             "trial of a `Tuner`. Elsewhere use BackupAndRestore and ModelCheckpoint."

@@ -1,5 +1,8 @@
 """Ray Train's trainer, whose workers are told what `keras.distribution.initialize` reads."""
 
+# Types are also checked where the extra `ray` is missing.
+# pyright: reportMissingImports=false
+
 from __future__ import annotations
 
 import os
@@ -110,9 +113,9 @@ def _free_address() -> str:
 
 def _tell(addresses: list[str], rank: int, backend: str) -> None:
     """Tell this worker which one it is, in Keras's variables, which take the addresses of all workers."""
-    os.environ |= {
-        "POLYKERAS_BACKEND": backend,
-        "KERAS_DISTRIBUTION_JOB_ADDRESSES": ",".join(addresses),
-        "KERAS_DISTRIBUTION_NUM_PROCESSES": str(len(addresses)),
-        "KERAS_DISTRIBUTION_PROCESS_ID": str(rank),
-    }
+    os.environ.update(
+        POLYKERAS_BACKEND=backend,
+        KERAS_DISTRIBUTION_JOB_ADDRESSES=",".join(addresses),
+        KERAS_DISTRIBUTION_NUM_PROCESSES=str(len(addresses)),
+        KERAS_DISTRIBUTION_PROCESS_ID=str(rank),
+    )
