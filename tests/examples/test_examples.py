@@ -10,7 +10,8 @@ from helpers.forks import start
 from polykeras.backend import Backend
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-SCRIPTS = sorted(path.stem for path in EXAMPLES.glob("*.py") if path.stem != "shared")
+# Ray starts processes of its own: tests/distribution/test_ray.py runs its example.
+SCRIPTS = sorted(path.stem for path in EXAMPLES.glob("*.py") if path.stem not in ("shared", "ray_two_workers"))
 # Enough epochs to see that the loss goes down; a reader's own run takes the full number.
 SHORT = {"text_rnn": ["--epochs", "2", "--sentences", "300"], "diabetes_regression": ["--epochs", "30"]}
 

@@ -93,6 +93,8 @@ def test_what_is_missing_is_found() -> None:
 
 @pytest.mark.parametrize("module", MODULES)
 def test_public_names_are_annotated_and_documented(module: str) -> None:
+    if module.startswith("polykeras.integrations."):
+        pytest.importorskip(module.split(".")[2])
     found = {name: missing(obj, function) for name, obj, function in own(importlib.import_module(module))}
     assert {name: absent for name, absent in found.items() if absent} == {}
 

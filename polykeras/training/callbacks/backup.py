@@ -102,11 +102,14 @@ class BackupAndRestore(EverySteps):
 
     def _save_if(self, due: bool) -> None:
         if (due or self._termination.pending) and is_first_worker():
-            assert self._progress is not None
-            self._warn_of_native_state()
-            self._progress.saved().write(self._files)
+            self._save()
         if self._termination.pending:
             self._termination.let_through()
+
+    def _save(self) -> None:
+        assert self._progress is not None
+        self._warn_of_native_state()
+        self._progress.saved().write(self._files)
 
     def _warn_of_native_state(self) -> None:
         if getattr(self.model, "_may_have_native_state", False) and not self._warned:

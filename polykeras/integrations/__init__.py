@@ -1,0 +1,1 @@
+"""Other packages that run polykeras. Each part needs the package of its name."""
