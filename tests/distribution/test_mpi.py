@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 
 import pytest
-from helpers.workers import Workers, results_of
 
+from helpers.workers import Workers, results_of
 from polykeras.backend import registry
 from polykeras.backend.job import Job
 

@@ -7,8 +7,8 @@ import sys
 from typing import Any
 
 import numpy as np
-from helpers.workers import tell
 
+from helpers.workers import tell
 from polykeras import dtypes
 from polykeras.backend import registry
 from polykeras.backend.job import Job
