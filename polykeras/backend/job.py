@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
@@ -50,3 +52,13 @@ class SharedStep:
 
 shared_step: ContextVar[SharedStep | None] = ContextVar("polykeras_shared_step", default=None)
 """The shared step that is traced or runs; None in any other code, where a collective has nothing to do."""
+
+
+@contextmanager
+def same_on_all_workers() -> Iterator[None]:
+    """A context in which a shared step draws random numbers that are no samples: the same ones on all workers."""
+    token = shared_step.set(None)
+    try:
+        yield
+    finally:
+        shared_step.reset(token)

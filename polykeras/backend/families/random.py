@@ -13,7 +13,7 @@ from math import prod
 from typing import Any
 
 from polykeras import dtypes
-from polykeras.backend.job import shared_step
+from polykeras.backend.job import same_on_all_workers, shared_step
 from polykeras.backend.spec import Array, Family, Shape, op
 from polykeras.common.supplied import Supplied
 
@@ -79,7 +79,8 @@ class Random(Family):
         word = self.reshape(self.asarray(signed(data) if isinstance(data, int) else data, "int32"), (1,))
         word = self.multiply(word, _GOLDEN)
         mixed = self.concatenate([self.bitwise_xor(key[0:1], word), self.add(key[1:2], word)])
-        return self.random_bits(mixed, (2,))
+        with same_on_all_workers():
+            return self.random_bits(mixed, (2,))
 
     @op(others="key")
     def random_keep(self, key: Array, shape: Shape, rate: float) -> Array:
