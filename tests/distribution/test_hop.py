@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from helpers.closeness import assert_close
 from helpers.workers import results_of
 

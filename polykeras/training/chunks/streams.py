@@ -42,7 +42,7 @@ def stream_chunks(
     cuts = share if share is not None and share.cuts_streams else None
     for item in source.read_epoch(ends.size.fixed or 1 if step.compiles else 0):
         if not isinstance(item, BufferSlice):
-            if ends.after(done, done + 1) == done:
+            if ends.after(done, done + 1, rows_of(item)) == done:
                 return
             run, batch = step, item
             if cuts is not None and cuts.divides(rows_of(item)):
@@ -55,13 +55,14 @@ def stream_chunks(
         data, indices = item.buffer.on_device(backend), item.buffer.indices
         if cuts is not None:
             indices = cuts.columns(indices)
+        rows = indices.shape[1]
         offset = item.start - done  # of the place in the buffer from the number of the step
         end = item.stop - offset
         while done < end:
-            first, done = done, ends.after(done, end)
+            first, done = done, ends.after(done, end, rows)
             if done == first:
                 return
             a, b = first + offset, done + offset
             yield first, done, lambda d=data, i=indices, a=a, b=b: step.run_rows(d, i, a, b)
     if ends.agree is not None:
-        ends.agree(done, done)
+        ends.agree(done, done, 0)

@@ -17,12 +17,12 @@ from polykeras.training.parallel.share import share_on
 _STOP = -1
 
 
-def _proposals(backend: Backend, own: int) -> list[int]:
-    """Return the numbers of all workers."""
-    return [int(n) for n in backend.to_numpy(backend.all_gather(backend.asarray(np.int32(own))))]
+def _of_all(backend: Backend, *own: int) -> np.ndarray:
+    """Return the numbers of all workers, ints `(workers, numbers)`."""
+    return np.asarray(backend.to_numpy(backend.all_gather(backend.asarray(np.array(own, np.int32)))))
 
 
-def agreed_ends(model: Any, kind: str, backend: Backend) -> Callable[[int, int], int] | None:
+def agreed_ends(model: Any, kind: str, backend: Backend) -> Callable[[int, int, int], int] | None:
     """Return a function for `ChunkEnds.agree`; None for one worker.
 
     Args:
@@ -31,25 +31,31 @@ def agreed_ends(model: Any, kind: str, backend: Backend) -> Callable[[int, int],
         backend: where they run.
 
     Raises:
-        ValueError: by the function, on all workers: the data of one worker ended before those of another.
+        ValueError: by the function, on all workers: the data of one worker ended before those of another, or the
+            workers have batches of different sizes.
     """
     if share_on(backend) is None:
         return None
     flag = "stop_training" if kind == "train" else "stop_evaluating"
 
-    def agree(start: int, end: int) -> int:
-        found = _proposals(backend, _STOP if getattr(model, flag) else end)
-        if _STOP in found:
+    def agree(start: int, end: int, rows: int) -> int:
+        ends, sizes = _of_all(backend, _STOP if getattr(model, flag) else end, rows).T
+        if _STOP in ends:
             setattr(model, flag, True)
             return start
-        ended = [worker for worker, n in enumerate(found) if n == start]
-        if ended and max(found) > start:
+        ended, longest = int(np.argmin(ends)), int(np.argmax(ends))
+        if ends[ended] == start < ends[longest]:
             raise ValueError(
-                f"The data of worker {ended[0]} ended after {start} batches of this epoch; worker "
-                f"{found.index(max(found))} has more. Each must give as many batches: pass `steps_per_epoch`, or data "
-                "sets of one length."
+                f"The data of worker {ended} ended after {start} batches of this epoch; worker {longest} has more. "
+                "Each must give as many batches: pass `steps_per_epoch`, or data sets of one length."
             )
-        return min(found)
+        if ends[ended] > start and len(set(sizes)) > 1:
+            raise ValueError(
+                f"The workers have batches of different sizes at step {start + 1}: {', '.join(map(str, sizes))} rows "
+                "on workers 0, 1, ... Each must give as many rows: drop the rest of the data, or let all read whole "
+                "batches, with `DataParallel(auto_shard_dataset=True)`."
+            )
+        return int(ends[ended])
 
     return agree
 
@@ -58,4 +64,4 @@ def agree_to_stop(model: Any) -> None:
     """Set `stop_training` on all workers if one of them has set it."""
     backend = registry.current()
     if share_on(backend) is not None:
-        model.stop_training = any(_proposals(backend, int(bool(model.stop_training))))
+        model.stop_training = bool(_of_all(backend, int(bool(model.stop_training))).any())

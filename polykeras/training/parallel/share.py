@@ -72,11 +72,21 @@ def share_of(backend: Backend, source: Source) -> Share | None:
     """Return the share of this process of the batches of a source; None if it computes whole ones.
 
     Warns:
-        UserWarning: there are several workers, but they cannot share these batches.
+        UserWarning: there are several workers, but they cannot share these batches; or each reads all of them.
     """
     share = share_on(backend)
-    if share is None or (isinstance(source, StreamSource) and not share.cuts_streams):
-        return share
+    if share is None:
+        return None
+    if isinstance(source, StreamSource):
+        if not share.cuts_streams:
+            return share
+        warnings.warn(
+            f"Each of the {share.processes} processes reads the whole stream of batches, and takes its rows of each. "
+            f"Let each read its share, if reading is slow: DataParallel(auto_shard_dataset=False), with batches of "
+            f"1/{share.processes} of the rows.",
+            UserWarning,
+            stacklevel=2,
+        )
     rows = rows_of(source.first_batch())
     if share.divides(rows):
         return share

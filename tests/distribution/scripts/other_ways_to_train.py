@@ -40,6 +40,34 @@ class Stops(keras.callbacks.Callback):
         self.model.stop_training = keras.distribution.distribution().data_shard_id == 0 and batch >= 3
 
 
+def own_rows() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield this worker's rows of whole batches."""
+    here = keras.distribution.distribution()
+    for start in range(0, 200, BATCH):
+        rows = slice(start + here.data_shard_id, start + BATCH, here.num_model_replicas)
+        yield X[rows], Y[rows]
+
+
+def by_share() -> list[float]:
+    """Train on batches that each worker reads by itself."""
+    with keras.distribution.DataParallel(auto_shard_dataset=False).scope():
+        return model().fit(_Rows(), epochs=2, verbose=0).history["loss"]
+
+
+class _Rows(keras.utils.PyDataset):
+    """Batches with the rows of this worker."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.batches = list(own_rows())
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __getitem__(self, index: int) -> Any:
+        return self.batches[index]
+
+
 def results() -> dict[str, Any]:
     """Return the numbers of each way to train."""
     found: dict[str, Any] = {}
@@ -48,6 +76,7 @@ def results() -> dict[str, Any]:
     found["evaluate"] = trained.evaluate(X, Y, batch_size=BATCH, verbose=0)
     found["evaluate stream"] = trained.evaluate(batches(), steps=11, verbose=0)
     found["predict"] = float(np.abs(trained.predict(X, batch_size=BATCH, verbose=0)[:, 0]).sum())
+    found["by share"] = by_share()
     on_batches = model()
     found["train_on_batch"] = [on_batches.train_on_batch(X[i : i + 21], Y[i : i + 21]) for i in range(0, ROWS, 21)]
     found["test_on_batch"] = on_batches.test_on_batch(X[:20], Y[:20])
