@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from helpers.workers import results_of
+from helpers.workers import Workers, results_of
 from polykeras.backend import Backend
 
 SCRIPT = Path(__file__).parent / "scripts" / "initialize.py"
+ENDS = SCRIPT.parent / "ends.py"
+SOON = {"POLYKERAS_WORKER_TIMEOUT": "20"}
 
 
 @pytest.mark.slow
@@ -22,3 +24,18 @@ def test_processes_are_connected(backend: Backend) -> None:
     assert first["timeout"] == 60
     assert first["again"] == str(first["seed"])
     assert first == second, "seeds, and so initial weights, are the same"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rank", [0, 1])
+def test_workers_may_end_at_other_times(backend: Backend, rank: int) -> None:
+    with Workers(ENDS, backend.name, 2, [f"late {rank}"], SOON) as workers:
+        assert set(workers.wait(120.0)) == {0}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rank", [0, 1])
+def test_an_error_of_one_worker_ends_all(backend: Backend, rank: int) -> None:
+    with Workers(ENDS, backend.name, 2, [f"error {rank}"], SOON) as workers:
+        assert 0 not in workers.wait(120.0)
+        assert "ValueError: a mistake" in workers.output(rank if len(workers.processes) > 1 else 0)
