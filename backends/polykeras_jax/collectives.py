@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jax.core import Tracer
 
@@ -16,17 +20,19 @@ from polykeras.backend.families.collectives import Collectives
 from polykeras.backend.job import Job
 from polykeras.backend.spec import Array
 from polykeras_jax.arrays import find_device
+from polykeras_jax.compiling import compiled
+from polykeras_jax.private import forget_connection
 from polykeras_jax.workers import AXIS, Group, inside_program, of_this_process
 
 
 @dataclass(frozen=True, slots=True)
 class _Connection:
-    """What `connect` made.
+    """What `connect` found or made.
 
     Attributes:
         workers: all workers, which run programs together.
         processes: the first worker of each process. They stand for the processes in code that each process runs once.
-        ours: whether JAX was connected by polykeras.
+        ours: whether polykeras connected JAX.
     """
 
     workers: Group
@@ -35,6 +41,7 @@ class _Connection:
 
 
 _connection: _Connection | None = None
+_TIMEOUT = "xla_cpu_collective_timeout_seconds"
 
 
 def group() -> Group | None:
@@ -42,53 +49,86 @@ def group() -> Group | None:
     return None if _connection is None or _connection.workers.size == 1 else _connection.workers
 
 
+# ---- connections -----------------------------------------------------------------------------------------------------
+
+
 def _initialize(job: Job) -> bool:
     """Connect JAX's processes; return whether that was needed."""
     if job.size == 1 or jax.distributed.is_initialized():
         return False
     if "JAX_ENABLE_PREEMPTION_SERVICE" not in os.environ:
-        # With this service, SIGTERM no longer ends the process, and Python's handlers of it are not called.
+        # This service catches SIGTERM, so that the signal neither ends the process nor reaches Python's handlers.
         jax.config.update("jax_enable_preemption_service", False)
     seconds = max(1, round(job.timeout))
+    flags = os.environ.get("XLA_FLAGS", "")
+    if _TIMEOUT not in flags:  # XLA reads this when its first device is made; no program's option replaces it
+        os.environ["XLA_FLAGS"] = f"{flags} --{_TIMEOUT}={seconds}".lstrip()
     try:
         jax.distributed.initialize(
             job.coordinator,
             job.size,
             job.rank,
+            local_device_ids=_own_gpu(job),
             cluster_detection_method="deactivate",
             initialization_timeout=seconds,
-            heartbeat_timeout_seconds=seconds,
+            # A process without heartbeats makes JAX end the others. Sums end before that, with an exception.
+            heartbeat_timeout_seconds=2 * seconds,
             shutdown_timeout_seconds=seconds,
         )
     except RuntimeError as error:
-        if "must be called before" not in str(error):
-            raise
+        if "must be called before" in str(error):
+            raise RuntimeError(
+                "This process has used JAX already, and its devices can no longer be connected with those of other "
+                "processes. Call `keras.distribution.initialize()` first, before any array is made."
+            ) from error
         raise RuntimeError(
-            "This process has used JAX already, and its devices cannot be connected with those of other processes any "
-            "more. Call `keras.distribution.initialize()` first, before any array is made."
+            f"Process {job.rank} of {job.size} did not find all others within {seconds} s. It looked for process 0 at "
+            f"{job.coordinator}. Start all of them, and give all the same address, which each can reach. ({error})"
         ) from error
+    atexit.register(_do_not_wait_after_an_error)
     return True
 
 
-def _local_devices(job: Job) -> list[Any]:
-    return [find_device(name) for name in job.devices] or jax.local_devices()[:1]
+def _own_gpu(job: Job) -> int | None:
+    """Return the number of the only GPU that JAX may use in this process; None for all that it sees."""
+    sees_one = "CUDA_VISIBLE_DEVICES" in os.environ and "," not in os.environ["CUDA_VISIBLE_DEVICES"]
+    return None if job.devices or sees_one else job.local_rank
 
 
-def _connected(job: Job, ours: bool) -> _Connection:
-    if jax.process_count() != job.size or jax.process_index() != job.rank:
+def _do_not_wait_after_an_error() -> None:
+    """Let a program that an error ended leave the run at once. JAX would wait for the others, and they for it."""
+    if getattr(sys, "last_value", None) is not None:
+        forget_connection()
+
+
+def _connect(job: Job, ours: bool) -> _Connection:
+    if (jax.process_index(), jax.process_count()) != (job.rank, job.size):
         raise RuntimeError(
             f"Expected JAX to run as process {job.rank} of {job.size}; it runs as process {jax.process_index()} of "
             f"{jax.process_count()}. Give these numbers, or let polykeras connect JAX."
         )
-    places = [jax.local_devices().index(device) for device in _local_devices(job)]
-    each = [jax.local_devices(process) for process in range(job.size)]
-    devices = [each[process][place] for place in places for process in range(job.size)]
-    return _Connection(Group(devices), Group(devices[: job.size]), ours)
+    chosen = [find_device(name) for name in job.devices] or jax.local_devices()[:1]
+    kinds = sorted({device.platform for device in chosen})
+    if len(kinds) > 1:
+        raise ValueError(f"Expected devices of one kind; received {', '.join(job.devices)}.")
+    places = [jax.local_devices(backend=kinds[0]).index(device) for device in chosen]
+    of_processes = [jax.local_devices(process, kinds[0]) for process in range(job.size)]
+    devices = [of_processes[process][place] for place in places for process in range(job.size)]
+    return _Connection(Group(devices, job.timeout), Group(devices[: job.size], job.timeout), ours)
+
+
+# ---- sums in code that each process runs once ------------------------------------------------------------------------
 
 
 @lru_cache
-def _sum_of(processes: Group) -> Any:
-    return jax.jit(processes.over_all(lambda _, x: lax.psum(x, AXIS)))
+def _sum_of(processes: Group) -> Callable[..., Any]:
+    return compiled(processes.over_all(lambda _, x: lax.psum(x, AXIS)))
+
+
+def _meet(group: Group) -> None:
+    """Add up over a group for the first time, which connects its devices. Then JAX waits only 30 s for the others."""
+    with group.losses_told():
+        jax.block_until_ready(_sum_of(group)(None, group.data(np.ones(1, np.int32))))
 
 
 def _eager_sum(x: Array) -> Array:
@@ -102,7 +142,8 @@ def _eager_sum(x: Array) -> Array:
     processes = _connection.processes
     if processes.size == 1:
         return x
-    return of_this_process(_sum_of(processes)(None, processes.own([x[None]])))[0]
+    with processes.losses_told():
+        return of_this_process(_sum_of(processes)(None, processes.own([x[None]])))[0]
 
 
 @jax.custom_vjp
@@ -111,8 +152,12 @@ def _sum_over_processes(x: Array) -> Array:
 
 
 _sum_over_processes.defvjp(
-    lambda x: (_sum_over_processes(x), None), lambda _, upstream: (_sum_over_processes(upstream),)
+    lambda x: (_sum_over_processes(x), None),
+    lambda _, upstream: (_sum_over_processes(upstream),),  # each process's part goes to all sums
 )
+
+
+# ---- the family ------------------------------------------------------------------------------------------------------
 
 
 class JaxCollectives(Collectives):
@@ -120,14 +165,17 @@ class JaxCollectives(Collectives):
 
     def connect(self, job: Job) -> None:
         global _connection
-        if _connection is None:
-            _connection = _connected(job, _initialize(job))
+        ours = _initialize(job) or (_connection is not None and _connection.ours)
+        _connection = _connect(job, ours)
+        for group in (_connection.processes, _connection.workers):
+            _meet(group)
 
     def disconnect(self) -> None:
         global _connection
-        if _connection is not None and _connection.ours:
-            jax.distributed.shutdown()
+        ours = _connection is not None and _connection.ours
         _connection = None
+        if ours:
+            jax.distributed.shutdown()
 
     def workers(self) -> int:
         if _connection is None:

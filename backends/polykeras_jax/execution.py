@@ -72,7 +72,8 @@ def _shared(
         if donate_first:
             first = _donatable(first, jax.tree.leaves((args, kwargs)))
         first, args, kwargs = lifted(first, args, kwargs)
-        return jax.tree.map(of_this_process, program(first, *args, **kwargs))
+        with workers.losses_told():
+            return jax.tree.map(of_this_process, program(first, *args, **kwargs))
 
     def text(stage: str, first: Any, *args: Any, **kwargs: Any) -> str:
         first, args, kwargs = lifted(first, args, kwargs)

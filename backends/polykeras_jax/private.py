@@ -3,10 +3,13 @@
 `jax.extend` and `jax.interpreters` may change in any release. They are used to define primitives of our own:
 convolutions (`conv_kernels.py`) and sums of rows (`rows.py`), with gradients for which XLA has fast code. If one of the
 names is missing, JAX's own operations compute both.
+
+JAX's record of its connection with other processes lets a process end after an error without waiting for them.
 """
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -93,3 +96,19 @@ def define_product(
     primitive.def_impl(on_cpu)
     _def_bilinear(primitive, *gradients)
     _register_lowering(primitive, _lower_fun(on_cpu, multiple_results=False), platform="cpu")
+
+
+_connection = find("jax._src.distributed:global_state")  # what `jax.distributed.shutdown` ends
+
+
+def forget_connection() -> None:
+    """Let this process end without waiting for the others; without the private name, JAX waits for its timeouts.
+
+    JAX has no public way to leave a run of which a process is lost: `jax.distributed.shutdown` waits for all processes,
+    and aborts this one when they do not come. So do the destructors of its objects, which are therefore never called.
+    """
+    for name in ("preemption_sync_manager", "client", "service"):
+        held = getattr(_connection, name, None)
+        if held is not None:
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(held))
+            setattr(_connection, name, None)

@@ -7,7 +7,8 @@ ones without a copy, and its results become local arrays again. No other module 
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
@@ -15,7 +16,9 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from polykeras.backend.job import WorkerLost
 from polykeras_jax.loops import traced_with
+from polykeras_jax.private import forget_connection
 
 AXIS = "workers"
 _SAME, _OWN = PartitionSpec(), PartitionSpec(AXIS)
@@ -33,13 +36,16 @@ class Group:
 
     Args:
         devices: the devices of all workers, in the order of their numbers.
+        timeout: seconds after which a worker that does not answer counts as lost.
 
     Attributes:
-        mesh: these devices, along the axis `AXIS`.
+        mesh: the devices, along the axis `AXIS`.
         local: those of this process.
+        timeout: as given.
     """
 
-    def __init__(self, devices: Sequence[Any]) -> None:
+    def __init__(self, devices: Sequence[Any], timeout: float) -> None:
+        self.timeout = timeout
         self.mesh = Mesh(np.array(devices), (AXIS,))
         self.local = [device for device in devices if device.process_index == jax.process_index()]
         self._same = NamedSharding(self.mesh, _SAME)
@@ -118,6 +124,24 @@ class Group:
             return whole(first, (args, kwargs))
 
         return program
+
+    @contextmanager
+    def losses_told(self) -> Iterator[None]:
+        """Raise the errors of the engine for sums as what they mean.
+
+        Raises:
+            WorkerLost: another worker ended or did not answer in time.
+        """
+        try:
+            yield
+        except (ValueError, jax.errors.JaxRuntimeError) as error:
+            if "Gloo" not in str(error):
+                raise
+            forget_connection()
+            raise WorkerLost(
+                f"Another worker ended, or did not answer within {self.timeout:g} s. Its own output says why. Start "
+                f"all workers again; the callback `BackupAndRestore` goes on from its last backup. ({error})"
+            ) from error
 
 
 def of_this_process(x: Any) -> Any:
