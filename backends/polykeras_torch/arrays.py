@@ -27,6 +27,7 @@ NAMES: dict[torch.dtype, str] = {dtype: name for name, dtype in TORCH_DTYPES.ite
 WIDE = frozenset({torch.uint16, torch.uint32})
 
 _device: ContextVar[torch.device | None] = ContextVar("polykeras_torch_device", default=None)
+_own_device: torch.device | None = None  # of this process, where each of several has another one
 chosen_device = _device.get  # the device of the innermost `device_scope`; None outside of all
 
 
@@ -98,9 +99,15 @@ def _default_device() -> torch.device:
     return next(iter(device_names().values()))
 
 
+def use_by_default(device: torch.device) -> None:
+    """Make new arrays of this process on a device, unless a `device_scope` says otherwise."""
+    global _own_device
+    _own_device = device
+
+
 def current_device() -> torch.device:
     """Return the device on which new arrays are made."""
-    return _device.get() or _default_device()
+    return _device.get() or _own_device or _default_device()
 
 
 def find_device(device: str) -> torch.device:

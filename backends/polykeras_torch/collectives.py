@@ -13,7 +13,7 @@ from torch import Tensor
 
 from polykeras.backend.families.collectives import Collectives
 from polykeras.backend.job import Job, WorkerLost
-from polykeras_torch.arrays import current_device
+from polykeras_torch.arrays import current_device, find_device, use_by_default
 from polykeras_torch.compiler.operators import SUM_OVER_WORKERS
 
 # Gloo lacks some of these dtypes, and adds halves up in halves. The wider ones hold all their values.
@@ -85,16 +85,20 @@ class TorchCollectives(Collectives):
 
     def connect(self, job: Job) -> None:
         global _connection
+        _choose_device(job)
+        if job.size == 1:
+            return
         if not dist.is_available():
             raise ImportError(
                 f"This build of torch {torch.__version__} has no `torch.distributed`, which several processes need. "
                 "Install one that has: https://pytorch.org/get-started/locally."
             )
-        ours = not dist.is_initialized()
-        if ours:
+        ours = _connection is not None and _connection.ours
+        if not dist.is_initialized():
             _make_group(job)
             # Its threads end the process with an error if they outlive Python's own end (pytorch/pytorch#179291).
             atexit.register(self.disconnect)
+            ours = True
         group = dist.group.WORLD
         found = dist.get_rank(), dist.get_world_size()
         if found != (job.rank, job.size):
@@ -133,6 +137,29 @@ class TorchCollectives(Collectives):
 
 _namespace, _, _name = SUM_OVER_WORKERS.partition("::")
 _operator: Any = getattr(getattr(torch.ops, _namespace), _name).default
+
+
+def _choose_device(job: Job) -> None:
+    """Let this process compute on its own device: the one that the job names, or on GPUs the one of its local rank.
+
+    If torch's process group exists already, the user's code has chosen the GPU of the process.
+    """
+    if len(job.devices) > 1:
+        raise ValueError(
+            f"On torch each process is one worker; received the devices {', '.join(job.devices)} for one process. "
+            "Start a process for each: `torchrun --nproc-per-node=N train.py`."
+        )
+    if job.devices:
+        device = find_device(job.devices[0])
+    elif not torch.cuda.is_available():
+        return
+    elif dist.is_initialized() or job.local_rank is None:
+        device = torch.device("cuda", torch.cuda.current_device())
+    else:  # a launcher may show each process its own GPU alone
+        device = torch.device("cuda", job.local_rank % torch.cuda.device_count())
+    use_by_default(device)
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
 
 
 def _make_group(job: Job) -> None:

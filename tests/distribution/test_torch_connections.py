@@ -41,3 +41,9 @@ def test_torch_without_its_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.distributed, "is_available", lambda: False)
     with pytest.raises(ImportError, match=r"has no `torch\.distributed`, which several processes need"):
         registry.load("torch").connect(Job(0, 2, "127.0.0.1:1"))
+
+
+@pytest.mark.needs("torch")
+def test_several_devices_of_one_process() -> None:
+    with pytest.raises(ValueError, match=r"each process is one worker; received the devices cpu:0, cpu:1 .*torchrun"):
+        registry.load("torch").connect(Job(0, 1, "127.0.0.1:1", devices=("cpu:0", "cpu:1")))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -30,6 +31,7 @@ def main() -> None:
     found: dict[str, Any] = {"alone": [backend.workers(), total()]}
     for port in (1, 2):  # a second connection after the first has ended
         backend.connect(job(port))
+        backend.connect(replace(job(port), devices=("cpu:0",)))  # once more, as for other devices
         found[f"own {port}"] = [backend.workers(), int(backend.worker_index()), total()]
         backend.disconnect()
         found[f"ended {port}"] = [backend.workers(), total(), dist.is_initialized()]
