@@ -19,7 +19,8 @@ def _after_losing(how: signal.Signals) -> tuple[float, str]:
     with Workers(SCRIPT, "torch", 2, [str(TIMEOUT)]) as workers:
         begun = time.monotonic()
         while workers.output(0).count("CHUNK") < 3:
-            assert time.monotonic() - begun < 60 and workers.processes[0].poll() is None, workers.output(0)
+            assert time.monotonic() - begun < 60, workers.output(0)
+            assert workers.processes[0].poll() is None, workers.output(0)
             time.sleep(0.05)
         workers.processes[1].send_signal(how)
         sent = time.monotonic()
