@@ -21,8 +21,8 @@ from polykeras import layers
 options = arguments("One experiment on any number of workers.", epochs=8)
 
 keras.distribution.initialize()  # reads what the launcher says; alone, there is nothing to read
-keras.distribution.set_distribution(keras.distribution.DataParallel())
-here = keras.distribution.distribution()
+here = keras.distribution.DataParallel()
+keras.distribution.set_distribution(here)
 workers = here.num_model_replicas
 
 data = load("digits")

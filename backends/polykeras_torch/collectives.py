@@ -171,7 +171,9 @@ def _make_group(job: Job) -> None:
     wait = timedelta(seconds=job.timeout)
     try:
         # A store of our own: under torchrun, torch takes every address for that of torchrun's store.
-        store = dist.TCPStore(host, int(port), job.size, is_master=job.rank == 0, timeout=wait)
+        store = dist.TCPStore(  # pyright: ignore[reportPrivateImportUsage]
+            host, int(port), job.size, is_master=job.rank == 0, timeout=wait
+        )
         dist.init_process_group(kind, store=store, rank=job.rank, world_size=job.size, timeout=wait)
     except RuntimeError as error:
         raise RuntimeError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -62,7 +63,7 @@ def check_run(model: Any, source: Source, validation: Source | None, epochs: int
 def _data_of(source: Source | None, prefix: str) -> dict[str, Callable[[], str]]:
     if source is None:
         return {f"{prefix}data": lambda: "none"}
-    facts = {f"{prefix}{name}": lambda value=value: str(value) for name, value in source.facts().items()}
+    facts: dict[str, Callable[[], str]] = {f"{prefix}{name}": partial(str, v) for name, v in source.facts().items()}
     if isinstance(source, ArraySource):
         facts[f"{prefix}data"] = lambda: str(_checksum(nested.flatten(source.data)))
     return facts
@@ -73,7 +74,7 @@ def _checksum(arrays: Iterable[np.ndarray]) -> int:
     found = 0
     for array in arrays:
         rows = array[:: -(-array.nbytes // _ENOUGH) or 1] if array.ndim else array
-        found = zlib.crc32(np.ascontiguousarray(rows).view(np.uint8) if rows.ndim else rows.tobytes(), found)
+        found = zlib.crc32(rows.tobytes(), found)
     return found
 
 
