@@ -24,7 +24,7 @@ from polykeras.training.data.unpack import pack_x_y_sample_weight
 from polykeras.training.diagnosis import check_batch, check_source, warn_of_nan
 from polykeras.training.epochs import check_steps, run_epoch, run_evaluation, validates
 from polykeras.training.logs import as_list, host_logs
-from polykeras.training.parallel.agreeing import agree_to_stop
+from polykeras.training.parallel.agreeing import agree_after_epoch
 from polykeras.training.parallel.facts import check_run
 from polykeras.training.parallel.one_batch import prepare_for_batch
 from polykeras.training.predicting import joined, prediction_chunks, single_batch
@@ -113,7 +113,7 @@ class Trainer(StepMethods):
             logs: dict[str, Any] = progress.position.logs
             for epoch in () if progress.is_over() else range(progress.position.epoch, epochs):
                 logs = self._fit_epoch(epoch, progress, callback_list, steps_per_epoch, validation_freq)
-                agree_to_stop(self)
+                agree_after_epoch(self)
                 if self.stop_training:
                     break
             if self.optimizer is not None and self.optimizer.built:

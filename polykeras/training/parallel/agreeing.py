@@ -11,10 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from polykeras import dtypes
 from polykeras.backend import Backend, registry
 from polykeras.training.parallel.share import share_on
+from polykeras.variables import read_state
 
 _STOP = -1
+_DRIFT = 1e-4  # relative: kernels of different processors may differ in the last bits where workers compute the same
 
 
 def _of_all(backend: Backend, *own: int) -> np.ndarray:
@@ -60,8 +63,27 @@ def agreed_ends(model: Any, kind: str, backend: Backend) -> Callable[[int, int, 
     return agree
 
 
-def agree_to_stop(model: Any) -> None:
-    """Set `stop_training` on all workers if one of them has set it."""
+def agree_after_epoch(model: Any) -> None:
+    """Set `stop_training` on all workers if one of them has set it, and compare the weights of the workers.
+
+    Args:
+        model: the model that is trained.
+
+    Raises:
+        RuntimeError: the weights differ.
+    """
     backend = registry.current()
-    if share_on(backend) is not None:
-        model.stop_training = bool(_of_all(backend, int(bool(model.stop_training))).any())
+    if share_on(backend) is None:
+        return
+    weights = [v for v in model.trainable_variables if dtypes.is_float(v.stored_dtype)]
+    sizes = [backend.sum(backend.abs(backend.cast(x, "float32"))) for x in read_state(weights, backend)]
+    flag = backend.asarray(np.float32(bool(model.stop_training)))
+    found = backend.to_numpy(backend.all_gather(backend.stack([flag, *sizes])))
+    model.stop_training = bool(found[:, 0].any())
+    differ = np.abs(found - found[0]) > _DRIFT * np.abs(found[0])  # not where one is nan
+    for worker, place in np.argwhere(differ[:, 1:])[:1]:
+        raise RuntimeError(
+            f"The weights of worker {worker} are not those of worker 0: {weights[place].path!r} differs. Every update "
+            "must be that of the whole batch. `optimizer.apply` averages gradients over the workers; a train_step that "
+            "updates weights in another way, such as by an optimizer of the framework, must do so itself."
+        )

@@ -34,11 +34,18 @@ def check_run(model: Any, source: Source, validation: Source | None, epochs: int
 
     Raises:
         RuntimeError: the workers differ; the message says in what, and what to do.
+        ValueError: a layer keeps states of samples.
     """
     backend = registry.current()
     share = share_on(backend)
     if share is None:
         return
+    stateful = [layer.name for layer in model._flatten_layers() if getattr(layer, "stateful", False)]
+    if stateful:
+        raise ValueError(
+            f"The layers {', '.join(map(repr, stateful))} keep states of the samples of a batch (stateful=True), of "
+            f"which each of the {share.workers} workers has others. Train them on one worker."
+        )
     # Each fact by itself: one that cannot be told, such as the config of a user's layer, is the same on all workers.
     facts = {name: _told(tell) for name, tell in _data_of(source, "").items()}
     facts |= {name: _told(tell) for name, tell in _data_of(validation, "validation ").items()}
