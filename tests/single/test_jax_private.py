@@ -24,5 +24,5 @@ def test_numbers_stay(results: dict[str, Any]) -> None:
 
 def test_there_are_no_primitives_of_ours_without_one_of_them(results: dict[str, Any]) -> None:
     for name, result in results.items():
-        assert result["private"]["CAN_DEFINE_PRIMITIVES"] == str(name == "")
+        assert result["private"]["CAN_DEFINE_PRIMITIVES"] == str(name in ("", "jax._src.distributed:global_state"))
         assert result["warnings"] == []
