@@ -26,16 +26,29 @@ EPOCHS = 4
 
 
 class Kill(keras.callbacks.Callback):
-    """Kills this process in the middle of the third epoch, the first of those in a list."""
+    """Kills the process of worker 1 in the middle of the third epoch, if it is the first one.
 
-    def __init__(self, started: Path) -> None:
+    Args:
+        started: a file, which lists the processes of worker 1.
+    """
+
+    def __init__(self, started: str) -> None:
         super().__init__()
-        self.started = started
+        self.started = Path(started)
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        if is_worker_1():
+            with self.started.open("a") as file:
+                file.write(f"{os.getpid()}\n")
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        is_first = len(self.started.read_text().split()) == 1
-        if is_first and len(self.model.history.epoch) == 2 and batch == 3:
+        is_time = len(self.model.history.epoch) == 2 and batch == 3
+        if is_worker_1() and is_time and len(self.started.read_text().split()) == 1:
             os.kill(os.getpid(), signal.SIGKILL)
+
+
+def is_worker_1() -> bool:
+    return ray.train.get_context().get_world_rank() == 1
 
 
 def fit(rate: float, *callbacks: keras.callbacks.Callback) -> dict[str, list[float]]:
@@ -54,10 +67,8 @@ def train(config: dict[str, Any]) -> dict[str, Any]:
     keras.distribution.initialize()
     keras.distribution.set_distribution(keras.distribution.DataParallel())
     callbacks = [ReportCheckpointCallback(save_freq=config.get("save_freq", "epoch"))]
-    if "started" in config and ray.train.get_context().get_world_rank() == 1:
-        with open(config["started"], "a") as file:
-            file.write(f"{os.getpid()}\n")
-        callbacks.append(Kill(Path(config["started"])))
+    if "started" in config:
+        callbacks.append(Kill(config["started"]))
     history = fit(config["rate"], *callbacks)
     workers = keras.distribution.distribution().num_model_replicas
     return {"history": history, "workers": workers, "backend": keras.backend.backend()}
@@ -107,7 +118,7 @@ def trials(folder: str) -> dict[str, Any]:
     return {
         "alone": {rate: fit(rate)["loss"] for rate in (0.01, 0.1)},
         "trials": losses(train, ray.tune.grid_search([0.01, 0.1]), "trials"),
-        "shared": losses(ray.tune.with_resources(shared, {"CPU": 0}), 0.01, "shared"),
+        "shared": losses(shared, 0.01, "shared"),
     }
 
 
@@ -115,7 +126,8 @@ if __name__ == "__main__":
     run, backend, folder = sys.argv[1:]
     keras.set_backend(backend)
     environment = {"env_vars": {"POLYKERAS_BACKEND": backend}}
-    ray.init(num_cpus=2, include_dashboard=False, object_store_memory=100 * 2**20, runtime_env=environment)
+    # A trial that starts two workers counts as a process too.
+    ray.init(num_cpus=3, include_dashboard=False, object_store_memory=100 * 2**20, runtime_env=environment)
     try:
         tell(0, {"workers": workers, "trials": trials}[run](folder))
     finally:
