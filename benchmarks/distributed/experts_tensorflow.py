@@ -17,6 +17,7 @@ from benchmarks.native.memory import keep_freed_memory
 from benchmarks.native.tensorflow_models import MODELS
 from benchmarks.native.weights import arranged, split_statistics
 from benchmarks.tasks import TASKS
+from polykeras.distribution.connections import current_job
 
 Epoch = Callable[[np.ndarray], float]
 
@@ -56,8 +57,16 @@ class _Loop:
     _momentum: Any = loops_tensorflow._Loop._momentum
 
 
+def _strategy() -> Any:
+    """Return the strategy of the processes of this run, which are connected already."""
+    job = current_job()
+    cluster = tf.train.ClusterSpec({"worker": list(job.addresses)})
+    resolver: Any = tf.distribute.cluster_resolver.SimpleClusterResolver(cluster, "", "worker", job.rank, rpc_layer="grpc")
+    return tf.distribute.MultiWorkerMirroredStrategy(resolver)
+
+
 def _trainer(name: str, weights: list[np.ndarray], x: Any, y: np.ndarray, xla: bool) -> Epoch:
-    strategy: Any = tf.distribute.MultiWorkerMirroredStrategy()
+    strategy = _strategy()
     with strategy.scope():
         loop = _Loop(name, weights, xla)
     data = tf.nest.map_structure(tf.constant, (x, y))

@@ -84,7 +84,8 @@ def measure(framework: str, name: str, rounds: int, ways: list[str] | None) -> t
     for way, make in experts.trainers(shared.native, weights, *own(task.data())).items():
         makers[way] = partial(_theirs, make, shared, job.size, mean)
     makers[ALONE] = partial(_ours, keras, shared, weights, None)
-    chosen = {way: make for way, make in makers.items() if way not in SLOW if ways is None else way in (OURS, ALONE, *ways)}
+    wanted = [way for way in makers if way not in SLOW] if ways is None else [OURS, *ways, ALONE]
+    chosen = {way: makers[way] for way in wanted}
     with distribution.scope():
         backend.workers()
     begun = {way: make() for way, make in chosen.items() if way != ALONE or job.rank == 0}
