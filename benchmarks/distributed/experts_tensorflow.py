@@ -6,7 +6,7 @@ XLA cannot compile the sum over workers on a CPU. In the second way it compiles 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from benchmarks.native.memory import keep_freed_memory
 from benchmarks.native.tensorflow_models import MODELS
 from benchmarks.native.weights import arranged, split_statistics
 from benchmarks.tasks import TASKS
-from polykeras.distribution.connections import current_job
+from polykeras.distribution.environment import find_job
 
 Epoch = Callable[[np.ndarray], float]
 
@@ -57,17 +57,20 @@ class _Loop:
     _momentum: Any = loops_tensorflow._Loop._momentum
 
 
-def _strategy() -> Any:
-    """Return the strategy of the processes of this run, which are connected already."""
-    job = current_job()
+@cache
+def strategy() -> Any:
+    """Return the strategy, which connects TensorFlow's processes. It must be made before any tensor."""
+    job = find_job()
     cluster = tf.train.ClusterSpec({"worker": list(job.addresses)})
-    resolver: Any = tf.distribute.cluster_resolver.SimpleClusterResolver(cluster, "", "worker", job.rank, rpc_layer="grpc")
+    resolver: Any = tf.distribute.cluster_resolver.SimpleClusterResolver(
+        cluster, task_type="worker", task_id=job.rank, rpc_layer="grpc"
+    )
     return tf.distribute.MultiWorkerMirroredStrategy(resolver)
 
 
 def _trainer(name: str, weights: list[np.ndarray], x: Any, y: np.ndarray, xla: bool) -> Epoch:
-    strategy = _strategy()
-    with strategy.scope():
+    workers = strategy()
+    with workers.scope():
         loop = _Loop(name, weights, xla)
     data = tf.nest.map_structure(tf.constant, (x, y))
 
@@ -77,7 +80,7 @@ def _trainer(name: str, weights: list[np.ndarray], x: Any, y: np.ndarray, xla: b
 
         def body(i: Any, total: Any) -> Any:
             batch = tf.nest.map_structure(lambda a: tf.gather(a, order[i]), data)
-            loss = strategy.run(loop.step, batch)
+            loss = workers.run(loop.step, batch)
             return i + 1, total + loss
 
         return tf.while_loop(lambda i, _: i < steps, body, (0, tf.constant(0.0)), parallel_iterations=1)[1] / steps

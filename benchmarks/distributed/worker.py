@@ -38,12 +38,12 @@ def _ours(k: Any, shared: Shared, weights: list[np.ndarray], distribution: Any) 
     arguments = shared.task.fit_arguments()
 
     def fit(epochs: int, **more: Any) -> tuple[list[float], list[float]]:
-        with_before = k.distribution.distribution()
+        k.utils.set_random_seed(0)  # one worker alone draws numbers too, and all must agree on the next ones
         k.distribution.set_distribution(distribution)
         try:
             return epochs_of_fit(k, model, epochs, **arguments, **more)
         finally:
-            k.distribution.set_distribution(with_before)
+            k.distribution.set_distribution(None)
 
     return lambda: fit(EPOCHS)[0][EPOCHS // 2], lambda: fit(1, shuffle=False)[1][0]
 
@@ -69,6 +69,9 @@ def measure(framework: str, name: str, rounds: int, ways: list[str] | None) -> t
     from polykeras.backend import registry
     from polykeras.distribution.connections import current_job
 
+    experts = importlib.import_module(f"benchmarks.distributed.experts_{framework}")
+    if framework == "tensorflow":
+        experts.strategy()  # two strategies would wait for each other
     keras.distribution.initialize()
     job, backend = current_job(), registry.current()
     shared = (MODELS | OTHERS)[name]
@@ -80,21 +83,17 @@ def measure(framework: str, name: str, rounds: int, ways: list[str] | None) -> t
         return float(backend.to_numpy(backend.all_reduce([backend.asarray(np.float32(value))], "mean")[0]))
 
     makers = {OURS: partial(_ours, keras, shared, weights, distribution)}
-    experts = importlib.import_module(f"benchmarks.distributed.experts_{framework}")
     for way, make in experts.trainers(shared.native, weights, *own(task.data())).items():
         makers[way] = partial(_theirs, make, shared, job.size, mean)
     makers[ALONE] = partial(_ours, keras, shared, weights, None)
     wanted = [way for way in makers if way not in SLOW] if ways is None else [OURS, *ways, ALONE]
     chosen = {way: makers[way] for way in wanted}
-    with distribution.scope():
-        backend.workers()
-    begun = {way: make() for way, make in chosen.items() if way != ALONE or job.rank == 0}
-    idle: tuple[Turn, Turn] = (lambda: 0.0, lambda: 0.0)
+    begun = {way: make() for way, make in chosen.items()}
 
     def in_turn(place: int) -> dict[str, float]:
         found = {}
-        for way in chosen:
-            found[way] = begun.get(way, idle)[place]()
+        for way, turns in begun.items():
+            found[way] = turns[place]() if way != ALONE or job.rank == 0 else 0.0
             backend.barrier()
         return found
 
