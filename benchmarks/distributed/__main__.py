@@ -13,6 +13,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.distributed.models import ALONE, MODELS, OTHERS, OURS
+from benchmarks.distributed.tables import fill
 from benchmarks.machine import load, machine
 from benchmarks.rows import geometric_mean
 from tests.helpers.workers import results_of
@@ -26,7 +27,9 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--models", default=",".join([*MODELS, *OTHERS]))
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--ways", help="of the experts, with semicolons; default: all but torch.compile")
+    parser.add_argument("--ways", help='of the experts, with semicolons; default: all but "DDP, torch.compile"')
+    parser.add_argument("--from", dest="earlier", type=Path, help="measurements of earlier runs: measure nothing")
+    parser.add_argument("--docs", type=Path, nargs="+", default=[], help="markdown files whose tables are replaced")
     parser.add_argument("--json", type=Path, help="where rows go; rows of other cells in it are kept")
     return parser.parse_args(arguments)
 
@@ -67,10 +70,14 @@ def said(row: dict[str, Any]) -> str:
 def main(arguments: list[str] | None = None) -> int:
     """Measure and print; return the exit status."""
     options = _options(arguments)
-    rows: dict[tuple[str, str, int], dict[str, Any]] = {}
+    if options.earlier:
+        for path in options.docs:
+            fill(path, json.loads(options.earlier.read_text(encoding="utf-8")))
+        return 0
+    kept: dict[str, Any] = {"costs": []}
     if options.json and options.json.exists():
-        earlier = json.loads(options.json.read_text())["rows"]
-        rows = {(row["framework"], row["model"], row["workers"]): row for row in earlier}
+        kept |= json.loads(options.json.read_text(encoding="utf-8"))
+    rows = {(row["framework"], row["model"], row["workers"]): row for row in kept.get("rows", [])}
     ways = options.ways.split(";") if options.ways else None
     for framework in options.backends.split(","):
         ratios = []
@@ -81,7 +88,7 @@ def main(arguments: list[str] | None = None) -> int:
             if name in MODELS:
                 ratios.append(row["of_theirs"])
             if options.json:
-                text = json.dumps({"machine": machine(), "rows": list(rows.values())}, indent=1)
+                text = json.dumps(kept | {"machine": machine(), "rows": list(rows.values())}, indent=1)
                 options.json.write_text(text + "\n", encoding="utf-8")
         if ratios:
             print(f"{framework}: geometric mean {geometric_mean(ratios):.2f} of their time, {len(ratios)} models")
