@@ -1,6 +1,6 @@
 """What the model of cost says of machines that are not here. All numbers of hardware are published ones, or assumed.
 
-Sources: NVIDIA, DGX H100 User Guide, for NVLink (900 GB/s in both directions together) and the network (400 Gb/s a GPU);
+Sources: NVIDIA, DGX H100 User Guide, for NVLink (900 GB/s, both directions together) and the network (400 Gb/s a GPU);
 Llama Team, The Llama 3 Herd of Models (arXiv:2407.21783), for 400 TFLOP/s that a GPU reached, and for 419 unexpected
 interruptions in 54 days of 16,384 GPUs.
 """
