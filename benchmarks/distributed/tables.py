@@ -63,13 +63,18 @@ def efficiency(measured: Measurements) -> list[str]:
     """Return what two workers are worth, against one process with the same global batch."""
     rows = _of_two(measured)
     frameworks = _columns(rows.values())
+
+    def cell(row: Any) -> str:
+        if row is None:
+            return "-"
+        times = row["milliseconds"]
+        return f"{times[ALONE]:.3g} / {times[OURS]:.3g} = {row['efficiency'] * row['workers']:.2f}"
+
     table = [["ms a step: one process / two = times as fast", *(FRAMEWORKS[name] for name in frameworks)]]
     for name, shared in (MODELS | OTHERS).items():
         found = [rows.get((name, framework)) for framework in frameworks]
         if any(found):
-            times = [row and row["milliseconds"] for row in found]
-            cells = [f"{t[ALONE]:.3g} / {t[OURS]:.3g} = {t[ALONE] / t[OURS]:.2f}" if t else "-" for t in times]
-            table.append([shared.task.label, *cells])
+            table.append([shared.task.label, *map(cell, found)])
     return _lines(table)
 
 
