@@ -1,0 +1,5 @@
+"""What training on several workers costs: beside loops by experts, beside one process, and as a model of cost.
+
+`python -m benchmarks.distributed` starts the workers, measures and prints. The worker processes run `worker.py`. The
+loops of experts stand in `experts_FRAMEWORK.py`; their models are those of `benchmarks.native`.
+"""
