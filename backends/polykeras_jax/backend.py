@@ -55,6 +55,7 @@ class JaxBackend(
         compiles_each_size=True,
         compiles_calls=True,
         several_devices=True,
+        lays_out=True,
         donates=True,
         compile_batches=compile_batches,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import jax
@@ -33,14 +34,23 @@ def _device(name: str) -> Any:
     return known[place]
 
 
+@lru_cache
+def _sharding(
+    names: tuple[str, ...], shape: tuple[int, ...], axis_names: tuple[str, ...], axes: tuple[str | None, ...]
+) -> NamedSharding:
+    devices = np.array([_device(name) for name in names], dtype=object).reshape(shape)
+    return NamedSharding(Mesh(devices, axis_names), PartitionSpec(*axes))
+
+
 class JaxLayouts(Layouts):
     """See `polykeras.backend.families.layouts`."""
 
     def lay_out(self, x: Array, devices: np.ndarray, axis_names: Sequence[str], axes: Sequence[str | None]) -> Array:
-        found = np.array([_device(str(name)) for name in devices.flat], dtype=object).reshape(devices.shape)
-        sharding = NamedSharding(Mesh(found, tuple(axis_names)), PartitionSpec(*axes))
+        sharding = _sharding(tuple(map(str, devices.flat)), devices.shape, tuple(axis_names), tuple(axes))
         if isinstance(x, Tracer):
             return lax.with_sharding_constraint(x, sharding)
+        if x.sharding.is_equivalent_to(sharding, x.ndim):
+            return x
         if sharding.is_fully_addressable:
             return jax.device_put(x, sharding)
         if not x.is_fully_addressable:

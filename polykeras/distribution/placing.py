@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from polykeras.backend import registry
+from polykeras.backend import Backend, registry
 from polykeras.backend.handles import Symbolic, convert
 from polykeras.backend.spec import Array
 from polykeras.distribution.meshes import TensorLayout
@@ -21,11 +21,15 @@ def distribute_tensor(tensor: Array, layout: TensorLayout) -> Array:
     """
     if isinstance(tensor, Symbolic):
         return tensor
+    backend = registry.current()
+    return laid_out(backend, convert(backend, tensor), layout)
+
+
+def laid_out(backend: Backend, array: Array, layout: TensorLayout) -> Array:
+    """Return an array of a backend, laid out over devices. See `distribute_tensor`."""
     mesh = layout.device_mesh
     if mesh is None:
         raise ValueError(f"distribute_tensor: expected a layout with a device mesh; received {layout}.")
-    backend = registry.current()
-    array = convert(backend, tensor)
     if len(layout.axes) > len(backend.shape(array)):
         raise ValueError(
             f"distribute_tensor: expected an axis of the layout for each axis of the array, of shape "

@@ -219,10 +219,11 @@ class ModelParallel(Distribution):
 
     def connect(self, backend: Backend) -> int:
         """Connect a backend. See `Distribution.connect`."""
-        if self.device_mesh.devices.size > 1:
+        if self.device_mesh.devices.size > 1 and not backend.execution.lays_out:
             raise NotImplementedError(
-                "Training under ModelParallel over several devices is not available yet. DataParallel trains on "
-                "several devices, with all weights on each."
+                f"ModelParallel: on the {backend.name} backend, training cannot cut weights over several devices. Use "
+                "the jax backend for that, or DataParallel, which has all weights on each device, or quantization and "
+                "mixed precision, by which weights take less memory."
             )
         return 1
 

@@ -104,7 +104,9 @@ class OptimizerVariables(Checkpointable):
             initializer: a name, an initializer, or a function `(shape, dtype)`.
         """
         name = f"{reference_variable.path.replace('/', '_')}_{name or 'var'}"
-        return self.add_variable(reference_variable.shape, initializer, reference_variable.dtype, name=name)
+        variable = self.add_variable(reference_variable.shape, initializer, reference_variable.dtype, name=name)
+        variable.reference = reference_variable
+        return variable
 
     def add_optimizer_variables(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -87,6 +88,18 @@ class Located(Handle):
             stored: the object, which holds the value already, in memory of its own.
         """
         self._place_and_value, self._sharing = (location, stored), OWNED
+
+    def lay_out(self, backend: Backend, place: Callable[[Any], Any]) -> None:
+        """Have the value lie as a function places it. The caller holds the lock of values.
+
+        Args:
+            backend: where the value is wanted.
+            place: takes an array of the backend; returns one of the same numbers, or the same array.
+        """
+        value = self.stored_value(backend)
+        placed = place(value)
+        if placed is not value:
+            self._replace_value(backend, placed, self._sharing)
 
     # ---- for this package ------------------------------------------------------------------------------------------
 

@@ -54,18 +54,26 @@ class Run:
         variables: the state of what runs.
         backend: where it runs.
         donate: whether it donates its state, and gives all of the variables new values.
+        lay_out: called for each variable before its value is taken, to have it lie where it is wanted.
 
     Attributes:
         values: the variables' values, the arguments of what runs.
         thread: the identifier of the thread that runs it.
     """
 
-    __slots__ = ("_backend", "_donates", "_in_place", "_variables", "thread", "values")
+    __slots__ = ("_backend", "_donates", "_in_place", "_lay_out", "_variables", "thread", "values")
 
-    def __init__(self, variables: Sequence[Variable], backend: Backend, donate: bool = False) -> None:
+    def __init__(
+        self,
+        variables: Sequence[Variable],
+        backend: Backend,
+        donate: bool = False,
+        lay_out: Callable[[Variable], None] | None = None,
+    ) -> None:
         self._variables = variables
         self._backend = backend
         self._donates = donate
+        self._lay_out = lay_out
         self._in_place = False  # whether the variables hold the arrays that are donated
         self.thread = threading.get_ident()
         self.values: list[Any] = []
@@ -120,6 +128,8 @@ class Run:
         """Return the variables' values, in memory that may be donated if this run donates."""
         if others:
             self._wait(others)
+        for variable in self._variables if self._lay_out is not None else ():
+            self._lay_out(variable)
         if self._donates and not self._others():  # asked again: others may have come while this one waited
             self._in_place = self._backend.execution.donates
             return [variable._donatable_value(self._backend) for variable in self._variables]

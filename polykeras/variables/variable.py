@@ -56,6 +56,9 @@ class Variable(Located, ArrayOperators):
         synchronization: kept for Keras code, in the same way.
         name: for summaries and messages.
 
+    Attributes:
+        reference: the variable that this one, a slot of an optimizer, belongs to; None for others.
+
     Raises:
         ValueError: `initializer` is a function and `shape` is missing or has unknown sizes; or the value has another
             shape.
@@ -74,6 +77,7 @@ class Variable(Located, ArrayOperators):
         "constraint",
         "name",
         "overwrite_with_gradient",
+        "reference",
         "regularizer",
         "synchronization",
     )
@@ -110,6 +114,7 @@ class Variable(Located, ArrayOperators):
         self.regularizer: Any = None
         self.constraint: Any = None
         self.overwrite_with_gradient = False
+        self.reference: Variable | None = None
 
     @property
     def trainable(self) -> bool:

@@ -52,6 +52,7 @@ class CompiledStep(Step):
             nothing, return only what they change, and may run in several threads.
         example: see `Step`.
         collective: whether workers share each batch.
+        lay_out: puts the value of a variable where the step wants it, before each run; None if that is anywhere.
     """
 
     def __init__(
@@ -62,10 +63,12 @@ class CompiledStep(Step):
         donate: bool = True,
         example: Any = None,
         collective: bool = False,
+        lay_out: Callable[[Variable], None] | None = None,
     ) -> None:
         super().__init__(function, backend, backend.execution.compiles, example)
         self._donate = donate
         self._collective = collective
+        self._lay_out = lay_out
         self._has_run = False
         # Whether the function has run to its end since it was last traced, and whether it runs now. Most errors are
         # mistakes in it. In both cases no memory has been given away yet.
@@ -107,7 +110,7 @@ class CompiledStep(Step):
             programs = self._programs
             self._in_code = False
             try:
-                with Run(programs.variables, self._backend, self._donate) as run:
+                with Run(programs.variables, self._backend, self._donate, self._lay_out) as run:
                     state, result = call(programs, run.values)
                     run.finish(self._write, programs, run.values, state, result)
                 return result

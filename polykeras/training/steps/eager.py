@@ -10,7 +10,7 @@ from polykeras.backend import Backend
 from polykeras.common import nested
 from polykeras.training.interrupts import Uninterrupted
 from polykeras.training.steps.step import Step
-from polykeras.variables import Scope, Variable, unique
+from polykeras.variables import Run, Scope, Variable, unique
 
 
 class EagerStep(Step):
@@ -21,12 +21,19 @@ class EagerStep(Step):
         variables: the state that it may use.
         backend: see `Step`.
         example: see `Step`.
+        lay_out: puts the value of a variable where the step wants it, before each run; None if that is anywhere.
     """
 
     def __init__(
-        self, function: Callable[[Any], Any], variables: Sequence[Variable], backend: Backend, example: Any = None
+        self,
+        function: Callable[[Any], Any],
+        variables: Sequence[Variable],
+        backend: Backend,
+        example: Any = None,
+        lay_out: Callable[[Variable], None] | None = None,
     ) -> None:
         super().__init__(function, backend, False, example)
+        self._lay_out = lay_out
         self._variables = unique(variables)
 
     @property
@@ -47,6 +54,9 @@ class EagerStep(Step):
 
     def _run_one(self, batch: Any) -> Any:
         location = self._backend.native.location
+        if self._lay_out is not None:
+            with Run(self._variables, self._backend, lay_out=self._lay_out):
+                pass
         # A step that fails changes no variable.
         with Scope() as scope, location.eager_step() if location else nullcontext():
             result = self.function(batch)

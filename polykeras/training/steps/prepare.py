@@ -12,7 +12,9 @@ from polykeras.backend import Backend, registry
 from polykeras.common import logits
 from polykeras.common.traits import overrides
 from polykeras.training import padding
+from polykeras.distribution.strategies import ModelParallel
 from polykeras.training.logs import flat_logs
+from polykeras.training.parallel.layouts import Layouts, distributed_model
 from polykeras.training.steps.build import build, symbolic
 from polykeras.training.steps.compiled import CompiledStep
 from polykeras.training.steps.context import StepContext, running
@@ -42,13 +44,22 @@ def prepare(model: StepMethods, kind: str, batch: Any, resets: bool = False, wor
         workers: the number of workers that share each batch.
     """
     backend = registry.current()
-    key = (kind, resets, workers)
+    distribution = distributed_model(backend)
+    key = (kind, resets, workers, distribution)
     return model._steps.get(
-        key, backend, model._fingerprint, lambda: _new_step(model, kind, batch, backend, resets, workers)
+        key, backend, model._fingerprint, lambda: _new_step(model, kind, batch, backend, resets, workers, distribution)
     )
 
 
-def _new_step(model: StepMethods, kind: str, batch: Any, backend: Backend, resets: bool, workers: int) -> Step:
+def _new_step(
+    model: StepMethods,
+    kind: str,
+    batch: Any,
+    backend: Backend,
+    resets: bool,
+    workers: int,
+    distribution: ModelParallel | None,
+) -> Step:
     step = neutral_step(model, kind, backend)
     built = build(model, kind, step, batch)
     context = None
@@ -66,14 +77,18 @@ def _new_step(model: StepMethods, kind: str, batch: Any, backend: Backend, reset
     step = _in_context(native_step(step, model, kind, backend), model, kind, context, resets_inside)
     if workers > 1:
         step = shared(step, model, kind, workers)
+    layouts = None if distribution is None else Layouts(distribution, backend)
+    if layouts is not None:
+        step = layouts.laid_out(step, [] if kind == "predict" else model._all_variables())
+    lay_out = layouts and layouts.lay_out
     # Each argument of a compiled call takes time. What a prediction uses beside weights is found by tracing.
     state = model.variables if kind == "predict" else model._all_variables()
     example = symbolic(batch)
     made: Step
     if model.run_eagerly:
-        made = EagerStep(step, state, backend, example)
+        made = EagerStep(step, state, backend, example, lay_out)
     else:
-        made = CompiledStep(step, state, backend, kind != "predict", example, workers > 1)
+        made = CompiledStep(step, state, backend, kind != "predict", example, workers > 1, lay_out)
     if config.verify() and made.compiles:
         made = VerifiedStep(made, model, backend, kind, config.verify())
     if kind == "train" and config.nan_guard():

@@ -1,0 +1,95 @@
+"""Steps of a model whose variables are cut over devices.
+
+A step is code over a whole batch. If its arrays lie on several devices, the framework cuts the work up, and the numbers
+are those of one device. So nothing in a step changes but where arrays lie: variables and data before it, and new values
+of variables after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from polykeras.backend import Backend
+from polykeras.backend.spec import Array
+from polykeras.common import nested
+from polykeras.distribution.meshes import TensorLayout
+from polykeras.distribution.placing import laid_out
+from polykeras.distribution.strategies import ModelParallel, distribution, workers_of_run
+from polykeras.variables import Variable, read_state, write_state
+
+
+def distributed_model(backend: Backend) -> ModelParallel | None:
+    """Return the current distribution if it cuts the variables of a model over several devices; None otherwise.
+
+    Raises:
+        NotImplementedError: the backend cannot train so.
+    """
+    current = distribution()
+    if not isinstance(current, ModelParallel) or current.device_mesh.devices.size == 1:
+        return None
+    workers_of_run(backend)
+    return current
+
+
+class Layouts:
+    """Where the arrays of a step lie.
+
+    Args:
+        distribution: the layouts of variables and data.
+        backend: where the step runs.
+    """
+
+    def __init__(self, distribution: ModelParallel, backend: Backend) -> None:
+        self._distribution, self._backend = distribution, backend
+        self._known: dict[int, tuple[Variable, TensorLayout]] = {}
+
+    def lay_out(self, variable: Variable) -> None:
+        """Put the value of a variable on the devices, unless it is there.
+
+        Raises:
+            ValueError: its layout does not fit its shape.
+        """
+        variable.lay_out(self._backend, lambda value: self._placed(variable, value))
+
+    def laid_out(self, step: Callable[[Any], Any], variables: Sequence[Variable]) -> Callable[[Any], Any]:
+        """Return a step that computes on the devices, and leaves variables there.
+
+        Args:
+            step: takes a batch.
+            variables: those that it may change.
+        """
+
+        def run(batch: Any) -> Any:
+            result = step(nested.map_structure(self._rows, batch))
+            values = read_state(variables, self._backend)
+            write_state(variables, [self._placed(*pair) for pair in zip(variables, values, strict=True)], self._backend)
+            return result
+
+        return run
+
+    def _layout(self, variable: Variable) -> TensorLayout:
+        """Return the layout of a variable. A slot of an optimizer lies as the variable that it belongs to."""
+        if id(variable) not in self._known:
+            owner = variable
+            while owner.reference is not None:
+                owner = owner.reference
+            self._known[id(variable)] = variable, self._distribution.get_variable_layout(owner)
+        return self._known[id(variable)][1]
+
+    def _placed(self, variable: Variable, value: Array) -> Array:
+        layout = self._layout(variable)
+        try:
+            return laid_out(self._backend, value, layout)
+        except ValueError as error:
+            raise ValueError(
+                f"ModelParallel: expected a layout that cuts the variable {variable.path!r} of shape {variable.shape} "
+                f"evenly; received {layout.axes} on {layout.device_mesh}. Change its layout in the LayoutMap."
+            ) from error
+
+    def _rows(self, x: Array) -> Array:
+        """Return a batch cut over the axis of the devices that is for batches; whole if that is not possible."""
+        shape, parts = self._backend.shape(x), self._distribution.num_model_replicas
+        if not shape or shape[0] % parts:
+            return x
+        return laid_out(self._backend, x, self._distribution.get_data_layout(shape))
