@@ -11,14 +11,14 @@ from polykeras import config
 from polykeras.backend import Backend, registry
 from polykeras.common import logits
 from polykeras.common.traits import overrides
-from polykeras.training import padding
 from polykeras.distribution.strategies import ModelParallel
+from polykeras.training import padding
 from polykeras.training.logs import flat_logs
-from polykeras.training.parallel.layouts import Layouts, distributed_model
 from polykeras.training.steps.build import build, symbolic
 from polykeras.training.steps.compiled import CompiledStep
 from polykeras.training.steps.context import StepContext, running
 from polykeras.training.steps.eager import EagerStep
+from polykeras.training.steps.layouts import Layouts, distributed_model
 from polykeras.training.steps.native import native_step
 from polykeras.training.steps.shared import shared
 from polykeras.training.steps.step import Step
