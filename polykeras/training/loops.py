@@ -195,8 +195,7 @@ class Trainer(StepMethods):
         check_source(self, "predict", source)
         callback_list = assemble(callbacks, self, verbose, 1, source.steps)
         parts: list[Any] = []
-        done = 0
-        self.stop_predicting = False
+        self.stop_predicting, done = False, 0
         try:
             watched = callback_list.watches("predict")
             chunks, samples = prediction_chunks(self, source, own, watched)
@@ -230,7 +229,7 @@ class Trainer(StepMethods):
         """Do one training step on a batch of arrays. Arguments are as for `fit`.
 
         Returns:
-            The loss and the metrics of this batch, in the form in which `evaluate` returns them.
+            The loss and the metrics of this batch, as `evaluate` returns them.
         """
         self._require_compiled("train_on_batch")
         return self._one_batch("train", x, y, sample_weight, class_weight, return_dict)
@@ -256,7 +255,7 @@ class Trainer(StepMethods):
         steps_per_epoch: int | None,
         validation_freq: int | Sequence[int],
     ) -> dict[str, Any]:
-        """Train for an epoch, or for the rest of one, and validate; return the logs."""
+        """Train for an epoch, or the rest of one, and validate; return the logs."""
         before: dict[str, Any] = {}
         if progress.position.step == 0:
             before = progress.position.logs

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,17 +15,16 @@ from polykeras.common.arguments import call_with_taken
 from polykeras.common.traits import overrides
 from polykeras.training import padding
 from polykeras.training.compiled_metrics import CompiledMetrics
-from polykeras.training.compiling import Compiled
 from polykeras.training.data.unpack import unpack_x_y_sample_weight
 from polykeras.training.legacy_loss import LegacyCompiledLoss
 from polykeras.training.state_tree import assign_tree, state_tree
+from polykeras.training.step_functions import StepFunctions
 from polykeras.training.steps.context import step_context
-from polykeras.training.steps.functions import StepFunction
 from polykeras.training.steps.with_state import also_with_state
 from polykeras.variables import Scope, Variable, read_state, unique
 
 
-class StepMethods(Compiled):
+class StepMethods(StepFunctions):
     """The steps of a model, and what they consist of."""
 
     def compute_loss(
@@ -209,52 +208,6 @@ class StepMethods(Compiled):
                 self(x, training=False)
             self._forget_losses()
         return self.trainable_variables
-
-    # ---- loops by hand -----------------------------------------------------------------------------------------
-
-    def make_train_function(self, force: bool = False) -> Callable[[Iterable[Any]], Any]:
-        """Make `train_function`, which trains on the next batch of an iterator and returns the metrics so far.
-
-        A class may override this method: `fit` then calls what it leaves in `self.train_function`, with an iterator
-        over the next `steps_per_execution` batches, and takes the dict that it returns as the logs.
-
-        Args:
-            force: whether to replace a function that is there.
-
-        Returns:
-            The function. It raises `StopIteration` at the end of the iterator, and resets no metrics.
-        """
-        if force or self.train_function is None:
-            self.train_function = StepFunction(self, "train")
-        return self.train_function
-
-    def make_test_function(self, force: bool = False) -> Callable[[Iterable[Any]], Any]:
-        """Make `test_function`, which evaluates the next batch of an iterator; see `make_train_function`.
-
-        Returns:
-            The function.
-        """
-        if force or self.test_function is None:
-            self.test_function = StepFunction(self, "test")
-        return self.test_function
-
-    def make_predict_function(self, force: bool = False) -> Callable[[Iterable[Any]], Any]:
-        """Make `predict_function`, which predicts for the next batch of an iterator; see `make_train_function`.
-
-        Returns:
-            The function. It returns a tree of NumPy arrays.
-        """
-        if force or self.predict_function is None:
-            self.predict_function = StepFunction(self, "predict")
-        return self.predict_function
-
-    def _own_function(self, kind: str) -> Callable[[Iterable[Any]], Any] | None:
-        """Return the user's function that is to run the batches; None if there is none."""
-        name = f"{kind}_function"
-        if getattr(type(self), f"make_{name}") is not getattr(StepMethods, f"make_{name}"):
-            getattr(self, f"make_{name}")()
-        function = getattr(self, name)
-        return None if isinstance(function, StepFunction) else function
 
     # ---- the state as values -----------------------------------------------------------------------------------
 
