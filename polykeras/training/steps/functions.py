@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from polykeras.backend import registry
 from polykeras.common import nested
@@ -12,9 +12,6 @@ from polykeras.training.data.checks import check_values
 from polykeras.training.data.unpack import unpack_x_y_sample_weight
 from polykeras.training.logs import host_logs
 from polykeras.training.steps.prepare import prepare
-
-if TYPE_CHECKING:
-    from polykeras.training.step_methods import StepMethods
 
 
 class StepFunction:
@@ -42,7 +39,7 @@ class StepFunction:
         ['loss']
     """
 
-    def __init__(self, model: StepMethods, kind: str) -> None:
+    def __init__(self, model: Any, kind: str) -> None:
         self._model, self._kind = model, kind
 
     def __call__(self, iterator: Iterable[Any]) -> Any:
