@@ -9,10 +9,11 @@ import numpy as np
 from polykeras import dtypes
 from polykeras.backend import Backend, registry
 from polykeras.common import nested
+from polykeras.distribution.strategies import workers_of_run
 from polykeras.models import Model
 from polykeras.training.data.sources import make_batch
 from polykeras.training.steps import Step
-from polykeras.training.steps.prepare import prepare
+from polykeras.training.steps.prepare import prepare, step_key
 
 __all__ = ["program"]
 
@@ -82,6 +83,8 @@ def program(
 
 
 def _known_step(model: Model, kind: str, backend: Backend) -> Step:
+    workers = 1 if kind == "predict" else workers_of_run(backend)
+
     def missing() -> Step:
         raise ValueError(
             f"debug.program: expected a batch, since the {kind} step of model {model.name!r} has not run on "
@@ -89,7 +92,7 @@ def _known_step(model: Model, kind: str, backend: Backend) -> Step:
             "before."
         )
 
-    return model._steps.get((kind, False), backend, model._fingerprint, missing)
+    return model._steps.get(step_key(kind, backend, workers=workers), backend, model._fingerprint, missing)
 
 
 def _check(name: str, value: str, known: tuple[str, ...]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -45,10 +45,17 @@ def prepare(model: StepMethods, kind: str, batch: Any, resets: bool = False, wor
     """
     backend = registry.current()
     distribution = distributed_model(backend)
-    key = (kind, resets, workers, distribution)
     return model._steps.get(
-        key, backend, model._fingerprint, lambda: _new_step(model, kind, batch, backend, resets, workers, distribution)
+        step_key(kind, backend, resets, workers),
+        backend,
+        model._fingerprint,
+        lambda: _new_step(model, kind, batch, backend, resets, workers, distribution),
     )
+
+
+def step_key(kind: str, backend: Backend, resets: bool = False, workers: int = 1) -> tuple[Hashable, ...]:
+    """Return the key of a step among those that a model keeps; see `prepare`."""
+    return kind, resets, workers, distributed_model(backend)
 
 
 def _new_step(
