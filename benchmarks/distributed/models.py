@@ -53,18 +53,18 @@ def _task(name: str, label: str, steps: int, **changes: Any) -> Task:
 
 
 MODELS = {
-    "mlp": Shared(_task("wide", "MLP 784-256-256-10, Adam", 120, model=_perceptron), "wide"),
-    "conv": Shared(_task("conv", "conv 28x28 (32, 64), Adam", 15), "conv"),
-    "lstm": Shared(_task("lstm", "LSTM 80x64, Adam", 20), "lstm"),
-    "transformer": Shared(_task("transformer", "transformer block 32x64, Adam", 40), "transformer"),
+    "mlp": Shared(_task("wide", "MLP 784-256-256-10, Adam", 60, model=_perceptron), "wide"),
+    "conv": Shared(_task("conv", "conv 28x28 (32, 64), Adam", 8), "conv"),
+    "lstm": Shared(_task("lstm", "LSTM 80x64, Adam", 10), "lstm"),
+    "transformer": Shared(_task("transformer", "transformer block 32x64, Adam", 20), "transformer"),
     "table": Shared(
-        _task("two_inputs", "embedding 100,000x16, Adam", 40, model=_large_table, inputs=_words_and_numbers),
+        _task("two_inputs", "embedding 100,000x16, Adam", 20, model=_large_table, inputs=_words_and_numbers),
         "two_inputs",
     ),
 }
 OTHERS = {
     "batch_norm": Shared(
-        _task("batch_norm", "conv 28x28 (16, 32), batch norm, momentum", 20),
+        _task("batch_norm", "conv 28x28 (16, 32), batch norm, momentum", 10),
         "batch_norm",
         "the loops on PyTorch and TensorFlow normalize by the moments of each worker, `fit` by those of the batch",
     ),
