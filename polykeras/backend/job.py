@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from polykeras.backend.shared_draws import Draws, recorded_draws
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +46,28 @@ class SharedStep:
     Attributes:
         workers: the number of workers.
         rows: the rows of each worker.
+        draws: the random numbers that the step draws.
     """
 
     workers: int
     rows: int
+    draws: Draws = field(default_factory=Draws)
+
+    def sample_axis(self, shape: Sequence[int]) -> int | None:
+        """Return the axis of a draw of random numbers that counts samples; see `Draws`."""
+        return self.draws.sample_axis(shape, self.rows)
 
 
 shared_step: ContextVar[SharedStep | None] = ContextVar("polykeras_shared_step", default=None)
 """The shared step that is traced or runs; None in any other code, where a collective has nothing to do."""
+
+
+@contextmanager
+def drawn_for_all() -> Iterator[None]:
+    """A context in which random numbers are the same on all workers, whatever their shape."""
+    token = shared_step.set(None)
+    try:
+        with recorded_draws():
+            yield
+    finally:
+        shared_step.reset(token)

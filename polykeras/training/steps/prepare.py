@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from polykeras import config
 from polykeras.backend import Backend, registry
+from polykeras.backend.shared_draws import Draws
 from polykeras.common import logits
 from polykeras.common.traits import overrides
 from polykeras.training import padding
 from polykeras.training.logs import flat_logs
-from polykeras.training.steps.build import build, symbolic
+from polykeras.training.steps.build import build, draws_of, symbolic
 from polykeras.training.steps.compiled import CompiledStep
 from polykeras.training.steps.context import StepContext, running
 from polykeras.training.steps.eager import EagerStep
@@ -63,9 +64,10 @@ def _new_step(model: StepMethods, kind: str, batch: Any, backend: Backend, reset
     # A reset inside of the compiled step costs nothing. A user's own may do more than assign: it is called each time.
     resets_inside = resets and built and not overrides(model, "reset_metrics")
     resets_inside = resets_inside and not any(overrides(metric, "reset_state") for metric in model.metrics)
+    draws = draws_of(model, step, batch) if built and workers > 1 else Draws()
     step = _in_context(native_step(step, model, kind, backend), model, kind, context, resets_inside)
     if workers > 1:
-        step = shared(step, model, kind, workers)
+        step = shared(step, model, kind, workers, draws)
     # Each argument of a compiled call takes time. What a prediction uses beside weights is found by tracing.
     state = model.variables if kind == "predict" else model._all_variables()
     example = symbolic(batch)
