@@ -80,3 +80,12 @@ def test_some_cases_on_each_backend(backend: Backend) -> None:
     groups = ["draws", "layers:25", "losses:12", "metrics:8", "optimizers:6"]
     results = [results_of(SCRIPT, backend.name, size, ["8", *groups]) for size in (1, 2)]
     compare(*itertools.chain(*results))
+
+
+@pytest.mark.slow
+def test_verification_finds_what_combines_samples(backend: Backend) -> None:
+    script = SCRIPT.with_name("mixing.py")
+    for found in results_of(script, backend.name, 2):
+        wrong = [name for name, error in found.items() if error]
+        assert wrong == ["own mean", "sum as a loss"]
+        assert "on one worker" in found["own mean"]

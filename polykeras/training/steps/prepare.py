@@ -12,6 +12,7 @@ from polykeras.backend import Backend, registry
 from polykeras.backend.shared_draws import Draws
 from polykeras.common import logits
 from polykeras.common.traits import overrides
+from polykeras.distribution.connections import current_job
 from polykeras.training import padding
 from polykeras.training.logs import flat_logs
 from polykeras.training.steps.build import build, draws_of, symbolic
@@ -66,6 +67,7 @@ def _new_step(model: StepMethods, kind: str, batch: Any, backend: Backend, reset
     resets_inside = resets_inside and not any(overrides(metric, "reset_state") for metric in model.metrics)
     draws = draws_of(model, step, batch) if built and workers > 1 else Draws()
     step = _in_context(native_step(step, model, kind, backend), model, kind, context, resets_inside)
+    of_whole = step if workers > 1 and workers == current_job().size else None
     if workers > 1:
         step = shared(step, model, kind, workers, draws)
     # Each argument of a compiled call takes time. What a prediction uses beside weights is found by tracing.
@@ -77,7 +79,7 @@ def _new_step(model: StepMethods, kind: str, batch: Any, backend: Backend, reset
     else:
         made = CompiledStep(step, state, backend, kind != "predict", example, workers > 1)
     if config.verify() and made.compiles:
-        made = VerifiedStep(made, model, backend, kind, config.verify())
+        made = VerifiedStep(made, model, backend, kind, config.verify(), of_whole)
     if kind == "train" and config.nan_guard():
         made = GuardedStep(made, model, backend)
     return ResettingStep(made, model, backend) if resets and not resets_inside else made

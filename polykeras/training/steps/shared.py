@@ -14,7 +14,7 @@ from polykeras.collectives import send, shared_sums
 from polykeras.common import nested
 from polykeras.common.naming import is_ours
 from polykeras.common.traits import overrides
-from polykeras.training.parallel.mixing import refuse_mixing
+from polykeras.training.steps.mixing import refuse_mixing
 from polykeras.variables import Variable, unique
 
 
