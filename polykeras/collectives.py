@@ -31,6 +31,22 @@ def sum_over_workers(x: Array) -> Array:
     return x if shared_step.get() is None else registry.current().all_reduce([x])[0]
 
 
+def needs_whole_batch(what: str) -> None:
+    """Raise if workers share the batch.
+
+    Args:
+        what: what compares samples, such as `"The circle loss"`.
+
+    Raises:
+        ValueError: they do.
+    """
+    if workers() > 1:
+        raise ValueError(
+            f"{what} compares all samples of a batch with one another, and {workers()} workers share the batch: none "
+            "of them has all samples. Train on one worker, or use another one."
+        )
+
+
 def part_of_mean(total: Array, count: Array, least: float | None = None) -> Array:
     """Return a worker's part of `total / count`, where both are sums over the samples of all workers.
 

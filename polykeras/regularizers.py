@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from polykeras import ops
 from polykeras.backend.spec import Array
@@ -16,7 +16,13 @@ registry: Registry[Regularizer] = Registry("regularizer", "keras.regularizers")
 
 
 class Regularizer(Configurable):
-    """Base of regularizers, which are functions from an array to a scalar. A plain function works too."""
+    """Base of regularizers, which are functions from an array to a scalar. A plain function works too.
+
+    Attributes:
+        mixes_samples: whether the penalty of outputs is no sum over samples.
+    """
+
+    mixes_samples: ClassVar[bool] = False
 
     def __call__(self, x: Array) -> Array:
         """Return the penalty.
@@ -99,6 +105,8 @@ class OrthogonalRegularizer(Regularizer):
     Raises:
         ValueError: the mode is another one, or the factor is negative or not a number.
     """
+
+    mixes_samples = True
 
     def __init__(self, factor: float = 0.01, mode: Literal["rows", "columns"] = "rows") -> None:
         if mode not in ("rows", "columns"):

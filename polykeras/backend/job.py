@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from polykeras.backend.shared_draws import Draws, recorded_draws
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +46,16 @@ class SharedStep:
     Attributes:
         workers: the number of workers.
         rows: the rows of each worker.
+        draws: the random numbers that the step draws.
     """
 
     workers: int
     rows: int
+    draws: Draws = field(default_factory=Draws)
+
+    def sample_axis(self, shape: Sequence[int]) -> int | None:
+        """Return the axis of a draw of random numbers that counts samples; see `Draws`."""
+        return self.draws.sample_axis(shape, self.rows)
 
 
 shared_step: ContextVar[SharedStep | None] = ContextVar("polykeras_shared_step", default=None)
@@ -55,10 +63,11 @@ shared_step: ContextVar[SharedStep | None] = ContextVar("polykeras_shared_step",
 
 
 @contextmanager
-def same_on_all_workers() -> Iterator[None]:
-    """A context in which a shared step draws random numbers that are no samples: the same ones on all workers."""
+def drawn_for_all() -> Iterator[None]:
+    """A context in which random numbers are the same on all workers, whatever their shape."""
     token = shared_step.set(None)
     try:
-        yield
+        with recorded_draws():
+            yield
     finally:
         shared_step.reset(token)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from polykeras import dtypes, ops
 from polykeras.backend.spec import Array
+from polykeras.collectives import needs_whole_batch
 from polykeras.common.types import ArrayLike, DTypeLike
 from polykeras.losses.loss import LOSSES, FunctionLoss, mixes_samples
 
@@ -37,7 +38,12 @@ def circle(
         remove_diagonal: whether to leave out the pairs of a sample with itself.
         gamma: how sharply pairs are distinguished.
         margin: how far a pair may be from its optimum.
+
+    Raises:
+        ValueError: samples are compared with those of their batch, which several workers share.
     """
+    if ref_embeddings is None:
+        needs_whole_batch("The circle loss")
     y_pred = ops.convert_to_tensor(y_pred)
     y_pred = ops.cast(y_pred, dtypes.float_type(ops.dtype(y_pred)))
     others = y_pred if ref_embeddings is None else ops.cast(ref_embeddings, ops.dtype(y_pred))

@@ -31,7 +31,8 @@ def _sum(x: Array, axis: Axis) -> Array:
     """Return a sum; over the samples of all workers, if it is one over samples."""
     total = ops.sum(x, axis=axis)
     axes = (axis,) if isinstance(axis, int) else axis
-    return sum_over_workers(total) if axes is None or 0 in axes else total
+    over_samples = axes is None or 0 in [i % ops.ndim(x) for i in axes]
+    return sum_over_workers(total) if over_samples else total
 
 
 @LOSSES.register()

@@ -13,7 +13,8 @@ from math import prod
 from typing import Any
 
 from polykeras import dtypes
-from polykeras.backend.job import same_on_all_workers, shared_step
+from polykeras.backend.job import drawn_for_all, shared_step
+from polykeras.backend.shared_draws import note_draw
 from polykeras.backend.spec import Array, Family, Shape, op
 from polykeras.common.supplied import Supplied
 
@@ -44,15 +45,22 @@ class Random(Family):
     def _element_numbers(self, shape: Shape) -> Array:
         """Return the number of each element, int32 `(elements,)`, on which its bits depend.
 
-        Where the workers of a run share a batch, an array with a row for each sample has the numbers that its rows have
-        in the whole batch.
+        Where the workers of a run share a batch, what is drawn for a sample has the numbers that it has in the whole
+        batch.
         """
+        note_draw(shape)
         shared = shared_step.get()
-        if shared is None or not shape or shape[0] != shared.rows:
+        axis = None if shared is None else shared.sample_axis(shape)
+        if shared is None or axis is None:
             return self.arange(prod(shape), dtype="int32")
-        rows = self.add(self.multiply(self.arange(shape[0], dtype="int32"), shared.workers), self.worker_index())
-        in_row = self.arange(prod(shape[1:]), dtype="int32")
-        return self.reshape(self.add(self.multiply(rows, prod(shape[1:]))[:, None], in_row), (-1,))
+        outer = prod(shape[:axis])
+        of_sample = prod(shape[axis:]) // shared.rows
+        samples = self.add(self.multiply(self.arange(shared.rows, dtype="int32"), shared.workers), self.worker_index())
+        samples = self.multiply(samples, of_sample)[:, None] + self.arange(of_sample, dtype="int32")
+        if outer > 1:
+            batch = shared.rows * shared.workers * of_sample
+            samples = self.multiply(self.arange(outer, dtype="int32"), batch)[:, None, None] + samples
+        return self.reshape(samples, (-1,))
 
     @op(others="key")
     def random_bits(self, key: Array, shape: Shape) -> Array:
@@ -79,7 +87,7 @@ class Random(Family):
         word = self.reshape(self.asarray(signed(data) if isinstance(data, int) else data, "int32"), (1,))
         word = self.multiply(word, _GOLDEN)
         mixed = self.concatenate([self.bitwise_xor(key[0:1], word), self.add(key[1:2], word)])
-        with same_on_all_workers():
+        with drawn_for_all():  # two words are no samples, even if a worker has two
             return self.random_bits(mixed, (2,))
 
     @op(others="key")
@@ -147,7 +155,18 @@ class Random(Family):
 
     @op(others="key")
     def random_permutation(self, key: Array, n: int) -> Array:
-        """Return the numbers from 0 to `n - 1`, int32, in random order."""
+        """Return the numbers from 0 to `n - 1`, int32, in random order.
+
+        Raises:
+            ValueError: they are the numbers of the samples of a batch that workers share.
+        """
+        shared = shared_step.get()
+        if shared is not None and shared.sample_axis((n,)) is not None:
+            raise ValueError(
+                f"The samples of a batch cannot be shuffled or mixed with one another here: {shared.workers} workers "
+                f"share the batch, and this one has {n} samples of it. Do it where the data are read (`Dataset.map`, a "
+                "`PyDataset`), or train on one worker."
+            )
         return self.argsort(self.random_bits(key, (n,)))
 
     @op("x", others="key")

@@ -6,6 +6,7 @@ from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from polykeras.backend import Backend, registry
+from polykeras.collectives import needs_whole_batch
 from polykeras.common import masks, nested
 from polykeras.graph import KerasTensor
 from polykeras.graph.inference import known_shape
@@ -83,6 +84,8 @@ def call_within(layer: Layer, context: CallContext, args: tuple[Any, ...], kwarg
         context.path.pop()
         context.training, context.mode = outer_training, outer_mode
     if layer.activity_regularizer is not None:
+        if getattr(layer.activity_regularizer, "mixes_samples", False):
+            needs_whole_batch(f"The activity_regularizer of {layer._title()}")
         for output in nested.flatten(outputs):
             layer.add_loss(layer.activity_regularizer(output) / backend.shape(output)[0])
     mask = kwargs.get("mask")

@@ -7,6 +7,7 @@ from typing import Any
 
 from polykeras import ops, random
 from polykeras.backend.spec import Array
+from polykeras.collectives import sum_over_workers
 from polykeras.common.arguments import int_tuple, positive_int
 from polykeras.layers.base.layer import LAYERS
 from polykeras.layers.image.base import ImageLayer, RandomImageLayer, Transformation
@@ -203,7 +204,7 @@ class Equalization(RandomImageLayer):
         values = rescaled(images, self.value_range, BYTES)
         of_channel = ops.arange(channels, dtype="int32") * self.bins
         places = ops.clip(ops.cast(ops.cast(values, "float32") * last / 255.0, "int32"), 0, last) + of_channel
-        counts = _counts(places, channels, self.bins)
+        counts = sum_over_workers(_counts(places, channels, self.bins))
         total = ops.cumsum(counts, axis=1)
         first = ops.min(ops.where(total > 0, total, float("inf")), axis=1, keepdims=True)
         rest = total[:, -1:] - first

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from polykeras.backend.shared_draws import Draws, recorded_draws
 from polykeras.backend.symbolic import cannot_run_on_shapes
 from polykeras.common import nested
 from polykeras.common.traits import overrides
@@ -81,6 +82,30 @@ def runs_on_shapes(model: StepMethods, step: Callable[[Any], Any], batch: Any) -
     finally:
         model._forget_losses()
     return True
+
+
+def draws_of(model: StepMethods, step: Callable[[Any], Any], batch: Any) -> Draws:
+    """Return the random numbers that a step draws: run it on shapes alone, for two numbers of samples.
+
+    Args:
+        model: the model whose step it is.
+        step: takes a batch, and runs on shapes.
+        batch: a batch, whose values are not read.
+    """
+    function = step.build if isinstance(step, StateStep) else step
+    rows = len(nested.flatten(batch)[0])
+    shapes = []
+    for times in (1, 2):
+        tensors = nested.map_structure(lambda x, n=times: KerasTensor((n * len(x), *x.shape[1:]), x.dtype), batch)
+        try:
+            with recorded_draws() as found:
+                infer_outputs(function, (tensors,), {}, native=False)
+        except Exception:  # the model takes batches of one size alone
+            return Draws()
+        finally:
+            model._forget_losses()
+        shapes.append(found)
+    return Draws.compared(*shapes, rows=(rows, 2 * rows))
 
 
 def symbolic(batch: Any) -> Any:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from polykeras import config
 from polykeras.backend import Backend, registry
+from polykeras.backend.shared_draws import Draws
 from polykeras.common import logits
 from polykeras.common.traits import overrides
-from polykeras.distribution.strategies import ModelParallel
+from polykeras.distribution.connections import current_job
 from polykeras.training import padding
 from polykeras.training.logs import flat_logs
-from polykeras.training.steps.build import build, symbolic
+from polykeras.training.steps.build import build, draws_of, symbolic
 from polykeras.training.steps.compiled import CompiledStep
 from polykeras.training.steps.context import StepContext, running
 from polykeras.training.steps.eager import EagerStep
@@ -44,12 +45,9 @@ def prepare(model: StepMethods, kind: str, batch: Any, resets: bool = False, wor
         workers: the number of workers that share each batch.
     """
     backend = registry.current()
-    distribution = distributed_model(backend)
+    key = step_key(kind, backend, resets, workers)
     return model._steps.get(
-        step_key(kind, backend, resets, workers),
-        backend,
-        model._fingerprint,
-        lambda: _new_step(model, kind, batch, backend, resets, workers, distribution),
+        key, backend, model._fingerprint, lambda: _new_step(model, kind, batch, backend, resets, workers)
     )
 
 
@@ -58,15 +56,7 @@ def step_key(kind: str, backend: Backend, resets: bool = False, workers: int = 1
     return kind, resets, workers, distributed_model(backend)
 
 
-def _new_step(
-    model: StepMethods,
-    kind: str,
-    batch: Any,
-    backend: Backend,
-    resets: bool,
-    workers: int,
-    distribution: ModelParallel | None,
-) -> Step:
+def _new_step(model: StepMethods, kind: str, batch: Any, backend: Backend, resets: bool, workers: int) -> Step:
     step = neutral_step(model, kind, backend)
     built = build(model, kind, step, batch)
     context = None
@@ -81,9 +71,12 @@ def _new_step(
     # A reset inside of the compiled step costs nothing. A user's own may do more than assign: it is called each time.
     resets_inside = resets and built and not overrides(model, "reset_metrics")
     resets_inside = resets_inside and not any(overrides(metric, "reset_state") for metric in model.metrics)
+    draws = draws_of(model, step, batch) if built and workers > 1 else Draws()
     step = _in_context(native_step(step, model, kind, backend), model, kind, context, resets_inside)
+    of_whole = step if workers > 1 and workers == current_job().size else None
     if workers > 1:
-        step = shared(step, model, kind, workers)
+        step = shared(step, model, kind, workers, draws)
+    distribution = distributed_model(backend)
     layouts = None if distribution is None else Layouts(distribution, backend)
     if layouts is not None:
         step = layouts.laid_out(step, [] if kind == "predict" else model._all_variables())
@@ -97,7 +90,7 @@ def _new_step(
     else:
         made = CompiledStep(step, state, backend, kind != "predict", example, workers > 1, lay_out)
     if config.verify() and made.compiles:
-        made = VerifiedStep(made, model, backend, kind, config.verify())
+        made = VerifiedStep(made, model, backend, kind, config.verify(), of_whole)
     if kind == "train" and config.nan_guard():
         made = GuardedStep(made, model, backend)
     return ResettingStep(made, model, backend) if resets and not resets_inside else made

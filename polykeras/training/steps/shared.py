@@ -9,14 +9,16 @@ from polykeras import dtypes, ops
 from polykeras.backend import registry
 from polykeras.backend.handles import convert
 from polykeras.backend.job import SharedStep, shared_step
+from polykeras.backend.shared_draws import Draws
 from polykeras.collectives import send, shared_sums
 from polykeras.common import nested
 from polykeras.common.naming import is_ours
 from polykeras.common.traits import overrides
+from polykeras.training.steps.mixing import refuse_mixing
 from polykeras.variables import Variable, unique
 
 
-def shared(step: Callable[[Any], Any], model: Any, kind: str, workers: int) -> Callable[[Any], Any]:
+def shared(step: Callable[[Any], Any], model: Any, kind: str, workers: int, draws: Draws) -> Callable[[Any], Any]:
     """Return a step that takes a worker's rows of a batch, and leaves all variables the same on all workers.
 
     Args:
@@ -24,13 +26,18 @@ def shared(step: Callable[[Any], Any], model: Any, kind: str, workers: int) -> C
         model: the model whose step it is.
         kind: `"train"` or `"test"`.
         workers: the number of workers.
+        draws: the random numbers that the step draws.
+
+    Raises:
+        ValueError: a layer, loss or metric works along the axis of the samples.
     """
+    refuse_mixing(model)
     logs_are_local = overrides(model, f"{kind}_step", "compute_metrics", "get_metrics_result")
     states = _states_of_users(model)
 
     def run(batch: Any) -> Any:
         rows = ops.shape(nested.flatten(batch)[0])[0]
-        token = shared_step.set(SharedStep(workers, rows))
+        token = shared_step.set(SharedStep(workers, rows, draws))
         try:
             with shared_sums():
                 before = [variable.value for variable in states]

@@ -4,7 +4,8 @@ With `POLYKERAS_VERIFY=N`, or `polykeras.config.set_verify(N)`, each Nth chunk o
 state: as a chunk, as single compiled steps, and as plain Python on the same backend, without compilation, recording or
 fast paths. Each compiled step is compared with a plain step from the same state, so that rounding does not add up and
 the wrong step is known. The chunk is compared with the single steps. Training goes on from what the chunk gave. Without
-verification nothing is spent: steps are wrapped, or not, when they are made.
+verification nothing is spent: steps are wrapped, or not, when they are made. Where workers share each batch, the plain
+form is that of one worker, on the whole batch: so code of a user that combines samples is found.
 
 How far rounding goes is measured if it is not obvious. Adam divides by the size of the gradient, and so makes a whole
 update of a gradient that is only rounding, as that of a bias before a batch normalization. If two results differ by
@@ -42,6 +43,11 @@ SAMPLES = 3  # how often the plain step runs from moved states, to see how far r
 BEYOND = 256
 TOLD = 5  # differences in a message
 
+_MIXED = (
+    " Or, as several workers share each batch, a layer, loss or metric of yours combines samples otherwise than by a "
+    "mean of losses: use polykeras.collectives, or train on one worker."
+)
+
 # A verified chunk restores the state and runs again. No other thread may run one in between.
 _turn = RLock()
 
@@ -55,10 +61,21 @@ class VerifiedStep(WrappedStep):
         backend: see `Step`.
         kind: `"train"`, `"test"` or `"predict"`.
         each: one of so many chunks is verified.
+        of_whole: what the step does on one worker, if several share its batches. It is the plain form then, and runs on
+            the whole batch.
     """
 
-    def __init__(self, step: Step, model: Any, backend: Backend, kind: str, each: int) -> None:
+    def __init__(
+        self,
+        step: Step,
+        model: Any,
+        backend: Backend,
+        kind: str,
+        each: int,
+        of_whole: Callable[[Any], Any] | None = None,
+    ) -> None:
         super().__init__(step, model, backend)
+        self._of_whole = of_whole
         self._kind, self._each = kind, each
         self._plain = registry.plain(backend)
         self._chunks = 0
@@ -114,7 +131,7 @@ class VerifiedStep(WrappedStep):
             stop: the step after the last one.
         """
         if not self._knows_all:
-            self._plainly(self._snapshot(), batch(start))
+            self._plainly(self._snapshot(), self._whole(batch(start)))
             self._knows_all = True
         before = self._snapshot()
         try:
@@ -155,12 +172,24 @@ class VerifiedStep(WrappedStep):
             values |= dict(zip(map(id, others), read_state(others, self._backend), strict=True))
             arrays = [self._backend.place(values[id(variable)]) for variable in state]
             with registry.use_backend(self._plain), fast.off(), Scope(state, arrays, closed=True) as scope:
-                logs = self.function(nested.map_structure(self._backend.place, batch))
+                logs = (self._of_whole or self.function)(nested.map_structure(self._backend.place, batch))
                 missing = list(scope.missing.values())
                 if not missing:
                     return self._outcome(logs, state)  # within the scope: there, variables are as after the step
             self._found += missing
         raise ever_new("A step of the model", missing)
+
+    def _whole(self, batch: Any) -> Any:
+        """Return the batch of all workers, of the rows of this one."""
+        if self._of_whole is None:
+            return batch
+        backend = self._backend
+
+        def gathered(rows: Any) -> Any:
+            parts = backend.swapaxes(backend.all_gather(rows), 0, 1)  # a batch has a row of each worker in turn
+            return backend.reshape(parts, (-1, *backend.shape(rows)[1:]))
+
+        return nested.map_structure(gathered, batch)
 
     def _state(self) -> list[Variable]:
         return unique([*super()._state(), *self._found])
@@ -182,9 +211,11 @@ class VerifiedStep(WrappedStep):
             state, rows = self._moved(given, sample), moved_tree(batch, self._backend, sample, self._epsilon())
             return self._plainly(state, rows)
 
+        batch = self._whole(batch)
         wrong = self._wrong(found, self._plainly(given, batch), given, again)
         if wrong:
-            raise self._error(f"{self._kind} step {number} (counted from 0)", "the step as plain Python", wrong)
+            plain = "the step as plain Python" + (" on one worker" if self._of_whole else "")
+            raise self._error(f"{self._kind} step {number} (counted from 0)", plain, wrong)
 
     def _compare_chunk(
         self, run: Callable[[int, int], Any], found: Outcome, before: Snapshot, start: int, stop: int
@@ -270,7 +301,8 @@ class VerifiedStep(WrappedStep):
             f"over the data does not give what {other} give{'' if 'steps' in other else 's'}: {'; '.join(wrong)}. The "
             "model is as it was before the chunk. Either the step depends on something in Python that changed since it "
             "was compiled (an attribute, a global, a setting: make it a Variable), or a fast path is wrong: please "
-            "report it. With POLYKERAS_FAST=0, or compiled with run_eagerly=True, the model may do without."
+            f"report it.{_MIXED if self._of_whole else ''} With POLYKERAS_FAST=0, or compiled with run_eagerly=True, "
+            "the model may do without."
         )
 
     def _warn(self, names: list[str]) -> None:
