@@ -13,10 +13,11 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
-from polykeras import ops
+from polykeras import dtypes, ops
 from polykeras.backend import registry
 from polykeras.backend.job import shared_step
 from polykeras.backend.spec import Array
+from polykeras.common import masks, nested
 from polykeras.variables import Variable
 
 
@@ -29,6 +30,44 @@ def workers() -> int:
 def sum_over_workers(x: Array) -> Array:
     """Return the sum of an array over the workers, a float or integer array. It can be differentiated."""
     return x if shared_step.get() is None else registry.current().all_reduce([x])[0]
+
+
+def mean_over_workers(arrays: Sequence[Array]) -> list[Array]:
+    """Return the means of float arrays over the workers, as of gradients. They can be differentiated.
+
+    Args:
+        arrays: of the same shapes on all workers.
+    """
+    return list(arrays) if shared_step.get() is None else registry.current().all_reduce(arrays, "mean")
+
+
+def whole_batch(tree: Any) -> Any:
+    """Return what a worker has of its samples for all samples, in their order in the whole batch.
+
+    Args:
+        tree: of arrays. Those with a row for each sample of this worker get the rows of all, and keep their masks;
+            floats without an axis become means over the workers; others stay.
+    """
+    shared, backend = shared_step.get(), registry.current()
+    if shared is None:
+        return tree
+
+    def whole(x: Any) -> Any:
+        if not backend.is_tensor(x):
+            return x
+        shape = backend.shape(x)
+        if not shape:
+            return mean_over_workers([x])[0] if dtypes.is_float(backend.dtype(x)) else x
+        if shape[0] != shared.rows:
+            return x
+        rows = backend.swapaxes(backend.all_gather(x), 0, 1)
+        found = backend.reshape(rows, (shared.rows * shared.workers, *shape[1:]))
+        mask = masks.kept(x)
+        if mask is not None:
+            masks.keep(found, whole(mask))
+        return found
+
+    return nested.map_structure(whole, tree)
 
 
 def needs_whole_batch(what: str) -> None:
@@ -79,6 +118,11 @@ _waiting: ContextVar[_Journey | None] = ContextVar("polykeras_waiting_sums", def
 _within: ContextVar[bool] = ContextVar("polykeras_within_sums", default=False)
 
 
+def within_sums() -> bool:
+    """Return whether this is within `added_up` or `averaged`."""
+    return _within.get()
+
+
 @contextmanager
 def shared_sums() -> Iterator[None]:
     """The context of one shared step. What still waits at its end is sent then."""
@@ -116,7 +160,8 @@ def added_up(variables: Sequence[Variable], waits: bool = False) -> Iterator[Non
     Args:
         variables: the state of the metrics. `Variable.aggregation` says what all workers' values become: their sum,
             their mean, or the value of the first worker.
-        waits: whether the sums are sent with the next ones. Until then, the variables hold those of this worker.
+        waits: whether the sums are sent with the next ones. Until then, the variables have the samples of this worker
+            alone.
     """
     journey = _waiting.get()
     if journey is None or _within.get():
@@ -124,10 +169,6 @@ def added_up(variables: Sequence[Variable], waits: bool = False) -> Iterator[Non
         return
     before = [variable.value for variable in variables]
     backend = registry.current()
-    summed = [variable.aggregation == "sum" for variable in variables]
-    for variable, value, is_sum in zip(variables, before, summed, strict=True):
-        if is_sum:
-            variable.assign(backend.zeros_like(value))
     token = _within.set(True)
     try:
         yield
@@ -135,11 +176,11 @@ def added_up(variables: Sequence[Variable], waits: bool = False) -> Iterator[Non
         _within.reset(token)
     is_first = backend.equal(backend.worker_index(), 0)
 
-    def own(variable: Variable) -> Array:
+    def own(variable: Variable, old: Array) -> Array:
         value = variable.value
-        if variable.aggregation in ("sum", "mean"):
-            return value
-        return backend.where(is_first, value, backend.zeros_like(value))
+        if variable.aggregation == "sum":
+            return backend.subtract(value, old)
+        return value if variable.aggregation == "mean" else backend.where(is_first, value, backend.zeros_like(value))
 
     def receive(sums: Sequence[Array]) -> None:
         for variable, value, total in zip(variables, before, sums, strict=True):
@@ -149,7 +190,7 @@ def added_up(variables: Sequence[Variable], waits: bool = False) -> Iterator[Non
                 total = total / workers()
             variable.assign(total)
 
-    journey.arrays += map(own, variables)
+    journey.arrays += map(own, variables, before)
     journey.receivers.append(receive)
     journey.counts.append(len(variables))
     if not waits:

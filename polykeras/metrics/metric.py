@@ -7,7 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, TypeVar
 
 from polykeras import collectives, config, dtypes, initializers, ops
-from polykeras.common.naming import to_snake_case
+from polykeras.backend.job import drawn_for_all
+from polykeras.common import nested
+from polykeras.common.naming import is_ours, to_snake_case
 from polykeras.common.types import DTypeLike, InitializerLike
 from polykeras.layers.base.own_metrics import Measure
 from polykeras.layers.base.tracking import tracked
@@ -21,13 +23,22 @@ M = TypeVar("M", bound=Callable[..., Any])
 
 
 def _added_up(update_state: M) -> M:
-    """Return a method that adds the samples of all workers, where these share a batch."""
+    """Return a method that takes the samples of all workers, where these share a batch.
+
+    The metrics of polykeras add numbers of samples up, so their sums are. A user's metric may do anything: it gets the
+    whole batch. So does a metric that is given one number and no samples, such as a loss.
+    """
 
     @functools.wraps(update_state)
     def update(self: Metric, *args: Any, **kwargs: Any) -> Any:
         if collectives.workers() == 1:
             return update_state(self, *args, **kwargs)
-        with collectives.added_up(self.variables):
+        alone = not any(map(ops.ndim, nested.flatten((args, kwargs)))) and not collectives.within_sums()
+        if is_ours(type(self)) and not alone:
+            with collectives.added_up(self.variables):
+                return update_state(self, *args, **kwargs)
+        args, kwargs = collectives.whole_batch((args, kwargs))
+        with drawn_for_all():
             return update_state(self, *args, **kwargs)
 
     return update  # type: ignore[return-value]

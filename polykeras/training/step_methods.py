@@ -12,6 +12,7 @@ from polykeras.backend.handles import convert
 from polykeras.collectives import added_up, send, workers
 from polykeras.common import nested
 from polykeras.common.arguments import call_with_taken
+from polykeras.common.naming import is_ours
 from polykeras.common.traits import overrides
 from polykeras.training import padding
 from polykeras.training.compiled_metrics import CompiledMetrics
@@ -108,7 +109,6 @@ class StepMethods(StepFunctions):
 
     def get_metrics_result(self) -> dict[str, Any]:
         """Return the values of all metrics by name."""
-        send()
         results: dict[str, Any] = {}
         context = step_context(self)
         for metric in context.metrics if context else self.metrics:
@@ -146,6 +146,7 @@ class StepMethods(StepFunctions):
         if variables:
             assert self.optimizer is not None
             self.optimizer.apply(gradients, variables)
+        send()
         return self.get_metrics_result() if together else self.compute_metrics(x, y, y_pred, sample_weight)
 
     @also_with_state("test")
@@ -157,6 +158,7 @@ class StepMethods(StepFunctions):
             self._track_loss(self._loss_of(x, y, y_pred, sample_weight, training=False), x)
             if together:
                 self._update_metrics(y, y_pred, sample_weight)
+        send()
         return self.get_metrics_result() if together else self.compute_metrics(x, y, y_pred, sample_weight)
 
     @contextmanager
@@ -169,7 +171,10 @@ class StepMethods(StepFunctions):
         if workers() == 1:
             yield False
             return
-        with added_up(unique(v for metric in self.metrics for v in metric.variables), waits=True):
+        # A user's metric sees the whole batch instead, and with it the metrics that it holds.
+        ours = unique(v for metric in self.metrics if is_ours(type(metric)) for v in metric.variables)
+        others = {id(v) for metric in self.metrics if not is_ours(type(metric)) for v in metric.variables}
+        with added_up([v for v in ours if id(v) not in others], waits=True):
             yield not overrides(self, "compute_metrics")
 
     @also_with_state("predict")

@@ -75,7 +75,7 @@ def agree_after_epoch(model: Any) -> None:
     backend = registry.current()
     if share_on(backend) is None:
         return
-    weights = [v for v in model.trainable_variables if dtypes.is_float(v.stored_dtype)]
+    weights = [v for v in model.variables if dtypes.is_float(v.stored_dtype) or dtypes.is_int(v.stored_dtype)]
     sizes = [backend.sum(backend.abs(backend.cast(x, "float32"))) for x in read_state(weights, backend)]
     flag = backend.asarray(np.float32(bool(model.stop_training)))
     found = backend.to_numpy(backend.all_gather(backend.stack([flag, *sizes])))
@@ -84,6 +84,7 @@ def agree_after_epoch(model: Any) -> None:
     for worker, place in np.argwhere(differ[:, 1:])[:1]:
         raise RuntimeError(
             f"The weights of worker {worker} are not those of worker 0: {weights[place].path!r} differs. Every update "
-            "must be that of the whole batch. `optimizer.apply` averages gradients over the workers; a train_step that "
-            "updates weights in another way, such as by an optimizer of the framework, must do so itself."
+            "must be that of the whole batch. `optimizer.apply` averages gradients over the workers; code that assigns "
+            "to variables in another way, such as an optimizer of the framework, must do so itself: see "
+            "`polykeras.collectives`."
         )

@@ -48,9 +48,9 @@ class Share:
 
 
 def rows_of(batch: Any) -> int:
-    """Return the number of rows of a batch, a tree of host arrays; 0 if it has none."""
-    leaves = nested.flatten(batch)
-    return len(leaves[0]) if leaves and np.ndim(leaves[0]) else 0
+    """Return the number of rows of a batch, a tree of host arrays; 0 if its arrays do not have as many."""
+    sizes = {len(leaf) if np.ndim(leaf) else 0 for leaf in nested.flatten(batch)}
+    return sizes.pop() if len(sizes) == 1 else 0
 
 
 def share_on(backend: Backend) -> Share | None:
@@ -90,10 +90,13 @@ def share_of(backend: Backend, source: Source) -> Share | None:
     rows = rows_of(source.first_batch())
     if share.divides(rows):
         return share
-    even = -(-rows // share.workers) * share.workers
+    if rows:
+        even = -(-rows // share.workers) * share.workers
+        why, hint = f"{rows} samples", f"Pass a batch_size that {share.workers} divides, for instance {even}."
+    else:
+        why, hint = "arrays of different lengths", "Give each array a row for each sample."
     warnings.warn(
-        f"Batches of {rows} samples cannot be shared evenly by {share.workers} workers, so each worker computes all of "
-        f"them. Pass a batch_size that {share.workers} divides, for instance {even}.",
+        f"Batches of {why} cannot be shared evenly by {share.workers} workers, so each worker computes all of them. {hint}",
         UserWarning,
         stacklevel=2,
     )
