@@ -238,7 +238,23 @@ DRAWS: dict[str, Callable[[Any, Any], Any]] = {
     ),
 }
 
+
+def of_applications(rows: int) -> Cases:
+    """Yield small networks with batch normalization, dropout and more."""
+    for name, more in (("MobileNet", {"alpha": 0.25}), ("MobileNetV3Small", {"minimalistic": True})):
+        yield name, lambda name=name, more=more: application(getattr(keras.applications, name), rows, **more)
+
+
+def application(make: Callable[..., keras.Model], rows: int, **more: Any) -> Trained:
+    """Return a network for pictures of 32 x 32."""
+    model = make(input_shape=(32, 32, 3), weights=None, classes=3, **more)
+    model.compile(keras.optimizers.SGD(0.01, global_clipnorm=0.1), "categorical_crossentropy", metrics=["accuracy"])
+    x = np.random.default_rng(3).uniform(-1, 1, (rows, 32, 32, 3)).astype(np.float32)
+    return model, {"x": x, "y": np.eye(3, dtype=np.float32)[np.arange(rows) % 3]}
+
+
 GROUPS = {
+    "applications": of_applications,
     "draws": of_draws,
     "graphs": of_graphs,
     "layers": of_layers,
