@@ -1,7 +1,7 @@
 """Trains a small model around each case of the contract tests, shared between the workers, and tells its numbers.
 
 Arguments: the number of samples in a batch, and names of groups (`layers`, `losses`, ...), each with an optional `:n` for
-every nth case.
+every nth case, or `=text` for those that have a text in their name.
 """
 
 from __future__ import annotations
@@ -296,9 +296,10 @@ def main() -> None:
     keras.distribution.set_distribution(keras.distribution.DataParallel())
     found = {}
     for group in chosen:
-        name, _, every = group.partition(":")
+        name, _, text = group.partition("=")
+        name, _, every = name.partition(":")
         cases = list(GROUPS[name](STEPS * int(batch_size)))[:: int(every or 1)]
-        found |= {f"{name}: {title}": numbers(make, int(batch_size)) for title, make in cases}
+        found |= {f"{name}: {title}": numbers(make, int(batch_size)) for title, make in cases if text in title}
     tell(keras.distribution.distribution().data_shard_id, found)
 
 
