@@ -24,6 +24,7 @@ REFUSED = {
     "layers: CutMix": "shuffled or mixed",
     "losses: circle": "compares all samples",
     "losses: cosine-axis": "axis 0",
+    "losses: bce-axis": "axis 0",
     "losses: cce-axis": "axis 0",
     "regularizers: orthogonal rows activity_regularizer": "compares all samples",
     "regularizers: orthogonal columns activity_regularizer": "compares all samples",
