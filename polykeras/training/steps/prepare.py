@@ -89,7 +89,7 @@ def _new_step(model: StepMethods, kind: str, batch: Any, backend: Backend, reset
         made = EagerStep(step, state, backend, example, lay_out)
     else:
         made = CompiledStep(step, state, backend, kind != "predict", example, workers > 1, lay_out)
-    if config.verify() and made.compiles:
+    if config.verify() and (made.compiles or of_whole is not None):
         made = VerifiedStep(made, model, backend, kind, config.verify(), of_whole)
     if kind == "train" and config.nan_guard():
         made = GuardedStep(made, model, backend)
