@@ -133,7 +133,7 @@ WEIGHTS, GRADIENTS, SLOTS, BUFFER = 4, 4, 8, 4  # bytes a parameter in float32, 
 
 
 def _gigabytes(parameters: float, whole: float, cut: float, workers: int) -> str:
-    return f"{parameters * (whole + cut / workers) / 1e9:.1f} GB"
+    return f"{parameters * (whole + cut / workers) / 1e9:.3g} GB"
 
 
 def memory() -> list[list[str]]:
