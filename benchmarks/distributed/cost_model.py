@@ -41,7 +41,7 @@ def measured(framework: str, names: list[str], workers: int, rounds: int) -> dic
             "sum": link.seconds(size),
             "slowest": slowest,
             "spread": spread,
-            "predicted": step_seconds(compute, size, link, agreement=agreement),
+            "predicted": step_seconds(compute, size, link, slowest=slowest, agreement=agreement),
             "measured": each[0]["shared"],
         }
     return {

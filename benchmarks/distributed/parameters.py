@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.distributed.models import MODELS
-from benchmarks.distributed.worker import use_one_core
+from benchmarks.distributed.worker import leave, use_one_core
 from benchmarks.measures import epochs_of_fit
 from benchmarks.timing import median_seconds, seconds_of
 from tests.helpers.workers import tell
@@ -122,8 +122,9 @@ def measure(framework: str, names: list[str], rounds: int, launched: float) -> t
 def main() -> None:
     """Measure what the command line names, as JSON, and tell the result."""
     use_one_core(int(os.environ["RANK"]))
-    tell(*measure(**json.loads(sys.argv[1])))
-    os._exit(0)  # see worker.py
+    given = json.loads(sys.argv[1])
+    tell(*measure(**given))
+    leave(given["framework"])
 
 
 if __name__ == "__main__":

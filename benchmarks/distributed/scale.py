@@ -133,16 +133,16 @@ WEIGHTS, GRADIENTS, SLOTS, BUFFER = 4, 4, 8, 4  # bytes a parameter in float32, 
 
 
 def _gigabytes(parameters: float, whole: float, cut: float, workers: int) -> str:
-    return f"{parameters * (whole + cut / workers) / 1e9:.1f} GB"
+    return f"{parameters * (whole + cut / workers) / 1e9:.3g} GB"
 
 
 def memory() -> list[list[str]]:
     """Return the table of the memory of weights, gradients and Adam's state, without activations and data."""
     strategies = (
-        ("all on each worker", "`DataParallel`", WEIGHTS + GRADIENTS + SLOTS + BUFFER, 0),
-        ("the optimizer's state cut", "no; ZeRO 1", WEIGHTS + GRADIENTS + BUFFER, SLOTS),
-        ("gradients cut too", "no; ZeRO 2", WEIGHTS, GRADIENTS + SLOTS),
-        ("weights cut too", "no; ZeRO 3, FSDP", 0, WEIGHTS + GRADIENTS + SLOTS),
+        ("nothing", "`DataParallel`", WEIGHTS + GRADIENTS + SLOTS + BUFFER, 0),
+        ("the optimizer's state", "no; ZeRO 1", WEIGHTS + GRADIENTS + BUFFER, SLOTS),
+        ("gradients too", "no; ZeRO 2", WEIGHTS, GRADIENTS + SLOTS),
+        ("weights too", "`ModelParallel` on JAX; ZeRO 3, FSDP", 0, WEIGHTS + GRADIENTS + SLOTS),
     )
     cells = [(size, workers) for size in (1.3e9, 7e9) for workers in (8, 512)]
     heads = [f"{size / 1e9:g} B, {workers} workers" for size, workers in cells]

@@ -56,7 +56,9 @@ def experts(measured: Measurements) -> list[str]:
             table.append([label, *(cell(rows.get((name, framework))) for framework in frameworks)])
     table.insert(1 + len(MODELS), _means("geometric mean of the five shares", rows, frameworks, "of_theirs"))
     best = sorted({f"{FRAMEWORKS[row['framework']]}: {row['best']}" for row in rows.values()})
-    return [*_lines(table), "", f"The best ways of the experts: {'; '.join(best)}."]
+    loads = [row["load"] for row in measured["rows"]] or [0.0]
+    load = f"The load of the machine meanwhile: {min(loads):.0f} to {max(loads):.0f}."
+    return [*_lines(table), "", f"The best ways of the experts: {'; '.join(best)}. {load}"]
 
 
 def efficiency(measured: Measurements) -> list[str]:

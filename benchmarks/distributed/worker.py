@@ -31,6 +31,13 @@ def use_one_core(rank: int) -> None:
     os.sched_setaffinity(0, {cores[rank % len(cores)]})
 
 
+def leave(framework: str) -> None:
+    """End this process. TensorFlow may wait for its servers at the end; on JAX, process 0 must wait for the others."""
+    sys.stdout.flush()
+    if framework == "tensorflow":
+        os._exit(0)
+
+
 def _ours(k: Any, shared: Shared, weights: list[np.ndarray], distribution: Any) -> tuple[Turn, Callable[[], float]]:
     """Return a turn of `fit`, and the loss of an epoch in the order of the data."""
     model = shared.task.build(k)
@@ -107,8 +114,9 @@ def measure(framework: str, name: str, rounds: int, ways: list[str] | None) -> t
 def main() -> None:
     """Measure what the command line names, as JSON, and tell the result."""
     use_one_core(int(os.environ["RANK"]))
-    tell(*measure(**json.loads(sys.argv[1])))
-    os._exit(0)  # TensorFlow may wait for its servers at the end
+    given = json.loads(sys.argv[1])
+    tell(*measure(**given))
+    leave(given["framework"])
 
 
 if __name__ == "__main__":
