@@ -8,8 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-import uuid
-from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,17 +24,16 @@ LIMIT = 300.0  # seconds for the runs of one test: Ray takes most of them to sta
 
 def run(*command: str, folder: Path, backend: str) -> str:
     """Run a program that uses Ray, and end each process that it leaves behind. Return what it printed."""
-    mark = uuid.uuid4().hex
     log = folder / "printed"
     with tempfile.TemporaryDirectory(prefix="ray") as sockets, log.open("w") as file:  # their paths must be short
         environment = {
             "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "backends"), str(ROOT / "tests")]),
             "POLYKERAS_BACKEND": backend,
             "POLYKERAS_OUTPUTS": str(folder),
-            "POLYKERAS_TEST_MARK": mark,
             "TF_CPP_MIN_LOG_LEVEL": "3",
             "RAY_USAGE_STATS_ENABLED": "0",
             "RAY_TMPDIR": sockets,
+            "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "180",  # a machine may have other work
             "HOME": str(folder),  # Ray keeps a token there
         }
         try:
@@ -47,21 +45,25 @@ def run(*command: str, folder: Path, backend: str) -> str:
                 timeout=LIMIT,
             ).returncode
         finally:
-            for process in marked(mark):
-                os.kill(process, signal.SIGKILL)
+            while left := processes_of(sockets):  # those that end may start others
+                for process in left:
+                    with suppress(ProcessLookupError):
+                        os.kill(process, signal.SIGKILL)
     printed = log.read_text(errors="replace")
     assert code == 0, printed
     return printed
 
 
-def marked(mark: str) -> Iterator[int]:
-    """Yield the processes whose environment has a mark: daemons of Ray are in no group of ours."""
-    for path in Path("/proc").glob("[0-9]*/environ"):
+def processes_of(folder: str) -> list[int]:
+    """Return the processes that have a file in a folder open, as all of Ray have a log. They change group and name."""
+    found = set()
+    for path in Path("/proc").glob("[0-9]*/fd/*"):
         try:
-            if mark.encode() in path.read_bytes():
-                yield int(path.parent.name)
+            if os.readlink(path).startswith(f"{folder}/"):
+                found.add(int(path.parts[2]))
         except OSError:  # it has ended, or is somebody else's
             pass
+    return sorted(found)
 
 
 def told(what: str, backend: str, folder: Path) -> dict[str, Any]:
