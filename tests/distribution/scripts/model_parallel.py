@@ -102,6 +102,9 @@ def run(name: str) -> dict[str, Any]:
     model.set_weights(model.get_weights())
     found["on_batch"] = [float(v) for v in model.train_on_batch(x[:32], y[:32])]
     assert parts == {v.path: part(v) for v in variables}, "variables have moved"
+    held, weights = [v.value for v in model.weights], model.get_weights()
+    model.fit(x, y, batch_size=40, verbose=0)  # takes the memory of what nobody holds
+    assert all(np.array_equal(registry.current().to_numpy(a), b) for a, b in zip(held, weights, strict=True))
     found["predicted"] = predicted.ravel().tolist()
     return {"numbers": found, "parts": parts}
 
