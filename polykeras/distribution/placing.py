@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from polykeras.backend import Backend, registry
 from polykeras.backend.handles import Symbolic, convert
 from polykeras.backend.spec import Array
+from polykeras.common import nested
 from polykeras.distribution.meshes import TensorLayout
+from polykeras.distribution.strategies import distribution
 
 
 def distribute_tensor(tensor: Array, layout: TensorLayout) -> Array:
@@ -23,6 +27,18 @@ def distribute_tensor(tensor: Array, layout: TensorLayout) -> Array:
         return tensor
     backend = registry.current()
     return laid_out(backend, convert(backend, tensor), layout)
+
+
+def distribute_output(outputs: Any, path: str) -> Any:
+    """Return the outputs of a layer, as the current distribution wants them.
+
+    Args:
+        outputs: a tree of arrays.
+        path: that of the layer. A `LayoutMap` has the layout of the outputs at `<path>/output`, as in Keras.
+    """
+    current = distribution()
+    layout = None if current is None else current.get_tensor_layout(f"{path}/output")
+    return outputs if layout is None else nested.map_structure(lambda x: distribute_tensor(x, layout), outputs)
 
 
 def laid_out(backend: Backend, array: Array, layout: TensorLayout) -> Array:

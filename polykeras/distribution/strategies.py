@@ -170,6 +170,12 @@ class DataParallel(Distribution):
 class ModelParallel(Distribution):
     """One model whose weights are cut over several devices, by a `LayoutMap`.
 
+    Training, evaluation and predictions run so on the jax backend, on devices of one process. A slot of an optimizer
+    is cut like the weight that it belongs to. A batch is cut over the axis `batch_dim_name` of the devices where the
+    size of that axis divides its rows. The losses are those of one device, but for rounding.
+
+    The layout of the path of a layer and `/output` is that of the layer's outputs.
+
     Args:
         layout_map: the layouts of the weights; the others are on all devices.
         batch_dim_name: the axis of the devices over which batches are cut; None takes the first one.
@@ -178,6 +184,22 @@ class ModelParallel(Distribution):
 
     Raises:
         ValueError: `layout_map` is none, or the processes cannot share the parts of a batch evenly.
+
+    Example:
+        On four devices, two parts of each batch, and a kernel in two parts:
+
+        >>> import polykeras as keras
+        >>> devices = [f"gpu:{i}" for i in range(4)]  # or `list_devices()`
+        >>> layouts = LayoutMap(DeviceMesh((2, 2), ["batch", "model"], devices))
+        >>> layouts["wide/kernel"] = (None, "model")
+        >>> layouts["wide/bias"] = ("model",)
+        >>> parallel = ModelParallel(layout_map=layouts, batch_dim_name="batch")
+        >>> wide = keras.layers.Dense(8, name="wide")
+        >>> wide.build((None, 3))
+        >>> [parallel.get_variable_layout(weight).axes for weight in wide.weights]
+        [(None, 'model'), ('model',)]
+
+        Then `keras.distribution.set_distribution(parallel)`, and `compile` and `fit` as always.
     """
 
     def __init__(
@@ -219,11 +241,18 @@ class ModelParallel(Distribution):
 
     def connect(self, backend: Backend) -> int:
         """Connect a backend. See `Distribution.connect`."""
-        if self.device_mesh.devices.size > 1 and not backend.execution.lays_out:
+        if self.device_mesh.devices.size == 1:
+            return 1
+        if not backend.execution.lays_out:
             raise NotImplementedError(
                 f"ModelParallel: on the {backend.name} backend, training cannot cut weights over several devices. Use "
-                "the jax backend for that, or DataParallel, which has all weights on each device, or quantization and "
-                "mixed precision, by which weights take less memory."
+                "the jax backend for that; or DataParallel, which has all weights on each device. Weights take less "
+                "memory in half precision, or if they are quantized."
+            )
+        if (processes := current_job().size) > 1:
+            raise NotImplementedError(
+                f"ModelParallel: expected devices of one process; received those of {processes} processes. Start one "
+                "process that sees all devices of its host, or use DataParallel, which has all weights on each device."
             )
         return 1
 

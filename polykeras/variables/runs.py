@@ -128,8 +128,9 @@ class Run:
         """Return the variables' values, in memory that may be donated if this run donates."""
         if others:
             self._wait(others)
-        for variable in self._variables if self._lay_out is not None else ():
-            self._lay_out(variable)
+        if self._lay_out is not None:
+            for variable in self._variables:
+                self._lay_out(variable)
         if self._donates and not self._others():  # asked again: others may have come while this one waited
             self._in_place = self._backend.execution.donates
             return [variable._donatable_value(self._backend) for variable in self._variables]

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from polykeras.backend import Backend, registry
 from polykeras.collectives import needs_whole_batch
 from polykeras.common import masks, nested
+from polykeras.distribution.placing import distribute_output
+from polykeras.distribution.strategies import distribution
 from polykeras.graph import KerasTensor
 from polykeras.graph.inference import known_shape
 from polykeras.layers.base.call_arguments import call_spec, prepare_arguments
@@ -76,6 +78,8 @@ def call_within(layer: Layer, context: CallContext, args: tuple[Any, ...], kwarg
                 outputs = layer.call(*args, **kwargs)
         else:
             outputs = layer.call(*args, **kwargs)
+        if distribution() is not None:
+            outputs = distribute_output(outputs, "/".join(context.path))
     except Exception as error:
         place = f" of {'/'.join(context.path)}" if len(context.path) > 1 else ""
         _note(error, f"While calling {layer._title()}{place} with", backend, (args, kwargs))

@@ -36,8 +36,8 @@ def array_chunks(
     """
     full, rest = source.order(filled)
     rows, steps = step.sizes.bucket(source.batch_size, source.samples, len(full))
-    indices = backend.place(in_bucket(share.columns(full) if share else full, steps))
-    data = source.resident(backend, filled, rows)
+    indices = step.place_data(backend.place(in_bucket(share.columns(full) if share else full, steps)))
+    data = step.place_data(source.resident(backend, filled, rows))
     start = done
     while start < len(full):
         stop = ends.after(start, len(full))

@@ -96,7 +96,7 @@ def share_of(backend: Backend, source: Source) -> Share | None:
     else:
         why, hint = "arrays of different lengths", "Give each array a row for each sample."
     warnings.warn(
-        f"Batches of {why} cannot be shared evenly by {share.workers} workers, so each worker computes all of them. {hint}",
+        f"Batches of {why} cannot be shared evenly by {share.workers} workers, so each computes all of them. {hint}",
         UserWarning,
         stacklevel=2,
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -32,6 +32,9 @@ from polykeras.variables import (
     write_state,
 )
 
+if TYPE_CHECKING:
+    from polykeras.training.steps.layouts import Layouts
+
 LARGE_OUTPUTS = 2**18  # bytes of a batch: larger outputs of several batches take memory, and no less time
 
 _LOST = (
@@ -52,7 +55,7 @@ class CompiledStep(Step):
             nothing, return only what they change, and may run in several threads.
         example: see `Step`.
         collective: whether workers share each batch.
-        lay_out: puts the value of a variable where the step wants it, before each run; None if that is anywhere.
+        layouts: where the arrays of the step lie; None if that is one device.
     """
 
     def __init__(
@@ -63,12 +66,12 @@ class CompiledStep(Step):
         donate: bool = True,
         example: Any = None,
         collective: bool = False,
-        lay_out: Callable[[Variable], None] | None = None,
+        layouts: Layouts | None = None,
     ) -> None:
         super().__init__(function, backend, backend.execution.compiles, example)
         self._donate = donate
         self._collective = collective
-        self._lay_out = lay_out
+        self._layouts = layouts
         self._has_run = False
         # Whether the function has run to its end since it was last traced, and whether it runs now. Most errors are
         # mistakes in it. In both cases no memory has been given away yet.
@@ -108,9 +111,10 @@ class CompiledStep(Step):
         new: list[Variable] = []
         for _ in range(TRACES):
             programs = self._programs
+            lay_out = self._layouts.lay_out if self._layouts is not None else None
             self._in_code = False
             try:
-                with Run(programs.variables, self._backend, self._donate, self._lay_out) as run:
+                with Run(programs.variables, self._backend, self._donate, lay_out) as run:
                     state, result = call(programs, run.values)
                     run.finish(self._write, programs, run.values, state, result)
                 return result
@@ -131,6 +135,10 @@ class CompiledStep(Step):
             write_changes(programs.variables, given, state, result, self._backend)
 
     # ---- running -----------------------------------------------------------------------------------------------
+
+    def place_data(self, data: Any) -> Any:
+        """Return arrays for `run_rows` where the step wants them."""
+        return data if self._layouts is None else nested.map_structure(self._layouts.whole, data)
 
     def run_rows(self, data: Any, indices: Any, start: int, stop: int) -> Any:
         """Run consecutive steps in one call of the backend."""

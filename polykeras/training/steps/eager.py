@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from polykeras.backend import Backend
 from polykeras.common import nested
 from polykeras.training.interrupts import Uninterrupted
 from polykeras.training.steps.step import Step
 from polykeras.variables import Run, Scope, Variable, unique
+
+if TYPE_CHECKING:
+    from polykeras.training.steps.layouts import Layouts
 
 
 class EagerStep(Step):
@@ -21,7 +24,7 @@ class EagerStep(Step):
         variables: the state that it may use.
         backend: see `Step`.
         example: see `Step`.
-        lay_out: puts the value of a variable where the step wants it, before each run; None if that is anywhere.
+        layouts: where the arrays of the step lie; None if that is one device.
     """
 
     def __init__(
@@ -30,10 +33,10 @@ class EagerStep(Step):
         variables: Sequence[Variable],
         backend: Backend,
         example: Any = None,
-        lay_out: Callable[[Variable], None] | None = None,
+        layouts: Layouts | None = None,
     ) -> None:
         super().__init__(function, backend, False, example)
-        self._lay_out = lay_out
+        self._layouts = layouts
         self._variables = unique(variables)
 
     @property
@@ -54,8 +57,8 @@ class EagerStep(Step):
 
     def _run_one(self, batch: Any) -> Any:
         location = self._backend.native.location
-        if self._lay_out is not None:
-            with Run(self._variables, self._backend, lay_out=self._lay_out):
+        if self._layouts is not None:
+            with Run(self._variables, self._backend, lay_out=self._layouts.lay_out):
                 pass
         # A step that fails changes no variable.
         with Scope() as scope, location.eager_step() if location else nullcontext():

@@ -68,6 +68,10 @@ class Layouts:
 
         return run
 
+    def whole(self, x: Array) -> Array:
+        """Return an array that all devices have."""
+        return laid_out(self._backend, x, TensorLayout((), self._distribution.device_mesh))
+
     def _layout(self, variable: Variable) -> TensorLayout:
         """Return the layout of a variable. A slot of an optimizer lies as the variable that it belongs to."""
         if id(variable) not in self._known:

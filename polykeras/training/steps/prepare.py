@@ -80,15 +80,14 @@ def _new_step(model: StepMethods, kind: str, batch: Any, backend: Backend, reset
     layouts = None if distribution is None else Layouts(distribution, backend)
     if layouts is not None:
         step = layouts.laid_out(step, [] if kind == "predict" else model._all_variables())
-    lay_out = layouts and layouts.lay_out
     # Each argument of a compiled call takes time. What a prediction uses beside weights is found by tracing.
     state = model.variables if kind == "predict" else model._all_variables()
     example = symbolic(batch)
     made: Step
     if model.run_eagerly:
-        made = EagerStep(step, state, backend, example, lay_out)
+        made = EagerStep(step, state, backend, example, layouts)
     else:
-        made = CompiledStep(step, state, backend, kind != "predict", example, workers > 1, lay_out)
+        made = CompiledStep(step, state, backend, kind != "predict", example, workers > 1, layouts)
     if config.verify() and (made.compiles or of_whole is not None):
         made = VerifiedStep(made, model, backend, kind, config.verify(), of_whole)
     if kind == "train" and config.nan_guard():

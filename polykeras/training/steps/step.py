@@ -53,6 +53,14 @@ class Step(ABC):
     def begin_pass(self, done: int = 0) -> None:  # noqa: B027
         """Begin a pass over the data, or continue one after `done` steps: wrappers count them for messages."""
 
+    def place_data(self, data: Any) -> Any:
+        """Return arrays for `run_rows`, on the devices where the step wants them.
+
+        Args:
+            data: a tree of arrays.
+        """
+        return data
+
     @abstractmethod
     def run_rows(self, data: Any, indices: Any, start: int, stop: int) -> Any:
         """Run consecutive steps over rows of arrays.

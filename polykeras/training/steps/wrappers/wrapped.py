@@ -47,6 +47,10 @@ class WrappedStep(Step):
         self._done = done
         self._step.begin_pass(done)
 
+    def place_data(self, data: Any) -> Any:
+        """Return arrays where the step inside wants them."""
+        return self._step.place_data(data)
+
     def run_rows(self, data: Any, indices: Any, start: int, stop: int) -> Any:
         """Run consecutive steps over rows of arrays."""
         return self._step.run_rows(data, indices, start, stop)

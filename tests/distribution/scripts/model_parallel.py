@@ -1,0 +1,121 @@
+"""Trains models whose weights are cut over devices; prints their histories, where arrays lie, and what must not change.
+
+The arguments are the shapes of grids of devices, such as `1x2`; `1x1` trains on one device.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import polykeras as keras
+from helpers.workers import tell
+from polykeras import layers
+from polykeras.backend import registry
+from polykeras.distribution.connections import current_job
+
+Data = tuple[np.ndarray, np.ndarray]
+
+
+def dense() -> tuple[keras.Model, Data]:
+    """A dense net with dropout, of a partial last batch."""
+    model = keras.Sequential(
+        [
+            layers.Dense(16, activation="relu", name="first"),
+            layers.Dropout(0.3),
+            layers.Dense(4, activation="softmax", name="last"),
+        ],
+        name="dense",
+    )
+    x = np.random.default_rng(1).normal(size=(120, 8)).astype(np.float32)
+    return model, (x, np.argmax(x[:, :4], 1))
+
+
+def transformer() -> tuple[keras.Model, Data]:
+    """An embedding and a transformer block."""
+    tokens = keras.Input((6,), dtype="int32")
+    x = layers.Embedding(20, 8, name="embedding")(tokens)
+    attended = layers.MultiHeadAttention(4, 2, dropout=0.1, name="attention")(x, x)
+    x = layers.LayerNormalization()(x + attended)
+    hidden = layers.Dense(16, activation="gelu", name="first")(x)
+    x = layers.LayerNormalization()(x + layers.Dense(8, name="second")(hidden))
+    outputs = layers.Dense(4, activation="softmax", name="last")(layers.GlobalAveragePooling1D()(x))
+    x = np.random.default_rng(2).integers(0, 20, (96, 6))
+    return keras.Model(tokens, outputs, name="transformer"), (x, x[:, 0] % 4)
+
+
+MODELS = {"dense": dense, "transformer": transformer}
+LAYOUTS = {
+    "(.*/)?first/kernel": (None, "model"),
+    "(.*/)?first/bias": ("model",),
+    "(.*/)?(second|last)/kernel": ("model", None),
+    "(.*/)?embedding/embeddings": (None, "model"),
+    "(.*/)?(query|key|value)/kernel": (None, "model", None),
+    "(.*/)?attention_output/kernel": ("model", None, None),
+    "dense/first/output": ("batch", "model"),
+}
+
+
+def distribute(shape: str) -> None:
+    """Set the distribution over the first devices of a grid; none over a single device."""
+    api, sizes = keras.distribution, tuple(map(int, shape.split("x")))
+    if np.prod(sizes) == 1:
+        api.set_distribution(None)
+        return
+    mesh = api.DeviceMesh(sizes, ["batch", "model"], api.list_devices()[: int(np.prod(sizes))])
+    layout_map = api.LayoutMap(mesh)
+    for path, axes in LAYOUTS.items():
+        layout_map[path] = axes
+    api.set_distribution(api.ModelParallel(layout_map=layout_map, batch_dim_name="batch"))
+
+
+def part(variable: Any) -> list[int]:
+    """Return the shape of what one device has of a variable."""
+    value = variable.stored_value(registry.current())
+    if hasattr(value, "to_local"):
+        return list(value.to_local().shape)
+    return list(value.addressable_shards[0].data.shape) if hasattr(value, "addressable_shards") else list(value.shape)
+
+
+def run(name: str) -> dict[str, Any]:
+    """Train a model, and use it afterwards."""
+    keras.utils.set_random_seed(0)
+    model, (x, y) = MODELS[name]()
+    model.compile(keras.optimizers.Adam(0.01, name="adam"), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    history = model.fit(x, y, batch_size=40, epochs=3, verbose=0, validation_split=0.2).history
+    variables = [*model.variables, *model.optimizer.variables]
+    parts = {v.path: part(v) for v in variables}
+    found = {key: [float(v) for v in values] for key, values in history.items()}
+    found["evaluate"] = [float(v) for v in model.evaluate(x, y, verbose=0)]
+    predicted = model.predict(x, verbose=0)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.keras"
+        model.save(path)
+        loaded = keras.models.load_model(path)
+    assert np.allclose(loaded.predict(x, verbose=0), predicted, atol=1e-6)
+    assert np.allclose(np.asarray(model(x[:4])), predicted[:4], atol=1e-6)
+    assert all(np.array_equal(a, b) for a, b in zip(loaded.get_weights(), model.get_weights(), strict=True))
+    model.set_weights(model.get_weights())
+    found["on_batch"] = [float(v) for v in model.train_on_batch(x[:32], y[:32])]
+    assert parts == {v.path: part(v) for v in variables}, "variables have moved"
+    held, weights = [v.value for v in model.weights], model.get_weights()
+    model.fit(x, y, batch_size=40, verbose=0)  # takes the memory of what nobody holds
+    assert all(np.array_equal(registry.current().to_numpy(a), b) for a, b in zip(held, weights, strict=True))
+    found["predicted"] = predicted.ravel().tolist()
+    return {"numbers": found, "parts": parts}
+
+
+def main() -> None:
+    keras.distribution.initialize()
+    found = {}
+    for shape in sys.argv[1:]:
+        distribute(shape)
+        found[shape] = {name: run(name) for name in MODELS}
+    tell(current_job().rank, found)
+
+
+main()
