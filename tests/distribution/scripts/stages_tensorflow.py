@@ -24,10 +24,10 @@ def main() -> None:
 
     def steps() -> dict[str, Step]:
         def gradients(state: list[object], batch: object) -> tuple[list[object], object]:
-            def loss(weights: list[object]) -> object:
-                return backend.mean(backend.tanh(batch["x"] @ weights[0]) ** 2) + backend.sum(weights[1] ** 2)
+            def loss(weights: list[object]) -> tuple[object, None]:
+                return backend.mean(backend.tanh(batch["x"] @ weights[0]) ** 2) + backend.sum(weights[1] ** 2), None
 
-            value, found = backend.value_and_grad(loss, state[:2])
+            value, _, found = backend.value_and_grad(loss, state[:2])
             means = backend.all_reduce([*found, value], "mean")
             updated = [w - 0.1 * backend.sqrt(backend.abs(g)) for w, g in zip(state, means[:2], strict=False)]
             return [*updated, state[2]], {"loss": means[2], "constant": tf.constant(7.0)}
