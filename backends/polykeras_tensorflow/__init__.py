@@ -45,6 +45,7 @@ _FAST_PATHS = {
     "predict-batches": "small batches of a prediction in one program",
     "second-level": "LLVM's second level in place of its third",
     "xla": "steps and predictions by XLA",
+    "xla-stages": "steps with sums over workers by XLA, but for the sums",
 }
 
 provider = Provider(

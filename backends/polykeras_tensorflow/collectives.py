@@ -111,6 +111,36 @@ def raise_if_lost(error: tf.errors.OpError) -> None:
         ) from error
 
 
+def add_up(flat: Array, size: int) -> Array:
+    """Return the sum over workers of an array with one axis, as a key belongs to one shape.
+
+    Args:
+        flat: of a dtype in `_SUMMED`.
+        size: the number of workers.
+    """
+    elements = flat.shape.num_elements()
+    try:
+        return raw.CollectiveReduceV2(
+            input=flat,
+            group_size=size,
+            group_key=_GROUP,
+            instance_key=(tf.size(flat) if elements is None else elements) % _SIZES * 8 + _SUMMED.index(flat.dtype),
+            ordering_token=[outside_of_loops(_token.handle)],
+            merge_op="Add",
+            final_op="Id",
+            # Not `timeout_seconds`: each sum would leave threads that sleep until its time is over. TensorFlow's
+            # coordination service finds workers that do not answer.
+        )
+    except tf.errors.OpError as error:
+        raise_if_lost(error)
+        raise
+
+
+def is_sum(node: Any) -> bool:
+    """Return whether a node of a graph is a sum that `add_up` made."""
+    return node.type == "CollectiveReduceV2" and tf.get_static_value(node.inputs[2]) == _GROUP
+
+
 class TensorflowCollectives(Collectives):
     """See `polykeras.backend.families.collectives`."""
 
@@ -146,21 +176,5 @@ class TensorflowCollectives(Collectives):
             return x
         if x.dtype not in _SUMMED:
             return tf.cast(self.sum_over_workers(tf.cast(x, tf.int64 if x.dtype.is_integer else tf.float32)), x.dtype)
-        flat = tf.reshape(x, (-1,))  # a key belongs to one shape
-        size = flat.shape.num_elements()
-        try:
-            total = raw.CollectiveReduceV2(
-                input=flat,
-                group_size=_job.size,
-                group_key=_GROUP,
-                instance_key=(tf.size(flat) if size is None else size) % _SIZES * 8 + _SUMMED.index(x.dtype),
-                ordering_token=[outside_of_loops(_token.handle)],
-                merge_op="Add",
-                final_op="Id",
-                # Not `timeout_seconds`: each sum would leave threads that sleep until its time is over. TensorFlow's
-                # coordination service finds workers that do not answer.
-            )
-        except tf.errors.OpError as error:
-            raise_if_lost(error)
-            raise
-        return tf.reshape(total, tf.shape(x) if size is None else x.shape)
+        total = add_up(tf.reshape(x, (-1,)), _job.size)
+        return tf.reshape(total, tf.shape(x) if x.shape.num_elements() is None else x.shape)

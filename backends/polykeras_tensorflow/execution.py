@@ -25,7 +25,7 @@ from polykeras.common.lru_cache import LRUCache
 from polykeras_tensorflow.arrays import computes_on_cpu
 from polykeras_tensorflow.graphs import Flat, apart, functions_run_plainly, result_specs, spec_of, tracing_settings
 from polykeras_tensorflow.predictions import PredictionRunner
-from polykeras_tensorflow.private import call, shape_of
+from polykeras_tensorflow.private import shape_of
 from polykeras_tensorflow.programs import Program, Traced
 
 raw = tf.raw_ops
@@ -191,7 +191,7 @@ def _loop(step: Traced, xla: bool, columns: int, size: int) -> Flat:
         size: the number of arrays in the state.
     """
     checked = xla and step.has_check
-    graph = step.graph if xla else apart(step.graph, step.specs)
+    run = step.for_xla() if xla else apart(step.graph, step.specs)
     logs = [spec_of(x) for x in step.graph.structured_outputs[size : step.size]]
 
     def flat_loop(start: Array, stop: Array, indices: Array, *arrays: Array) -> list[Array]:
@@ -200,7 +200,7 @@ def _loop(step: Traced, xla: bool, columns: int, size: int) -> Flat:
         def body(i: Array, *carried: Array) -> list[Array]:
             places = raw.GatherV2(params=indices, indices=i, axis=0)
             parts = [raw.GatherV2(params=column, indices=places, axis=0) for column in data]
-            results = call(graph, [*carried[:size], *parts])
+            results = run(*carried[:size], *parts)
             checks = [raw.LogicalAnd(x=carried[-1], y=results[-1])] if checked else []
             return [i + 1, *results[: step.size], *checks]
 

@@ -171,8 +171,8 @@ def functions_run_plainly() -> bool:
         return _users_choice if _inlining else tf.config.functions_run_eagerly()
 
 
-def apart(graph: Any, specs: Sequence[tf.TensorSpec]) -> Any:
-    """Return a concrete function that calls another one, and stays a separate graph if it is called in a loop.
+def apart(graph: Any, specs: Sequence[tf.TensorSpec]) -> Flat:
+    """Return a function that calls a graph, which stays a separate graph if that is done in a loop.
 
     The nodes of a loop form a cycle. There, TensorFlow's rewriting for oneDNN may visit a gradient before the node it
     belongs to, depending on addresses in memory, and then leaves the gradient of pooling to a slow kernel. In half of
@@ -182,7 +182,8 @@ def apart(graph: Any, specs: Sequence[tf.TensorSpec]) -> Any:
         graph: a concrete function.
         specs: the specs of its arguments.
     """
-    return trace(lambda *arrays: call(graph, list(arrays)), specs, inline=False)
+    outer = trace(lambda *arrays: call(graph, list(arrays)), specs, inline=False)
+    return lambda *arrays: call(outer, list(arrays))
 
 
 def result_specs(fn: Flat, specs: Sequence[tf.TensorSpec]) -> list[tf.TensorSpec]:

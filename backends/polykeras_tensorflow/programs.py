@@ -17,6 +17,7 @@ from polykeras_tensorflow.graph_rewrites import replace_slow_nodes
 from polykeras_tensorflow.graphs import Flat, inlined_functions, listing, trace
 from polykeras_tensorflow.private import call
 from polykeras_tensorflow.sharing import shared
+from polykeras_tensorflow.stages import has_sums, in_stages
 from polykeras_tensorflow.xla import choose, collecting_checks, hand_on, raise_out_of_range
 
 Around = Callable[["Traced", bool], Flat]
@@ -37,6 +38,7 @@ class Traced:
         what: as given.
         graph: the concrete function.
         xla: whether XLA should run it.
+        in_stages: whether XLA should run only what lies between its sums over workers.
         size: the number of results of the function.
         checks: the range checks that were collected for it.
         has_check: whether the graph returns one more result: a bool, whether all indices in it are in range.
@@ -64,7 +66,12 @@ class Traced:
 
         with collecting_checks() as self.checks:
             self.graph = trace(with_check, specs)
+        self.in_stages = self.xla and has_sums(self.graph.graph)
         self.has_check = len(self.graph.structured_outputs) > self.size
+
+    def for_xla(self) -> Flat:
+        """Return a function that runs the graph if it is a part of a program of XLA, or runs XLA's programs itself."""
+        return in_stages(self.graph) if self.in_stages else lambda *arrays: call(self.graph, list(arrays))
 
     def for_kernels(self) -> Traced:
         """Return the function as a graph for TensorFlow's kernels, if this one was made for XLA alone."""
@@ -72,7 +79,9 @@ class Traced:
 
 
 def _itself(traced: Traced, xla: bool) -> Flat:
-    return lambda *arrays: list(traced.graph(*arrays))[: traced.size + (xla and traced.has_check)]
+    if xla:
+        return traced.for_xla()
+    return lambda *arrays: list(traced.graph(*arrays))[: traced.size]
 
 
 class Program:
@@ -95,7 +104,8 @@ class Program:
     def _make(self) -> tf.types.experimental.ConcreteFunction:
         if self._around is _itself and not (self._xla or self._traced.has_check):
             return self._traced.graph
-        graph = trace(self._around(self._traced, self._xla), self._specs, xla=self._xla)
+        whole = self._xla and not self._traced.in_stages
+        graph = trace(self._around(self._traced, self._xla), self._specs, xla=whole)
         return shared(graph) if self._xla else graph
 
     def __call__(self, arrays: list[Array]) -> list[Array]:
@@ -136,7 +146,7 @@ class Program:
             stage: "traced" or "compiled", which are the same for TensorFlow's kernels.
             arrays: tensors that match the specs; their values are not used.
         """
-        if self._xla:
+        if self._xla and not self._traced.in_stages:
             graph = self._graph  # only a function has this method
             function = tf.function(lambda *arrays: call(graph, list(arrays)), autograph=False, jit_compile=True)
             try:

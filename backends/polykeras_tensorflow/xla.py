@@ -18,6 +18,7 @@ import tensorflow as tf
 
 from polykeras import fast
 from polykeras.backend.spec import Array
+from polykeras_tensorflow.stages import can_be_cut, is_between_processes
 
 raw = tf.raw_ops
 
@@ -30,8 +31,6 @@ _RANDOM = (
     "StatelessTruncatedNormal", "StatelessMultinomial", "StatelessParameterizedTruncatedNormal", "StatelessShuffle",
     "StatefulRandom", "StatefulStandardNormal", "StatefulTruncatedNormal", "StatefulUniform",
 )  # fmt: skip
-# Kinds of nodes by which processes talk to one another, for which XLA has no code on the CPU.
-_BETWEEN_PROCESSES = ("Collective",)
 _FEW = 4096  # elements; shorter cumulative sums cost little, such as over a metric's thresholds
 
 
@@ -153,18 +152,21 @@ def choose(graph: Any, checks: RangeChecks, what: str) -> bool:
     kinds |= {node.type for node in graph.get_operations() if not _is_short_sum(node)}
     slow = sorted(kind for kind in kinds if kind.startswith(_SLOW))
     random = sorted(kind for kind in kinds if kind.startswith(_RANDOM))
-    collective = sorted(kind for kind in kinds if kind.startswith(_BETWEEN_PROCESSES))
+    collective = sorted(filter(is_between_processes, kinds))
+    cut = bool(collective) and fast.enabled("xla-stages") and can_be_cut(graph)
     makes_variables = "VarHandleOp" in kinds
     if slow:
         fast.explain(what, "TensorFlow's kernels", f"XLA is slow at {', '.join(slow)}")
     elif random:
         fast.explain(what, "TensorFlow's kernels", f"XLA has different random numbers for {', '.join(random)}")
-    elif collective:
+    elif collective and not cut:
         fast.explain(what, "TensorFlow's kernels", f"XLA does not talk to other processes: {', '.join(collective)}")
     elif makes_variables:
         fast.explain(what, "TensorFlow's kernels", "XLA makes no variables, but a graph of a SavedModel needs them")
     elif checks.incomplete:
         fast.explain(what, "TensorFlow's kernels", "indices within a loop or branch would not be checked in XLA")
     else:
-        fast.explain(what, "XLA", "it fuses operations, and nothing in the graph is slow in it")
-    return not (slow or random or collective or makes_variables or checks.incomplete)
+        by = "XLA, between sums over workers" if cut else "XLA"
+        fast.explain(what, by, "it fuses operations, and nothing in the graph is slow in it")
+        return True
+    return False

@@ -6,6 +6,7 @@ import json
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from helpers.workers import Workers, results_of
@@ -30,6 +31,17 @@ def test_sums_are_those_of_the_program() -> None:
         pytest.approx(value[0], rel=1e-5),
         pytest.approx(totals, rel=1e-5),
     ]
+
+
+def test_stages_between_sums_compute_what_kernels_do() -> None:
+    explained = {"POLYKERAS_EXPLAIN": "1", "POLYKERAS_FAST": "1"}
+    first, second = results_of(SCRIPTS / "stages_tensorflow.py", "tensorflow", 2, environment=explained)
+    assert first | {"loop": None} == second | {"loop": None}, "the loop's logs are those of a worker"
+    assert "out of range" in first.pop("out of range")
+    for name, [(in_stages, results), (_, expected)] in first.items():
+        assert in_stages == (name != "loop"), name
+        for result, correct in zip(results, expected, strict=True):
+            np.testing.assert_allclose(result, correct, rtol=1e-5, atol=1e-6, err_msg=name)
 
 
 @pytest.mark.parametrize(("name", "victim"), [("SIGKILL", 0), ("SIGTERM", 1), ("SIGSTOP", 0), ("SIGSTOP", 1)])
