@@ -7,6 +7,7 @@ So a step is run on shapes for two numbers of samples. What differs between the 
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -15,6 +16,17 @@ from dataclasses import dataclass
 Shape = tuple[int, ...]
 
 _recorded: ContextVar[list[Shape] | None] = ContextVar("polykeras_recorded_draws", default=None)
+_folded: ContextVar[bool] = ContextVar("polykeras_folded_samples", default=False)
+
+
+@contextmanager
+def folded_samples() -> Iterator[None]:
+    """A context in which an axis holds several things of each sample, those of one sample after another."""
+    token = _folded.set(True)
+    try:
+        yield
+    finally:
+        _folded.reset(token)
 
 
 @contextmanager
@@ -32,7 +44,16 @@ def note_draw(shape: Sequence[int]) -> None:
     """Note that random numbers of a shape are drawn."""
     shapes = _recorded.get()
     if shapes is not None:
-        shapes.append(tuple(map(int, shape)))
+        shapes.append(_Noted(map(int, shape)))
+
+
+class _Noted(tuple[int, ...]):
+    """A shape, and whether it was drawn in `folded_samples`."""
+
+    folded: bool
+
+    def __init__(self, *_: object) -> None:
+        self.folded = _folded.get()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +116,19 @@ class Draws:
         if [len(shape) for shape in few] != [len(shape) for shape in many]:  # the step asks for the number of samples
             return cls()
         more = rows[1] - rows[0]
-        pairs = dict.fromkeys(zip(few, many, strict=True))
-        return cls(tuple(_Draw(a, tuple((n - m) / more for m, n in zip(a, b, strict=True)), rows[0]) for a, b in pairs))
+        found: dict[tuple[Shape, Shape], _Draw] = {}
+        for a, b in zip(few, many, strict=True):
+            growth = tuple((n - m) / more for m, n in zip(a, b, strict=True))
+            if max(growth, default=0) > 1 and not getattr(a, "folded", True):
+                warnings.warn(
+                    f"Random numbers of the shape {tuple(a)} are drawn for {rows[0]} samples. Workers that share the "
+                    "batch take those of one sample to follow one another. If they lie otherwise, as where two batches are "
+                    "joined, the numbers are as random, but not those of one worker.",
+                    UserWarning,
+                    stacklevel=2,
+                )
+            found[a, b] = _Draw(tuple(a), growth, rows[0])
+        return cls(tuple(found.values()))
 
     def sample_axis(self, shape: Sequence[int], rows: int) -> int | None:
         """Return the axis of a draw that counts samples, or several numbers for each sample; None if there is none.

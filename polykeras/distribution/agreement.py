@@ -13,7 +13,8 @@ from polykeras import seeds
 from polykeras.backend import Backend
 from polykeras.common.release import __version__
 
-LONGEST = 200  # characters of a value in a message
+LONGEST = 20_000  # characters of a value that travel
+SHOWN = 120  # characters of a value in a message
 
 _SAME_CODE = "Run the same program, with the same arguments, on all workers."
 _SAME_VERSIONS = "Install the same versions on all machines."
@@ -85,11 +86,19 @@ def disagreement(facts: Sequence[Mapping[str, str]]) -> str:
         for number, each in enumerate(facts):
             workers.setdefault(each.get(name, "(nothing)"), []).append(number)
         if len(workers) > 1:
-            lines.append(f"- {name}: " + "; ".join(f"{value} on {_names(who)}" for value, who in workers.items()))
+            shown = zip(_where_they_differ(list(workers)), workers.values(), strict=True)
+            lines.append(f"- {name}: " + "; ".join(f"{value} on {_names(who)}" for value, who in shown))
             hints += [HINTS[name]] if name in HINTS and HINTS[name] not in hints else []
     return "\n".join(
         [f"The {len(facts)} workers of this run do not agree. They gave different values for:", *lines, *hints]
     )
+
+
+def _where_they_differ(values: Sequence[str]) -> list[str]:
+    """Return texts; of long ones the part around the first character that differs."""
+    first = next((i for i, letters in enumerate(zip(*values, strict=False)) if len(set(letters)) > 1), 0)
+    start = max(0, first - SHOWN // 2)
+    return [text if len(text) <= SHOWN else f"...{text[start : start + SHOWN]}..." for text in values]
 
 
 def _names(workers: Sequence[int]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from polykeras import ops
+from polykeras.backend.shared_draws import folded_samples
 from polykeras.backend.spec import Array
 from polykeras.graph import KerasTensor, infer_outputs
 from polykeras.layers.base.call_arguments import call_spec
@@ -95,7 +96,8 @@ class TimeDistributed(Wrapper):
                 )
             if call_spec(type(self.layer).call).has_mask:
                 extra["mask"] = ops.reshape(mask, (times[0] * times[1], *times[2:]))
-        flat = self.layer(ops.reshape(inputs, (shape[0] * shape[1], *shape[2:])), **extra)
+        with folded_samples():
+            flat = self.layer(ops.reshape(inputs, (shape[0] * shape[1], *shape[2:])), **extra)
         return ops.reshape(flat, (shape[0], shape[1], *ops.shape(flat)[1:]))
 
 

@@ -47,8 +47,8 @@ def check_run(model: Any, source: Source, validation: Source | None, epochs: int
             f"which each of the {share.workers} workers has others. Train them on one worker."
         )
     # Each fact by itself: one that cannot be told, such as the config of a user's layer, is the same on all workers.
-    facts = {name: _told(tell) for name, tell in _data_of(source, "").items()}
-    facts |= {name: _told(tell) for name, tell in _data_of(validation, "validation ").items()}
+    facts = {name: _told(tell) for name, tell in _data_of(source, "", share.cuts_streams).items()}
+    facts |= {name: _told(tell) for name, tell in _data_of(validation, "validation ", share.cuts_streams).items()}
     if isinstance(source, ArraySource) or share.cuts_streams:
         first = source.first_batch()
         shared = share_of(backend, source)
@@ -67,11 +67,14 @@ def check_run(model: Any, source: Source, validation: Source | None, epochs: int
     check_agreement(backend, facts_of_process(backend) | facts)
 
 
-def _data_of(source: Source | None, prefix: str) -> dict[str, Callable[[], str]]:
+def _data_of(source: Source | None, prefix: str, whole: bool) -> dict[str, Callable[[], str]]:
     if source is None:
         return {f"{prefix}data": lambda: "none"}
     facts: dict[str, Callable[[], str]] = {f"{prefix}{name}": partial(str, v) for name, v in source.facts().items()}
-    if isinstance(source, ArraySource):
+    if not isinstance(source, ArraySource):
+        if whole:
+            facts[f"{prefix}first batch"] = lambda: str(_checksum(nested.flatten(source.first_batch())))
+    else:
         facts[f"{prefix}data"] = lambda: str(_checksum(nested.flatten(source.data)))
     return facts
 

@@ -57,6 +57,11 @@ def share_on(backend: Backend) -> Share | None:
     """Return the share of this process on a backend; None if it computes whole batches."""
     workers = workers_of_run(backend)
     current = distribution()
+    if current is None and current_job().size > 1:
+        _warn(
+            f"This process is one of {current_job().size}, but no distribution is set: it trains by itself, and the others "
+            "too. To share batches, call `keras.distribution.set_distribution(keras.distribution.DataParallel())`."
+        )
     if current is None or workers == 1:
         return None
     job = current_job()
@@ -80,12 +85,10 @@ def share_of(backend: Backend, source: Source) -> Share | None:
     if isinstance(source, StreamSource):
         if not share.cuts_streams:
             return share
-        warnings.warn(
+        _warn(
             f"Each of the {share.processes} processes reads the whole stream of batches, and takes its rows of each. "
             f"Let each read its share, if reading is slow: DataParallel(auto_shard_dataset=False), with batches of "
-            f"1/{share.processes} of the rows.",
-            UserWarning,
-            stacklevel=2,
+            f"1/{share.processes} of the rows."
         )
     rows = rows_of(source.first_batch())
     if share.divides(rows):
@@ -95,9 +98,11 @@ def share_of(backend: Backend, source: Source) -> Share | None:
         why, hint = f"{rows} samples", f"Pass a batch_size that {share.workers} divides, for instance {even}."
     else:
         why, hint = "arrays of different lengths", "Give each array a row for each sample."
-    warnings.warn(
-        f"Batches of {why} cannot be shared evenly by {share.workers} workers, so each computes all of them. {hint}",
-        UserWarning,
-        stacklevel=2,
-    )
+    _warn(f"Batches of {why} cannot be shared evenly by {share.workers} workers, so each computes all of them. {hint}")
     return None
+
+
+def _warn(message: str) -> None:
+    """Warn, on the first worker alone."""
+    if current_job().rank == 0:
+        warnings.warn(message, UserWarning, stacklevel=3)
