@@ -122,8 +122,8 @@ class Draws:
             if max(growth, default=0) > 1 and not getattr(a, "folded", True):
                 warnings.warn(
                     f"Random numbers of the shape {tuple(a)} are drawn for {rows[0]} samples. Workers that share the "
-                    "batch take those of one sample to follow one another. If they lie otherwise, as where two batches are "
-                    "joined, the numbers are as random, but not those of one worker.",
+                    "batch take those of one sample to follow one another. If they lie otherwise, as where two "
+                    "batches are joined, the numbers are as random, but not those of one worker.",
                     UserWarning,
                     stacklevel=2,
                 )

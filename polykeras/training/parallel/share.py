@@ -59,8 +59,8 @@ def share_on(backend: Backend) -> Share | None:
     current = distribution()
     if current is None and current_job().size > 1:
         _warn(
-            f"This process is one of {current_job().size}, but no distribution is set: it trains by itself, and the others "
-            "too. To share batches, call `keras.distribution.set_distribution(keras.distribution.DataParallel())`."
+            f"This process is one of {current_job().size}, but no distribution is set: it trains by itself, and the "
+            "others too. To share batches, call `keras.distribution.set_distribution(keras.distribution.DataParallel())`."
         )
     if current is None or workers == 1:
         return None
