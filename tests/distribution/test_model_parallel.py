@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -17,29 +16,37 @@ SCRIPT = Path(__file__).parent / "scripts" / "model_parallel.py"
 FOUR_DEVICES = {"XLA_FLAGS": "--xla_force_host_platform_device_count=4"}
 
 
-def _check_parts(found: dict[str, Any], parts: int) -> None:
-    """Check the shapes of what a device has of variables, and of the slots of the optimizer that belong to them."""
-    dense, block = found["dense"]["parts"], found["transformer"]["parts"]
-    assert dense["dense/first/kernel"] == [8, 16 // parts]
-    assert dense["dense/first/bias"] == [16 // parts]
-    assert dense["dense/last/kernel"] == [16 // parts, 4]
-    assert dense["dense/last/bias"] == [4]
-    assert dense["adam/dense_first_kernel_momentum"] == [8, 16 // parts]
-    assert dense["adam/dense_last_bias_velocity"] == [4]
-    assert block["embedding/embeddings"] == [20, 8 // parts]
-    assert block["attention/query/kernel"] == [8, 4 // parts, 2]
-    assert block["attention/attention_output/kernel"] == [4 // parts, 2, 8]
+def _check_parts(parts: dict[str, list[int]], expected: dict[str, list[int]]) -> None:
+    assert {path: parts[path] for path in expected} == expected
 
 
 @pytest.mark.slow
 @pytest.mark.needs("jax")
 def test_devices_of_one_process() -> None:
-    shapes = ["1x1", "1x2", "2x2"]
-    (found,) = results_of(SCRIPT, "jax", 1, shapes, FOUR_DEVICES)
-    for shape in shapes:
-        _check_parts(found[shape], int(shape[-1]))
-        for name, result in found[shape].items():
-            assert_close(result["numbers"], found["1x1"][name]["numbers"])
+    names = ["dense:1x1", "dense:2x2", "transformer:1x1", "transformer:1x2"]
+    (found,) = results_of(SCRIPT, "jax", 1, names, FOUR_DEVICES)
+    assert_close(found["dense:2x2"]["numbers"], found["dense:1x1"]["numbers"])
+    assert_close(found["transformer:1x2"]["numbers"], found["transformer:1x1"]["numbers"])
+    _check_parts(
+        found["dense:2x2"]["parts"],
+        {
+            "dense/first/kernel": [8, 8],
+            "dense/first/bias": [8],
+            "dense/last/kernel": [8, 4],
+            "dense/last/bias": [4],
+            "adam/dense_first_kernel_momentum": [8, 8],
+            "adam/dense_last_kernel_velocity": [8, 4],
+            "adam/dense_last_bias_velocity": [4],
+        },
+    )
+    _check_parts(
+        found["transformer:1x2"]["parts"],
+        {
+            "embedding/embeddings": [20, 4],
+            "attention/query/kernel": [8, 2, 2],
+            "attention/attention_output/kernel": [2, 2, 8],
+        },
+    )
 
 
 def test_backends_that_cannot_say_so(backend: Backend) -> None:
