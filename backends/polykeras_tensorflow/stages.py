@@ -54,10 +54,9 @@ def can_be_cut(graph: Any) -> bool:
     called = graph.as_graph_def().library.function
     if any(is_between_processes(node.op) for function in called for node in function.node_def):
         return False
-    sums = {node for node in graph.get_operations() if is_between_processes(node.type)}
-    # Sums use a token, which is not an argument. XLA may assign to no other such thing in the right order.
-    captured = {user for x in graph.internal_captures for user in x.consumers()}
-    return all(is_sum(node) for node in sums) and captured <= sums
+    others = [node for node in graph.get_operations() if not is_sum(node)]
+    # Sums use a token. What assigns to anything else would run in the order of the stages.
+    return not any(is_between_processes(n.type) or any(x.dtype == tf.resource for x in n.inputs) for n in others)
 
 
 def has_sums(graph: Any) -> bool:
