@@ -115,12 +115,13 @@ class _Journey:
 
 
 _waiting: ContextVar[_Journey | None] = ContextVar("polykeras_waiting_sums", default=None)
-_within: ContextVar[bool] = ContextVar("polykeras_within_sums", default=False)
+_updating: ContextVar[bool] = ContextVar("polykeras_updating_metrics", default=False)
+_applying: ContextVar[bool] = ContextVar("polykeras_applying_gradients", default=False)
 
 
-def within_sums() -> bool:
-    """Return whether this is within `added_up` or `averaged`."""
-    return _within.get()
+def updates_metrics() -> bool:
+    """Return whether this is within `added_up`."""
+    return _updating.get()
 
 
 @contextmanager
@@ -164,16 +165,16 @@ def added_up(variables: Sequence[Variable], waits: bool = False) -> Iterator[Non
             alone.
     """
     journey = _waiting.get()
-    if journey is None or _within.get():
+    if journey is None or _updating.get():
         yield
         return
     before = [variable.value for variable in variables]
     backend = registry.current()
-    token = _within.set(True)
+    token = _updating.set(True)
     try:
         yield
     finally:
-        _within.reset(token)
+        _updating.reset(token)
     is_first = backend.equal(backend.worker_index(), 0)
 
     def own(variable: Variable, old: Array) -> Array:
@@ -206,14 +207,14 @@ def averaged(gradients: Sequence[Any]) -> Iterator[list[Any]]:
     Args:
         gradients: arrays; None for those that are missing.
     """
-    if _waiting.get() is None or _within.get():
+    if _waiting.get() is None or _applying.get():
         yield list(gradients)
         return
     found = [i for i, gradient in enumerate(gradients) if gradient is not None]
     sums = send([gradients[i] for i in found])
     means = dict(zip(found, (total / workers() for total in sums), strict=True))
-    token = _within.set(True)
+    token = _applying.set(True)
     try:
         yield [means.get(i) for i in range(len(gradients))]
     finally:
-        _within.reset(token)
+        _applying.reset(token)

@@ -27,9 +27,9 @@ class TensorflowNormalization(WrittenGradients):
         self, x: Array, offset: Array | None, scale: Array | None, place: int, epsilon: float
     ) -> tuple[tuple[Array, Array, Array], Any]:
         images = x.shape.rank == 4 and place == 3 and 0 not in x.shape.as_list()
-        if (
-            not images or x.dtype != tf.float32 or has_gpu() or shared_step.get()
-        ):  # its kernel expects cuDNN's inverse, not the variance
+        alone = shared_step.get() is None
+        # A GPU's kernel expects cuDNN's inverse, not the variance.
+        if not images or x.dtype != tf.float32 or has_gpu() or not alone:
             return super()._normalized_and_gradient(x, offset, scale, place, epsilon)
         vector = (x.shape[3],)
         mean = _means(x)

@@ -40,12 +40,7 @@ class TorchNormalization(WrittenGradients):
         known = x.dtype in (torch.float32, torch.float64) and all(vector.dtype is x.dtype for vector in vectors)
         known = known and (BATCH_NORM and BATCH_NORM_BACKWARD) is not None and shared_step.get() is None
         # The backward kernel has no derivative of its own that takes the origin of the moments into account.
-        if (
-            not (known and x.numel() and place in (1, x.ndim - 1))
-            or torch.is_grad_enabled()
-            or is_transformed()
-            or shared_step.get()
-        ):
+        if not (known and x.numel() and place in (1, x.ndim - 1)) or torch.is_grad_enabled() or is_transformed():
             return super()._normalized_and_gradient(x, offset, scale, place, epsilon)
         count = x.numel() // x.shape[place]
         mean = _sums(x, place) / count

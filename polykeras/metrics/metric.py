@@ -33,11 +33,13 @@ def _added_up(update_state: M) -> M:
     def update(self: Metric, *args: Any, **kwargs: Any) -> Any:
         if collectives.workers() == 1:
             return update_state(self, *args, **kwargs)
-        alone = not any(map(ops.ndim, nested.flatten((args, kwargs)))) and not collectives.within_sums()
+        alone = not any(map(ops.ndim, nested.flatten((args, kwargs)))) and not collectives.updates_metrics()
         if is_ours(type(self)) and not alone:
             with collectives.added_up(self.variables):
                 return update_state(self, *args, **kwargs)
         args, kwargs = collectives.whole_batch((args, kwargs))
+        if alone and (weight := kwargs.get("sample_weight")) is not None:  # the number of samples, most often
+            kwargs["sample_weight"] = collectives.sum_over_workers(ops.convert_to_tensor(weight, self.dtype))
         with drawn_for_all():
             return update_state(self, *args, **kwargs)
 

@@ -54,7 +54,7 @@ def run_epoch(
         chunks = function_chunks(source, own, backend, size.steps, done)
     else:
         step, size, chunks = _compiled_chunks(model, kind, source, callback_list, progress, done)
-    together = share_on(backend) is not None
+    together = own is None and share_on(backend) is not None
     batch_begins = getattr(callback_list, f"on_{kind}_batch_begin")
     batch_ended = getattr(callback_list, f"on_{kind}_batch_end")
     for start, done, run in chunks:
@@ -90,7 +90,7 @@ def _compiled_chunks(
     next_stop = None
     if progress:
         progress.step, next_stop = step, callback_list.next_stop
-    ends = ChunkEnds(size, next_stop, agreed_ends(model, kind, backend))
+    ends = ChunkEnds(size, next_stop, agreed_ends(model, kind, backend, callback_list))
     whole = partial(prepare, model, kind, first) if share else None
     if isinstance(source, ArraySource):
         filled = source.ends_partial and share is None and fills(model, kind, step, first)

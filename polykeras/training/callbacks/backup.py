@@ -9,7 +9,7 @@ from typing import Any
 from polykeras.common.arguments import positive_int
 from polykeras.training.callbacks.every_steps import EverySteps
 from polykeras.training.interrupts import Termination
-from polykeras.training.parallel.share import is_first_worker
+from polykeras.training.parallel.share import has_other_processes, is_first_worker
 from polykeras.training.resuming.files import BackupFiles
 from polykeras.training.resuming.progress import Progress
 from polykeras.training.resuming.state import SavedRun
@@ -71,6 +71,7 @@ class BackupAndRestore(EverySteps):
         self._files = BackupFiles(self.backup_dir, double_checkpoint)
         self._progress: Progress | None = None
         self._termination = Termination()
+        self._together = False  # whether all workers were told to end
         self._warned = False
 
     def _enter(self, progress: Progress) -> SavedRun | None:
@@ -87,6 +88,16 @@ class BackupAndRestore(EverySteps):
         self._progress = None
         self._termination.end()
 
+    def _asked_to_end(self) -> bool:
+        return self._termination.pending
+
+    def _end_soon(self) -> None:
+        self._termination.pending = self._together = True
+
+    def _is_ending(self) -> bool:
+        """Return whether the process ends now: it was asked to, and where there are other workers, all end together."""
+        return self._termination.pending and (self._together or not has_other_processes())
+
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Write a backup if enough steps were done."""
         self._save_if(self.is_time(batch))
@@ -101,9 +112,11 @@ class BackupAndRestore(EverySteps):
         self._save_if(self.save_freq == "epoch")
 
     def _save_if(self, due: bool) -> None:
-        if (due or self._termination.pending) and is_first_worker():
+        ending = self._is_ending()
+        if (due or ending) and is_first_worker():
             self._save()
-        if self._termination.pending:
+        if ending:
+            self._together = False
             self._termination.let_through()
 
     def _save(self) -> None:

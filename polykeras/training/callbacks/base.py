@@ -101,6 +101,13 @@ class Callback:
     def _leave(self) -> None:
         """The run of `fit` is over, normally or by an error."""
 
+    def _asked_to_end(self) -> bool:
+        """Return whether this process was asked to end, and this callback waits with that."""
+        return False
+
+    def _end_soon(self) -> None:
+        """All workers end after the next chunk of steps."""
+
     # ---- hooks -------------------------------------------------------------------------------------------------
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:

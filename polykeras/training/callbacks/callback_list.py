@@ -77,6 +77,15 @@ class CallbackList(Callback):
         stops = [callback.next_stop(done) for callback in self._stopping]
         return min((stop for stop in stops if stop is not None), default=None)
 
+    def asked_to_end(self) -> bool:
+        """Return whether this process was asked to end, and a callback waits with that."""
+        return any(callback._asked_to_end() for callback in self.callbacks)
+
+    def end_soon(self) -> None:
+        """Let this process end as if it was asked to, after the next chunk of steps: another worker was."""
+        for callback in self.callbacks:
+            callback._end_soon()
+
     def enter(self, progress: Any) -> Any:
         """Let all callbacks take part in a run.
 

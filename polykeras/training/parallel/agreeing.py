@@ -6,18 +6,22 @@ take the shortest chunk that one of them proposes, and stop if one of them stops
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from polykeras import dtypes
 from polykeras.backend import Backend, registry
 from polykeras.training.parallel.share import share_on
-from polykeras.variables import read_state
+from polykeras.variables import Variable, read_state
+
+if TYPE_CHECKING:
+    from polykeras.training.callbacks.callback_list import CallbackList
 
 _STOP = -1
-_DRIFT = 1e-4  # relative: kernels of different processors may differ in the last bits where workers compute the same
+_DRIFT = 1e-5  # relative to the largest number of a variable
 
 
 def _of_all(backend: Backend, *own: int) -> np.ndarray:
@@ -25,15 +29,19 @@ def _of_all(backend: Backend, *own: int) -> np.ndarray:
     return np.asarray(backend.to_numpy(backend.all_gather(backend.asarray(np.array(own, np.int32)))))
 
 
-def agreed_ends(model: Any, kind: str, backend: Backend) -> Callable[[int, int, int], int] | None:
+def agreed_ends(
+    model: Any, kind: str, backend: Backend, callback_list: CallbackList
+) -> Callable[[int, int, int], int] | None:
     """Return a function for `ChunkEnds.agree`; None for one worker.
 
     Args:
         model: the model whose steps run. If another worker stops, it is told to stop.
         kind: `"train"` or `"test"`.
         backend: where they run.
+        callback_list: the callbacks; if one process is asked to end, all are.
 
     Raises:
+        RuntimeError: by the function, on all workers: some train and some evaluate.
         ValueError: by the function, on all workers: the data of one worker ended before those of another, or the
             workers have batches of different sizes.
     """
@@ -42,7 +50,15 @@ def agreed_ends(model: Any, kind: str, backend: Backend) -> Callable[[int, int, 
     flag = "stop_training" if kind == "train" else "stop_evaluating"
 
     def agree(start: int, end: int, rows: int) -> int:
-        ends, sizes = _of_all(backend, _STOP if getattr(model, flag) else end, rows).T
+        own = _STOP if getattr(model, flag) else end
+        ends, sizes, kinds, asked = _of_all(backend, own, rows, kind == "train", callback_list.asked_to_end()).T
+        if len(set(kinds)) > 1:
+            raise RuntimeError(
+                "Some workers train while others evaluate. All must call `fit` and `evaluate` in the same order, also "
+                "in callbacks."
+            )
+        if asked.any():
+            callback_list.end_soon()
         if _STOP in ends:
             setattr(model, flag, True)
             return start
@@ -64,27 +80,44 @@ def agreed_ends(model: Any, kind: str, backend: Backend) -> Callable[[int, int, 
 
 
 def agree_after_epoch(model: Any) -> None:
-    """Set `stop_training` on all workers if one of them has set it, and compare the weights of the workers.
+    """Set `stop_training` on all workers if one of them has set it, and compare the variables of the workers.
+
+    Batches that cannot be shared are computed by all workers. If their processors differ, so may the last bits. All
+    then get the values of worker 0.
 
     Args:
         model: the model that is trained.
 
     Raises:
-        RuntimeError: the weights differ.
+        RuntimeError: the variables differ by more.
     """
     backend = registry.current()
     if share_on(backend) is None:
         return
-    weights = [v for v in model.variables if dtypes.is_float(v.stored_dtype) or dtypes.is_int(v.stored_dtype)]
-    sizes = [backend.sum(backend.abs(backend.cast(x, "float32"))) for x in read_state(weights, backend)]
-    flag = backend.asarray(np.float32(bool(model.stop_training)))
-    found = backend.to_numpy(backend.all_gather(backend.stack([flag, *sizes])))
-    model.stop_training = bool(found[:, 0].any())
-    differ = np.abs(found - found[0]) > _DRIFT * np.abs(found[0])  # not where one is nan
-    for worker, place in np.argwhere(differ[:, 1:])[:1]:
+    variables = [v for v in model.variables if dtypes.is_float(v.stored_dtype) or dtypes.is_int(v.stored_dtype)]
+    found = 0
+    for variable in variables:
+        found = zlib.crc32(np.ascontiguousarray(variable.numpy()).tobytes(), found)
+    stops, checksums = _of_all(backend, bool(model.stop_training), found - 2**31).T
+    model.stop_training = bool(stops.any())
+    if len(set(checksums)) > 1:
+        _take_those_of_the_first_worker(variables, backend)
+
+
+def _take_those_of_the_first_worker(variables: list[Variable], backend: Backend) -> None:
+    own = read_state(variables, backend)
+    first = backend.broadcast(own)
+    drifts = []
+    for mine, theirs in zip(own, first, strict=True):
+        size, difference = (np.abs(np.asarray(backend.to_numpy(x), np.float64)) for x in (theirs, mine - theirs))
+        drifts.append(difference.max(initial=0.0) / max(1e-3, size.max(initial=0.0)))
+    all_drifts = backend.to_numpy(backend.all_gather(backend.asarray(np.array(drifts, np.float32))))
+    for worker, place in np.argwhere(all_drifts > _DRIFT)[:1]:
         raise RuntimeError(
-            f"The weights of worker {worker} are not those of worker 0: {weights[place].path!r} differs. Every update "
-            "must be that of the whole batch. `optimizer.apply` averages gradients over the workers; code that assigns "
-            "to variables in another way, such as an optimizer of the framework, must do so itself: see "
+            f"The weights of worker {worker} are not those of worker 0: {variables[place].path!r} differs. Every "
+            "update must be that of the whole batch. `optimizer.apply` averages gradients over the workers; code that "
+            "assigns to variables in another way, such as an optimizer of the framework, must do so itself: see "
             "`polykeras.collectives`."
         )
+    for variable, value in zip(variables, first, strict=True):
+        variable.assign(value)

@@ -46,6 +46,11 @@ def check_run(model: Any, source: Source, validation: Source | None, epochs: int
             f"The layers {', '.join(map(repr, stateful))} keep states of the samples of a batch (stateful=True), of "
             f"which each of the {share.workers} workers has others. Train them on one worker."
         )
+    if any(variable.overwrite_with_gradient for variable in model.variables):
+        raise ValueError(
+            "Training in float8 keeps the largest values of each batch, which workers that share a batch do not "
+            "know of one another. Train on one worker, or in bfloat16 (`mixed_bfloat16`)."
+        )
     # Each fact by itself: one that cannot be told, such as the config of a user's layer, is the same on all workers.
     facts = {name: _told(tell) for name, tell in _data_of(source, "", share.cuts_streams).items()}
     facts |= {name: _told(tell) for name, tell in _data_of(validation, "validation ", share.cuts_streams).items()}

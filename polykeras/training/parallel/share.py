@@ -60,7 +60,7 @@ def share_on(backend: Backend) -> Share | None:
     if current is None and current_job().size > 1:
         _warn(
             f"This process is one of {current_job().size}, but no distribution is set: it trains by itself, and the "
-            "others too. To share batches, call `keras.distribution.set_distribution(keras.distribution.DataParallel())`."
+            "others too. Call `keras.distribution.set_distribution(keras.distribution.DataParallel())`."
         )
     if current is None or workers == 1:
         return None
@@ -71,6 +71,11 @@ def share_on(backend: Backend) -> Share | None:
 def is_first_worker() -> bool:
     """Return whether this process is the one that writes files and shows progress: alone, or the first of several."""
     return distribution() is None or current_job().rank == 0
+
+
+def has_other_processes() -> bool:
+    """Return whether this process trains together with others."""
+    return distribution() is not None and current_job().size > 1
 
 
 def share_of(backend: Backend, source: Source) -> Share | None:

@@ -36,6 +36,11 @@ def shared(step: Callable[[Any], Any], model: Any, kind: str, workers: int, draw
     states = _states_of_users(model)
 
     def run(batch: Any) -> Any:
+        if registry.current().workers() != workers:  # plain Python runs once for all devices of a process
+            raise ValueError(
+                "run_eagerly=True: a step that is not compiled runs on one device of a process. Start one process for "
+                "each device, or train with run_eagerly=False."
+            )
         rows = ops.shape(nested.flatten(batch)[0])[0]
         token = shared_step.set(SharedStep(workers, rows, draws))
         try:
