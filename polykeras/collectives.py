@@ -115,13 +115,13 @@ class _Journey:
 
 
 _waiting: ContextVar[_Journey | None] = ContextVar("polykeras_waiting_sums", default=None)
-_updating: ContextVar[bool] = ContextVar("polykeras_updating_metrics", default=False)
+_updated: ContextVar[frozenset[int]] = ContextVar("polykeras_updated_metrics", default=frozenset())  # by identity
 _applying: ContextVar[bool] = ContextVar("polykeras_applying_gradients", default=False)
 
 
-def updates_metrics() -> bool:
-    """Return whether this is within `added_up`."""
-    return _updating.get()
+def are_added_up(variables: Sequence[Variable]) -> bool:
+    """Return whether this is within `added_up` of all of these variables."""
+    return {id(variable) for variable in variables} <= _updated.get()
 
 
 @contextmanager
@@ -165,16 +165,16 @@ def added_up(variables: Sequence[Variable], waits: bool = False) -> Iterator[Non
             alone.
     """
     journey = _waiting.get()
-    if journey is None or _updating.get():
+    if journey is None or are_added_up(variables):
         yield
         return
     before = [variable.value for variable in variables]
     backend = registry.current()
-    token = _updating.set(True)
+    token = _updated.set(_updated.get() | set(map(id, variables)))
     try:
         yield
     finally:
-        _updating.reset(token)
+        _updated.reset(token)
     is_first = backend.equal(backend.worker_index(), 0)
 
     def own(variable: Variable, old: Array) -> Array:

@@ -33,7 +33,7 @@ def _added_up(update_state: M) -> M:
     def update(self: Metric, *args: Any, **kwargs: Any) -> Any:
         if collectives.workers() == 1:
             return update_state(self, *args, **kwargs)
-        alone = not any(map(ops.ndim, nested.flatten((args, kwargs)))) and not collectives.updates_metrics()
+        alone = not any(map(ops.ndim, nested.flatten((args, kwargs)))) and not collectives.are_added_up(self.variables)
         if is_ours(type(self)) and not alone:
             with collectives.added_up(self.variables):
                 return update_state(self, *args, **kwargs)

@@ -163,18 +163,18 @@ class StepMethods(StepFunctions):
 
     @contextmanager
     def _metrics_together(self) -> Iterator[bool]:
-        """A context in which all metrics are updated; for workers that share a batch, one sum adds them all up.
+        """A context in which the metrics of `compile` are updated. Where workers share a batch, one sum adds them up.
 
-        It gives whether the metrics of `compile` are to be updated in it. If not, `compute_metrics` is called later:
+        It gives whether they are to be updated in it. If not, `compute_metrics` is called later:
         there is one worker, or the method is a user's.
         """
         if workers() == 1:
             yield False
             return
-        # A user's metric sees the whole batch instead, and with it the metrics that it holds.
-        ours = unique(v for metric in self.metrics if is_ours(type(metric)) for v in metric.variables)
-        others = {id(v) for metric in self.metrics if not is_ours(type(metric)) for v in metric.variables}
-        with added_up([v for v in ours if id(v) not in others], waits=True):
+        parts = (self._compiled_loss, self._compiled_metrics)
+        own = [self._loss_tracker, *(metric for part in parts if part is not None for metric in part.metrics)]
+        ours = [metric for metric in own if metric is not None and is_ours(type(metric))]  # others see the whole batch
+        with added_up(unique(v for metric in ours for v in metric.variables), waits=True):
             yield not overrides(self, "compute_metrics")
 
     @also_with_state("predict")

@@ -120,7 +120,49 @@ def own_step() -> tuple[keras.Model, dict[str, Any]]:
     return model, {"x": x, "y": x[:, :1] * x[:, 1:2], "batch_size": 32}
 
 
-EXPERIMENTS: dict[str, Experiment] = {f.__name__: f for f in (dense, conv, lstm, auc, own_step)}
+class _Largest(keras.metrics.Metric):
+    """A metric of a user, whose state is no sum."""
+
+    def __init__(self) -> None:
+        super().__init__(name="largest")
+        self.value = self.add_variable((), "zeros", name="value")
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        self.value.assign(keras.ops.maximum(self.value, keras.ops.max(keras.ops.abs(y_pred - y_true))))
+
+    def result(self) -> Any:
+        return self.value * 1.0
+
+
+class _OwnResults(keras.Model):
+    """A model that renames its results, and reads a metric in its loss."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.last = layers.Dense(2)
+        self.seen = keras.metrics.Sum(name="seen")
+
+    def call(self, x: Any, training: bool = False) -> Any:
+        if training:
+            self.seen.update_state(keras.ops.ones_like(x[:, 0]))
+        return self.last(x)
+
+    def compute_loss(self, *args: Any, **kwargs: Any) -> Any:
+        return super().compute_loss(*args, **kwargs) / (1.0 + 0.01 * self.seen.result())
+
+    def get_metrics_result(self) -> dict[str, Any]:
+        return {f"own_{metric.name}": metric.result() for metric in self.metrics if metric.name != "compile_metrics"}
+
+
+def own_parts() -> tuple[keras.Model, dict[str, Any]]:
+    """A user's own metric, loss and results."""
+    model = _OwnResults()
+    model.compile("adam", "mse", metrics=[_Largest()])
+    x = _numbers(90, 4)
+    return model, {"x": x, "y": x[:, :2] * 2, "batch_size": 16, "validation_split": 0.2}
+
+
+EXPERIMENTS: dict[str, Experiment] = {f.__name__: f for f in (dense, conv, lstm, auc, own_step, own_parts)}
 EPOCHS = 5
 
 
