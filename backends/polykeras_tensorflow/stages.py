@@ -122,7 +122,7 @@ class _Stage:
 
 
 def _definition(graph: Any, nodes: Iterable[Any]) -> Any:
-    """Return some of the nodes of a graph, which no longer wait for others."""
+    """Return some of the nodes of a graph, which no longer wait for others, nor are placed where these are."""
     whole = graph.graph.as_graph_def()
     definition = tf.compat.v1.GraphDef(library=whole.library, versions=whole.versions)
     names = {node.name for node in nodes}
@@ -131,4 +131,6 @@ def _definition(graph: Any, nodes: Iterable[Any]) -> Any:
             copy = definition.node.add()
             copy.CopyFrom(node)
             copy.input[:] = [name for name in node.input if not name.startswith("^") or name[1:] in names]
+            if "_class" in copy.attr:
+                del copy.attr["_class"]
     return definition
