@@ -76,3 +76,11 @@ def trainers(name: str, weights: list[np.ndarray], x: Any, y: np.ndarray) -> dic
         for way, by_device in (("jit over a mesh", False), ("shard_map", True))
         for what, options in (("", None), (", LLVM 2", loops_jax.LLVM_2))
     }
+
+
+ENDS_AT_ONCE = False
+"""Whether processes end without waiting for one another."""
+
+
+def prepare() -> None:
+    """Do nothing: polykeras connects JAX."""

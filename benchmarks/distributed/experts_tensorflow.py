@@ -93,3 +93,12 @@ def trainers(name: str, weights: list[np.ndarray], x: Any, y: np.ndarray) -> dic
     keep_freed_memory()
     ways = {"strategy.run in a loop": False, "strategy.run in a loop, XLA for gradients": True}
     return {way: partial(_trainer, name, weights, x, y, xla) for way, xla in ways.items()}
+
+
+ENDS_AT_ONCE = True
+"""Whether processes end without waiting for one another."""
+
+
+def prepare() -> None:
+    """Make the strategy, which polykeras then uses too: two would wait for each other."""
+    strategy()

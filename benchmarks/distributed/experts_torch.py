@@ -59,3 +59,11 @@ def trainers(name: str, weights: list[np.ndarray], x: Any, y: np.ndarray) -> dic
     keep_freed_memory()
     ways = {"DDP": False, "DDP, torch.compile": True}
     return {way: partial(_trainer, name, weights, x, y, compiled) for way, compiled in ways.items()}
+
+
+ENDS_AT_ONCE = False
+"""Whether processes end without waiting for one another."""
+
+
+def prepare() -> None:
+    """Do nothing: polykeras connects PyTorch."""

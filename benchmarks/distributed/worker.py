@@ -34,8 +34,12 @@ def use_one_core(rank: int) -> None:
 def leave(framework: str) -> None:
     """End this process. TensorFlow may wait for its servers at the end; on JAX, process 0 must wait for the others."""
     sys.stdout.flush()
-    if framework == "tensorflow":
+    if _experts(framework).ENDS_AT_ONCE:
         os._exit(0)
+
+
+def _experts(framework: str) -> Any:
+    return importlib.import_module(f"benchmarks.distributed.experts_{framework}")
 
 
 def _ours(k: Any, shared: Shared, weights: list[np.ndarray], distribution: Any) -> tuple[Turn, Callable[[], float]]:
@@ -76,9 +80,8 @@ def measure(framework: str, name: str, rounds: int, ways: list[str] | None) -> t
     from polykeras.backend import registry
     from polykeras.distribution.connections import current_job
 
-    experts = importlib.import_module(f"benchmarks.distributed.experts_{framework}")
-    if framework == "tensorflow":
-        experts.strategy()  # two strategies would wait for each other
+    experts = _experts(framework)
+    experts.prepare()
     keras.distribution.initialize()
     job, backend = current_job(), registry.current()
     shared = (MODELS | OTHERS)[name]
