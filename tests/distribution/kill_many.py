@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parents[1]), str(Path(__file__).parent)]
-from test_faults import SCRIPT, SECONDS  # noqa: E402
+from test_faults import SCRIPT, SECONDS, SOON  # noqa: E402
 
 from helpers.workers import Workers, results_of  # noqa: E402
 
@@ -54,7 +54,7 @@ def _killed(backend: str, folder: Path, draw: random.Random) -> tuple[float, boo
     victim = draw.randrange(2)
     written = folder / f"process_{victim}"
     written.unlink(missing_ok=True)
-    with Workers(SCRIPT, backend, 2, ["train", str(folder), EPOCHS]) as workers:
+    with Workers(SCRIPT, backend, 2, ["train", str(folder), EPOCHS], SOON) as workers:
         while not written.exists() and all(process.poll() is None for process in workers.processes):
             time.sleep(0.02)
         time.sleep(draw.uniform(0, 0.6))

@@ -14,6 +14,7 @@ from helpers.workers import Workers, results_of
 from polykeras.backend import Backend
 
 SCRIPT = Path(__file__).parent / "scripts" / "faults.py"
+SOON = {"POLYKERAS_WORKER_TIMEOUT": "30"}  # TensorFlow notices some ends of a worker only by this time
 SECONDS = 60.0  # within which a run ends on all workers after one is killed
 
 
@@ -22,7 +23,7 @@ def test_a_killed_run_ends_everywhere_and_goes_on(backend: Backend, tmp_path: Pa
     whole, _ = results_of(SCRIPT, backend.name, 2, ["train", str(tmp_path / "whole"), "3"])
     folder = tmp_path / "killed"
     for kill in range(2):
-        with Workers(SCRIPT, backend.name, 2, ["train", str(folder), "3"]) as workers:
+        with Workers(SCRIPT, backend.name, 2, ["train", str(folder), "3"], SOON) as workers:
             written = folder / "process_1"
             while not written.exists() and all(process.poll() is None for process in workers.processes):
                 time.sleep(0.05)

@@ -131,7 +131,8 @@ def test_verified_steps_give_the_same_bits(compiling: Backend) -> None:
 
 def test_each_so_many_chunks(compiling: Backend, compared: list[int]) -> None:
     config.set_verify(3)
-    model = honest(steps_per_execution=2)
+    # Not Adam, whose updates of the first bias are rounding alone: with two samples, more than the verification expects.
+    model = honest(steps_per_execution=2, optimizer="sgd")
     model.fit(X[:24], Y[:24], batch_size=2, verbose=0)  # 6 chunks of 2 steps
     assert compared == [4, 5, 10, 11]
 

@@ -17,6 +17,8 @@ from polykeras_torch.private import schema_of
 # and products with vectors, always get one thread.
 _WORTH_TWO = 2**19
 _GIVEN_TWO = 2**12
+# Products of more operations whose elements add up more numbers: with AVX-512, MKL gives each thread a part of the sum.
+_SPLIT, _LONG_SUM = 2**18, 2**9
 _NUMBERS = 2**15  # torch always runs other kernels over fewer numbers in one thread (at::internal::GRAIN_SIZE)
 _UPDATED = 2**11  # numbers that an optimizer's kernel may update in one thread for each product
 
@@ -65,10 +67,14 @@ def _name(instruction: Instruction) -> str:
 
 
 def _product(instruction: Instruction, tensors: Sequence[TensorInfo]) -> int:
-    """Return the number of operations of a matrix product; 0 if one matrix is a vector."""
+    """Return the number of operations of a matrix product; 0 if one matrix is a vector.
+
+    One whose bits depend on the number of threads counts as large.
+    """
     result = tensors[instruction.results()[0].number].shape
-    factor = instruction.args[_PRODUCTS[_name(instruction)]]
-    return 2 * result.numel() * tensors[factor.number].shape[-1] if min(result[-2:]) > 1 else 0
+    length = tensors[instruction.args[_PRODUCTS[_name(instruction)]].number].shape[-1]
+    operations = 2 * result.numel() * length if min(result[-2:]) > 1 else 0
+    return _WORTH_TWO + 1 if operations > _SPLIT and length > _LONG_SUM else operations
 
 
 def _numbers(instruction: Instruction, tensors: Sequence[TensorInfo]) -> int:
