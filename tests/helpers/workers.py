@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
+RESULTS = "POLYKERAS_TEST_RESULTS"  # the folder for results of workers
 LIMIT = 400.0  # seconds for a whole run
 
 
@@ -71,6 +72,7 @@ class Workers:
             "OMP_NUM_THREADS": "1",
             "TF_CPP_MIN_LOG_LEVEL": "3",
             "CUDA_VISIBLE_DEVICES": "-1",
+            RESULTS: self._folder.name,
             **(environment or {}),
         }
         command = [sys.executable, str(script), *arguments]
@@ -103,6 +105,10 @@ class Workers:
         """Return what a process has printed so far."""
         return self._path(rank).read_text(errors="replace")
 
+    def results(self) -> dict[int, Any]:
+        """Return what the workers gave to `tell` so far, by rank."""
+        return {int(path.stem): json.loads(path.read_text()) for path in Path(self._folder.name).glob("*.json")}
+
     def wait(self, limit: float = LIMIT) -> list[int]:
         """Wait until all processes have ended; return their exit codes.
 
@@ -134,8 +140,11 @@ class Workers:
 
 
 def tell(rank: int, result: Any) -> None:
-    """Print the result of a worker for `results_of`, in one piece, as a launcher mixes what its processes print."""
-    sys.stdout.write(f"\nRESULT {rank} {json.dumps(result)}\n")
+    """Give the result of a worker to `results_of`, by a file, as launchers mix what their processes print. Print it too."""
+    text = json.dumps(result)
+    if RESULTS in os.environ:
+        Path(os.environ[RESULTS], f"{rank}.json").write_text(text)
+    sys.stdout.write(f"\nRESULT {rank} {text}\n")
     sys.stdout.flush()
 
 
@@ -163,8 +172,7 @@ def results_of(
     with Workers(script, backend, size, arguments, environment) as workers:
         codes = workers.wait(limit)
         outputs = [workers.output(rank) for rank in range(len(workers.processes))]
-    assert codes == [0] * len(codes), f"exit codes {codes}\n" + "\n---\n".join(outputs)
-    lines = [line.split("RESULT ", 1)[1] for text in outputs for line in text.splitlines() if "RESULT " in line]
-    found = {int(rank): json.loads(value) for rank, value in (line.split(" ", 1) for line in lines)}
+        assert codes == [0] * len(codes), f"exit codes {codes}\n" + "\n---\n".join(outputs)
+        found = workers.results()
     assert sorted(found) == list(range(size)), f"results of the ranks {sorted(found)}\n" + "\n---\n".join(outputs)
     return [found[rank] for rank in range(size)]

@@ -81,16 +81,18 @@ def test_settings_of_higher_floors() -> None:
 
 
 def test_custom_objects_by_name() -> None:
-    class Own: ...
+    class OwnByName: ...
 
-    utils.get_custom_objects()["Own"] = Own
-    assert saving.get_registered_object("Own") is Own
-    del saving.get_custom_objects()["Own"]
-    assert saving.get_registered_object("Own") is None
-    assert saving.get_registered_object("Own", {"Own": Own}) is saving.get_registered_object("Own", None, {"Own": Own})
-    scope = utils.CustomObjectScope({"Own": Own})
+    utils.get_custom_objects()["OwnByName"] = OwnByName
+    assert saving.get_registered_object("OwnByName") is OwnByName
+    del saving.get_custom_objects()["OwnByName"]
+    assert saving.get_registered_object("OwnByName") is None
+    assert saving.get_registered_object("OwnByName", {"OwnByName": OwnByName}) is saving.get_registered_object(
+        "OwnByName", None, {"OwnByName": OwnByName}
+    )
+    scope = utils.CustomObjectScope({"OwnByName": OwnByName})
     with scope, scope:
-        assert saving.get_registered_object("Own") is Own
+        assert saving.get_registered_object("OwnByName") is OwnByName
     assert isinstance(scope, utils.custom_object_scope)
 
 
