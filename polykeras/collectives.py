@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from typing import Any
 
 from polykeras import dtypes, ops
@@ -60,8 +59,7 @@ def whole_batch(tree: Any) -> Any:
             return mean_over_workers([x])[0] if dtypes.is_float(backend.dtype(x)) else x
         if shape[0] != shared.rows:
             return x
-        rows = backend.swapaxes(backend.all_gather(x), 0, 1)
-        found = backend.reshape(rows, (shared.rows * shared.workers, *shape[1:]))
+        found = backend.all_gather_rows(x)
         mask = masks.kept(x)
         if mask is not None:
             masks.keep(found, whole(mask))
@@ -105,16 +103,11 @@ def part_of_mean(total: Array, count: Array, least: float | None = None) -> Arra
 # ---- what waits for the next journey ------------------------------------------------------------------------------
 
 
-@dataclass
-class _Journey:
-    """What is to be summed over workers in a step, and has not been sent yet: one journey costs less than several."""
+_Waiting = list[tuple[list[Array], Callable[[Sequence[Array]], None]]]
+"""Arrays that are to be summed over workers in a step and were not sent yet, each list with what takes its sums. One
+journey costs less than several."""
 
-    arrays: list[Array] = field(default_factory=list)
-    receivers: list[Callable[[Sequence[Array]], None]] = field(default_factory=list)
-    counts: list[int] = field(default_factory=list)
-
-
-_waiting: ContextVar[_Journey | None] = ContextVar("polykeras_waiting_sums", default=None)
+_waiting: ContextVar[_Waiting | None] = ContextVar("polykeras_waiting_sums", default=None)
 _updated: ContextVar[frozenset[int]] = ContextVar("polykeras_updated_metrics", default=frozenset())  # by identity
 _applying: ContextVar[bool] = ContextVar("polykeras_applying_gradients", default=False)
 
@@ -127,7 +120,7 @@ def are_added_up(variables: Sequence[Variable]) -> bool:
 @contextmanager
 def shared_sums() -> Iterator[None]:
     """The context of one shared step. What still waits at its end is sent then."""
-    token = _waiting.set(_Journey())
+    token = _waiting.set([])
     try:
         yield
         send()
@@ -141,16 +134,16 @@ def send(arrays: Sequence[Array] = ()) -> list[Array]:
     Args:
         arrays: floats or integers.
     """
-    journey = _waiting.get()
-    if journey is None:
+    waiting = _waiting.get()
+    if waiting is None:
         return list(arrays)
-    waiting, receivers, counts = journey.arrays, journey.receivers, journey.counts
-    journey.arrays, journey.receivers, journey.counts = [], [], []
-    sums = registry.current().all_reduce([*arrays, *waiting])
+    parts = waiting.copy()
+    waiting.clear()
+    sums = registry.current().all_reduce([*arrays, *(x for part, _ in parts for x in part)])
     place = len(arrays)
-    for receive, count in zip(receivers, counts, strict=True):
-        receive(sums[place : place + count])
-        place += count
+    for part, receive in parts:
+        receive(sums[place : place + len(part)])
+        place += len(part)
     return sums[: len(arrays)]
 
 
@@ -164,8 +157,8 @@ def added_up(variables: Sequence[Variable], waits: bool = False) -> Iterator[Non
         waits: whether the sums are sent with the next ones. Until then, the variables have the samples of this worker
             alone.
     """
-    journey = _waiting.get()
-    if journey is None or are_added_up(variables):
+    waiting = _waiting.get()
+    if waiting is None or are_added_up(variables):
         yield
         return
     before = [variable.value for variable in variables]
@@ -191,9 +184,7 @@ def added_up(variables: Sequence[Variable], waits: bool = False) -> Iterator[Non
                 total = total / workers()
             variable.assign(total)
 
-    journey.arrays += map(own, variables, before)
-    journey.receivers.append(receive)
-    journey.counts.append(len(variables))
+    waiting.append((list(map(own, variables, before)), receive))
     if not waits:
         send()
 

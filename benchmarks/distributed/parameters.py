@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,10 +11,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks.distributed.models import MODELS
-from benchmarks.distributed.worker import leave, use_one_core
+from benchmarks.distributed.worker import main
 from benchmarks.measures import epochs_of_fit
 from benchmarks.timing import median_seconds, seconds_of
-from tests.helpers.workers import tell
 
 FLOATS = (1, 2**10, 2**14, 2**17, 2**19, 2**21)
 LOOP = 20  # sums in one program
@@ -119,13 +115,5 @@ def measure(framework: str, names: list[str], rounds: int, launched: float) -> t
     return job.rank, found
 
 
-def main() -> None:
-    """Measure what the command line names, as JSON, and tell the result."""
-    use_one_core(int(os.environ["RANK"]))
-    given = json.loads(sys.argv[1])
-    tell(*measure(**given))
-    leave(given["framework"])
-
-
 if __name__ == "__main__":
-    main()
+    main(measure)

@@ -114,8 +114,12 @@ def measure(framework: str, name: str, rounds: int, ways: list[str] | None) -> t
     return job.rank, {"milliseconds": steps, "losses": losses}
 
 
-def main() -> None:
-    """Measure what the command line names, as JSON, and tell the result."""
+def main(measure: Callable[..., tuple[int, Any]]) -> None:
+    """Measure what the command line names, as JSON, and tell the result.
+
+    Args:
+        measure: takes what the command line names; returns the number of this worker, and the result.
+    """
     use_one_core(int(os.environ["RANK"]))
     given = json.loads(sys.argv[1])
     tell(*measure(**given))
@@ -123,4 +127,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(measure)

@@ -72,11 +72,6 @@ def current_job() -> Job:
     return _job or ALONE
 
 
-def is_initialized() -> bool:
-    """Return whether `initialize` was called, with or without other processes."""
-    return _job is not None
-
-
 def connected(backend: Backend, devices: tuple[str, ...] | None = None) -> bool:
     """Connect a backend with the other processes of the run, unless it is. All processes must call this.
 

@@ -132,6 +132,15 @@ class Collectives(Family):
         parts = self.where(own, number[None], self.zeros_like(number[None]))
         return self.cast(self.all_reduce([parts])[0], dtype)
 
+    def all_gather_rows(self, x: Array) -> Array:
+        """Return the rows of the whole batch, in their order, of the rows that each worker has of it.
+
+        Args:
+            x: numbers or bools, `(rows, ...)`; of one shape and dtype on all workers.
+        """
+        parts = self.swapaxes(self.all_gather(x), 0, 1)  # the batch has a row of each worker in turn
+        return self.reshape(parts, (self.workers() * self.shape(x)[0], *self.shape(x)[1:]))
+
     def broadcast(self, arrays: Sequence[Array], source: int = 0) -> list[Array]:
         """Return the arrays of one worker.
 

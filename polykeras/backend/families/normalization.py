@@ -107,7 +107,8 @@ class Normalization(Family):
 
     def _moments_of_all(self, mean: Array, variance: Array) -> tuple[Array, Array]:
         """Return the moments of all values, of those of each worker."""
-        means, variances = (self.all_gather(self.stack([mean, variance]))[:, i] for i in range(2))
+        moments = self.all_gather(self.stack([mean, variance]))
+        means, variances = moments[:, 0], moments[:, 1]
         total = self.mean(means, 0)
         return total, self.mean(variances + self.square(means - total), 0)
 

@@ -183,13 +183,7 @@ class VerifiedStep(WrappedStep):
         """Return the batch of all workers, of the rows of this one."""
         if self._of_whole is None:
             return batch
-        backend = self._backend
-
-        def gathered(rows: Any) -> Any:
-            parts = backend.swapaxes(backend.all_gather(rows), 0, 1)  # a batch has a row of each worker in turn
-            return backend.reshape(parts, (-1, *backend.shape(rows)[1:]))
-
-        return nested.map_structure(gathered, batch)
+        return nested.map_structure(self._backend.all_gather_rows, batch)
 
     def _state(self) -> list[Variable]:
         return unique([*super()._state(), *self._found])
