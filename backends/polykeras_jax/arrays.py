@@ -11,13 +11,13 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 from jax.core import Tracer
-from jax.sharding import AxisType
 
 from polykeras import config, dtypes, fast
 from polykeras.backend.families.arrays import Arrays
 from polykeras.backend.host_memory import aligned_copy, can_be_lent, is_worth_copying
 from polykeras.backend.spec import Array, Shape
 from polykeras.common import nested
+from polykeras_jax.workers import inside_program
 
 NARROWED = {"float64": "float32", "int64": "int32", "uint64": "uint32", "complex128": "complex64"}
 _X64_HINT = (
@@ -105,10 +105,10 @@ def _host_array(x: Any, dtype: str | None) -> np.ndarray:
 def is_whole(x: Array) -> bool:
     """Return whether an array is not sharded over devices; a sharded array's JAX type says so.
 
-    In `jax.shard_map`, an array is the part of one device, and whole in this sense.
+    In a program of all workers, an array is the part of one device, and whole in this sense.
     """
     sharding = getattr(x.aval, "sharding", None)
-    return sharding is None or all(kind == AxisType.Manual for kind in sharding.mesh.axis_types)
+    return sharding is None or sharding.mesh.empty or inside_program()
 
 
 def on_cpu() -> bool:
