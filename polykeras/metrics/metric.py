@@ -13,6 +13,7 @@ from polykeras.common.naming import is_ours, to_snake_case
 from polykeras.common.types import DTypeLike, InitializerLike
 from polykeras.layers.base.own_metrics import Measure
 from polykeras.layers.base.tracking import tracked
+from polykeras.pending_sums import added_up, are_added_up
 from polykeras.saving.configurable import Configurable
 from polykeras.saving.serialization import Registry
 from polykeras.variables import Variable, functionalize, unique
@@ -33,9 +34,9 @@ def _added_up(update_state: M) -> M:
     def update(self: Metric, *args: Any, **kwargs: Any) -> Any:
         if collectives.workers() == 1:
             return update_state(self, *args, **kwargs)
-        alone = not any(map(ops.ndim, nested.flatten((args, kwargs)))) and not collectives.are_added_up(self.variables)
+        alone = not any(map(ops.ndim, nested.flatten((args, kwargs)))) and not are_added_up(self.variables)
         if is_ours(type(self)) and not alone:
-            with collectives.added_up(self.variables):
+            with added_up(self.variables):
                 return update_state(self, *args, **kwargs)
         args, kwargs = collectives.whole_batch((args, kwargs))
         if alone and (weight := kwargs.get("sample_weight")) is not None:  # the number of samples, most often

@@ -14,7 +14,6 @@ from polykeras.backend import Backend, current
 from polykeras.backend.families.execution import FusedKernel, Rule
 from polykeras.backend.handles import convert
 from polykeras.backend.spec import Array
-from polykeras.collectives import averaged
 from polykeras.common.types import ArrayLike
 from polykeras.optimizers.averages import move_averages
 from polykeras.optimizers.elementwise import assign_elementwise
@@ -22,6 +21,7 @@ from polykeras.optimizers.gradients import checked, clip_each, clip_together, cl
 from polykeras.optimizers.minimizing import minimize
 from polykeras.optimizers.schedules.base import scalar_dtype
 from polykeras.optimizers.state import OptimizerState
+from polykeras.pending_sums import averaged
 from polykeras.saving.serialization import Registry
 from polykeras.variables import Scope, Variable, branch, by_dtype, read_state, unique
 

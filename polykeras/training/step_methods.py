@@ -9,11 +9,12 @@ from typing import Any
 from polykeras.autodiff import value_and_grad
 from polykeras.backend import registry
 from polykeras.backend.handles import convert
-from polykeras.collectives import added_up, send, workers
+from polykeras.collectives import workers
 from polykeras.common import nested
 from polykeras.common.arguments import call_with_taken
 from polykeras.common.naming import is_ours
 from polykeras.common.traits import overrides
+from polykeras.pending_sums import added_up, send
 from polykeras.training import padding
 from polykeras.training.compiled_metrics import CompiledMetrics
 from polykeras.training.data.unpack import unpack_x_y_sample_weight

@@ -10,10 +10,10 @@ from polykeras.backend import registry
 from polykeras.backend.handles import convert
 from polykeras.backend.job import SharedStep, shared_step
 from polykeras.backend.shared_draws import Draws
-from polykeras.collectives import send, shared_sums
 from polykeras.common import nested
 from polykeras.common.naming import is_ours
 from polykeras.common.traits import overrides
+from polykeras.pending_sums import pending_sums, send
 from polykeras.training.steps.mixing import refuse_mixing
 from polykeras.variables import Variable, unique
 
@@ -44,7 +44,7 @@ def shared(step: Callable[[Any], Any], model: Any, kind: str, workers: int, draw
         rows = ops.shape(nested.flatten(batch)[0])[0]
         token = shared_step.set(SharedStep(workers, rows, draws))
         try:
-            with shared_sums():
+            with pending_sums():
                 before = [variable.value for variable in states]
                 logs = step(batch)
                 changed = [(v, old) for v, old in zip(states, before, strict=True) if v.value is not old]
