@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from polykeras import dtypes, ops
 from polykeras.backend import registry
 from polykeras.backend.job import shared_step
@@ -21,6 +23,12 @@ def workers() -> int:
     """Return the number of workers that share the batch of the step that runs."""
     shared = shared_step.get()
     return 1 if shared is None else shared.workers
+
+
+def worker_index() -> Array:
+    """Return the number of this worker among those that share the batch, a scalar int32; 0 outside of a shared step."""
+    backend = registry.current()
+    return backend.asarray(np.int32(0)) if shared_step.get() is None else backend.worker_index()
 
 
 def sum_over_workers(x: Array) -> Array:

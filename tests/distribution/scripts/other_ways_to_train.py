@@ -9,7 +9,7 @@ import numpy as np
 
 import polykeras as keras
 from helpers.workers import tell
-from polykeras import layers
+from polykeras import collectives, layers, ops
 
 ROWS, BATCH = 203, 20
 X = np.random.default_rng(0).normal(size=(ROWS, 5)).astype(np.float32)
@@ -38,6 +38,16 @@ class Stops(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         self.model.stop_training = keras.distribution.distribution().data_shard_id == 0 and batch >= 3
+
+
+class Numbered(keras.Model):
+    """Multiplies each row by its number in the whole batch."""
+
+    def train_step(self, data: Any) -> dict[str, Any]:
+        x, _ = data
+        numbers = ops.arange(x.shape[0]) * collectives.workers() + collectives.worker_index()
+        products = ops.cast(numbers, "float32") * x[:, 0]
+        return {"products": collectives.sum_over_workers(ops.sum(products))}
 
 
 def own_rows() -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -84,6 +94,9 @@ def results() -> dict[str, Any]:
     found["stopped"] = stopped.history
     found["eagerly"] = model(run_eagerly=True).fit(X[:80], Y[:80], batch_size=BATCH, epochs=2, verbose=0).history
     found["steps_per_execution"] = model(steps_per_execution=3).fit(X, Y, batch_size=28, epochs=2, verbose=0).history
+    numbered = Numbered()
+    numbered.compile()
+    found["numbers of rows"] = numbered.fit(X, Y, batch_size=BATCH, shuffle=False, verbose=0).history
     mixed = model()
     mixed.optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam(gradient_accumulation_steps=2))
     found["wrapped optimizer"] = mixed.fit(X, Y, batch_size=BATCH, epochs=2, verbose=0).history
