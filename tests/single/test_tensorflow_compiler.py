@@ -33,7 +33,6 @@ def nothing_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("flags", [None, "", "--xla_cpu_enable_fast_math=false"])
 def test_the_first_program_chooses_the_level(flags: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     import tensorflow as tf
-
     from polykeras_tensorflow import programs
 
     found: list[str | None] = []
