@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import atexit
 import os
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -85,7 +83,6 @@ def _initialize(job: Job) -> bool:
             f"Process {job.rank} of {job.size} did not find all others within {seconds} s. It looked for process 0 at "
             f"{job.coordinator}. Start all of them, and give all the same address, which each can reach. ({error})"
         ) from error
-    atexit.register(_do_not_wait_after_an_error)
     return True
 
 
@@ -93,12 +90,6 @@ def _own_gpu(job: Job) -> int | None:
     """Return the number of the only GPU that JAX may use in this process; None for all that it sees."""
     sees_one = "CUDA_VISIBLE_DEVICES" in os.environ and "," not in os.environ["CUDA_VISIBLE_DEVICES"]
     return None if job.devices or sees_one else job.local_rank
-
-
-def _do_not_wait_after_an_error() -> None:
-    """Let a program that an error ended leave the run at once. JAX would wait for the others, and they for it."""
-    if getattr(sys, "last_value", None) is not None:
-        forget_connection()
 
 
 def _connect(job: Job, ours: bool) -> _Connection:
@@ -170,12 +161,14 @@ class JaxCollectives(Collectives):
         for group in (_connection.processes, _connection.workers):
             _meet(group)
 
-    def disconnect(self) -> None:
+    def disconnect(self, failed: bool = False) -> None:
         global _connection
         ours = _connection is not None and _connection.ours
         _connection = None
-        if ours:
-            jax.distributed.shutdown()
+        if ours and failed:
+            forget_connection()
+        elif ours:
+            jax.distributed.shutdown()  # which waits for the other processes
 
     def workers(self) -> int:
         if _connection is None:

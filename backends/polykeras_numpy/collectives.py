@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -35,12 +33,16 @@ class NumpyCollectives(Collectives):
                 f"Expected process {job.rank} of {job.size}; MPI says process {world.rank} of {world.size}. Start the "
                 f"processes of the numpy backend with MPI: `mpiexec -n {job.size} python train.py`."
             )
-        if _communicator is None:
-            _end_all_after_errors()
         _communicator = world
 
-    def disconnect(self) -> None:
+    def disconnect(self, failed: bool = False) -> None:
         global _communicator
+        if failed and _communicator is not None:
+            # MPI waits for all processes at the end of each. It is told to end all of them instead
+            # (https://mpi4py.readthedocs.io/en/stable/mpi4py.run.html).
+            from mpi4py.run import set_abort_status
+
+            set_abort_status(1)
         _communicator = None  # MPI itself ends with the process
 
     def workers(self) -> int:
@@ -57,20 +59,3 @@ class NumpyCollectives(Collectives):
         total = np.empty(x.shape, x.dtype)
         _communicator.Allreduce(np.ascontiguousarray(x), total)  # the MPI standard requires the same bits everywhere
         return total
-
-
-def _end_all_after_errors() -> None:
-    """Let an error that nobody catches end all processes. Otherwise this process would wait for the others at its end.
-
-    The others would wait for it in their next sum (https://mpi4py.readthedocs.io/en/stable/mpi4py.run.html).
-    """
-    from mpi4py.run import set_abort_status
-
-    report = sys.excepthook
-
-    def hook(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
-        report(kind, error, traceback)
-        if _communicator is not None:
-            set_abort_status(1)
-
-    sys.excepthook = hook

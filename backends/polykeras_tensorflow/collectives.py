@@ -18,7 +18,7 @@ import tensorflow as tf
 from polykeras.backend.families.collectives import Collectives
 from polykeras.backend.job import Job, WorkerLost
 from polykeras.backend.spec import Array
-from polykeras_tensorflow.private import coordinate, outside_of_loops
+from polykeras_tensorflow.private import coordinate, outside_of_loops, tell_failure
 
 raw = tf.raw_ops
 
@@ -161,8 +161,10 @@ class TensorflowCollectives(Collectives):
                 _token = tf.Variable(tf.zeros(()), trainable=False)
         _job = job
 
-    def disconnect(self) -> None:
+    def disconnect(self, failed: bool = False) -> None:
         global _job
+        if failed and _job is not None and _job.size > 1:
+            tell_failure(f"Worker {_job.rank} left the run.")
         _job = None
 
     def workers(self) -> int:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import cache, lru_cache
 from typing import Any
 
@@ -251,12 +252,14 @@ def exchange_input(node: Any, place: int, tensor: Array) -> None:
 _CoordinatedJob = find(
     "tensorflow.python.distribute.collective_all_reduce_strategy:coordination_config_pb2.CoordinatedJob"
 )
+_HEARTBEAT = 60_000  # milliseconds without a sign of life after which a process counts as lost
 
 
 def coordinate(size: int, timeout: float) -> None:
     """Set how long the workers of a cluster wait for one another, before `MultiWorkerMirroredStrategy` connects them.
 
     Without the names, TensorFlow waits an hour for workers at the start, and ten seconds for one that does not answer.
+    Heartbeats are threads of their own, which no computation and no slow file delays.
 
     Args:
         size: the number of workers.
@@ -269,8 +272,19 @@ def coordinate(size: int, timeout: float) -> None:
             service_leader="/job:worker/replica:0/task:0",
             coordinated_jobs=[_CoordinatedJob(name="worker", num_tasks=size)],
             cluster_register_timeout_in_ms=wait,
-            heartbeat_timeout_in_ms=wait,
+            heartbeat_timeout_in_ms=min(wait, _HEARTBEAT),
         )
+        _context().coordination_service.cluster_register_with_barrier = True  # or the first one waits without limit
+
+
+def tell_failure(message: str) -> None:
+    """Tell the other workers of a cluster that this one leaves in the middle of a run.
+
+    Without the name, they miss its heartbeats sooner or later.
+    """
+    if hasattr(_context and _context(), "report_error_to_cluster"):
+        with suppress(tf.errors.OpError):  # the others may have ended
+            _context().report_error_to_cluster(tf.errors.ABORTED, message)
 
 
 def _outside_of_loops(x: Array) -> Array:

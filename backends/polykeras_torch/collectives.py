@@ -110,7 +110,7 @@ class TorchCollectives(Collectives):
         options.timeout = timedelta(seconds=job.timeout)
         _connection = _Connection(group, options, job.timeout, ours)
 
-    def disconnect(self) -> None:
+    def disconnect(self, failed: bool = False) -> None:
         global _connection
         ours = _connection is not None and _connection.ours
         _connection = None  # first: the threads of the group end with its last reference

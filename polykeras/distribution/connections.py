@@ -18,6 +18,7 @@ from polykeras.distribution.environment import ALONE, find_job
 _lock = threading.RLock()
 _job: Job | None = None  # until `initialize`
 _connected: dict[str, tuple[Backend, Job]] = {}  # by name, in the order of connection, which all processes share
+_left = False  # whether this process ends in the middle of a run, without an error
 
 
 def initialize(
@@ -97,6 +98,12 @@ def connected(backend: Backend, devices: tuple[str, ...] | None = None) -> bool:
     return backend.workers() * backend.local_workers() > 1
 
 
+def leave() -> None:
+    """Note that this process ends in the middle of a run by `sys.exit`, of which Python leaves no trace at its end."""
+    global _left
+    _left = True
+
+
 def _connect(backend: Backend, job: Job) -> None:
     try:
         backend.connect(job)
@@ -137,11 +144,9 @@ def _share_seed(backend: Backend) -> None:
 def _disconnect() -> None:
     """End the connections at the end of the process, the latest first.
 
-    Engines wait for the other processes then. After an error those may never come, so the connections end with the
-    process.
+    Engines wait for the other processes then. After an error those may never come, so this process does not wait.
     """
-    if getattr(sys, "last_value", None) is not None:  # of the error that ended the program
-        return
+    failed = _left or getattr(sys, "last_value", None) is not None  # the error that ended the program
     while _connected:
         _, (backend, _) = _connected.popitem()
-        backend.disconnect()
+        backend.disconnect(failed)

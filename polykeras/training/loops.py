@@ -27,6 +27,7 @@ from polykeras.training.logs import as_list, host_logs
 from polykeras.training.parallel.agreeing import agree_after_epoch
 from polykeras.training.parallel.facts import check_run
 from polykeras.training.parallel.one_batch import prepare_for_batch
+from polykeras.training.parallel.running import shared_run
 from polykeras.training.predicting import joined, prediction_chunks, single_batch
 from polykeras.training.resuming.progress import Progress
 from polykeras.training.step_methods import StepMethods
@@ -108,17 +109,18 @@ class Trainer(StepMethods):
         check_source(self, "test", validation)
         self.stop_training = False
         try:
-            progress.begin(callback_list, epochs)
-            check_run(self, source, validation, epochs, callback_list.callbacks)
-            logs: dict[str, Any] = progress.position.logs
-            for epoch in () if progress.is_over() else range(progress.position.epoch, epochs):
-                logs = self._fit_epoch(epoch, progress, callback_list, steps_per_epoch, validation_freq)
-                agree_after_epoch(self)
-                if self.stop_training:
-                    break
-            if self.optimizer is not None and self.optimizer.built:
-                self.optimizer.finalize_variable_values(self.trainable_variables)
-            callback_list.on_train_end(logs)
+            with shared_run():
+                progress.begin(callback_list, epochs)
+                check_run(self, source, validation, epochs, callback_list.callbacks)
+                logs: dict[str, Any] = progress.position.logs
+                for epoch in () if progress.is_over() else range(progress.position.epoch, epochs):
+                    logs = self._fit_epoch(epoch, progress, callback_list, steps_per_epoch, validation_freq)
+                    agree_after_epoch(self)
+                    if self.stop_training:
+                        break
+                if self.optimizer is not None and self.optimizer.built:
+                    self.optimizer.finalize_variable_values(self.trainable_variables)
+                callback_list.on_train_end(logs)
         finally:
             with ExitStack() as ends:  # all of them, also if one raises: `leave` may let a signal through
                 if validation is not None:
@@ -154,7 +156,8 @@ class Trainer(StepMethods):
         callback_list = assemble(callbacks, self, verbose, 1, source.steps)
         check_source(self, "test", source)
         try:
-            logs, done = run_evaluation(self, source, callback_list)
+            with shared_run():
+                logs, done = run_evaluation(self, source, callback_list)
         finally:
             source.close()
         if not self.stop_evaluating:
@@ -286,9 +289,10 @@ class Trainer(StepMethods):
         self, kind: str, x: Any, y: Any, weights: Any, class_weight: dict[int, float] | None, return_dict: bool
     ) -> Any:
         source = make_batch(self._texts_to_numbers(x), y, weights, class_weight)
-        step, batch = prepare_for_batch(self, kind, source.first_batch())
-        check_batch(self, kind, batch)
-        logs = host_logs(step.run_batch(batch), step.log_names)
+        with shared_run():
+            step, batch = prepare_for_batch(self, kind, source.first_batch())
+            check_batch(self, kind, batch)
+            logs = host_logs(step.run_batch(batch), step.log_names)
         return logs if return_dict else as_list(logs)
 
     def _validation_source(self, data: Any, batch_size: int | None, steps: int | None) -> Source | None:

@@ -14,6 +14,7 @@ from helpers.workers import Workers, results_of
 from polykeras.backend import Backend
 
 SCRIPT = Path(__file__).parent / "scripts" / "faults.py"
+THREADS = SCRIPT.parent / "threads.py"
 SOON = {"POLYKERAS_WORKER_TIMEOUT": "30"}  # TensorFlow notices some ends of a worker only by this time
 SECONDS = 60.0  # within which a run ends on all workers after one is killed
 
@@ -64,3 +65,13 @@ def _check_told(backend: str, what: str) -> None:
             output = workers.output(rank)
             assert "do not agree" in output, output
             assert f"- {DIFFERENCES[what]}: " in output, output
+
+
+@pytest.mark.slow
+@pytest.mark.needs("numpy")
+def test_one_thread_runs_at_a_time() -> None:
+    first, second = results_of(THREADS, "numpy", 2)
+    assert first == second
+    for name in ("fit", "evaluate", "batch"):
+        assert first.pop(name).startswith("RuntimeError: Another thread of this process trains or evaluates")
+    assert first == {"here": "float", "predict": "ndarray", "after": "History"}

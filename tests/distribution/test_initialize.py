@@ -39,3 +39,12 @@ def test_an_error_of_one_worker_ends_all(backend: Backend, rank: int) -> None:
     with Workers(ENDS, backend.name, 2, [f"error {rank}"], SOON) as workers:
         assert 0 not in workers.wait(120.0)
         assert "ValueError: a mistake" in workers.output(rank if len(workers.processes) > 1 else 0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_worker_that_exits_in_the_middle_ends_all(backend: Backend, rank: int) -> None:
+    with Workers(ENDS, backend.name, 2, [f"exit {rank}"]) as workers:
+        assert 0 not in workers.wait(120.0), "and far before 300 s, when workers that do not answer count as lost"
+        told = workers.output(rank if len(workers.processes) > 1 else 0)
+        assert f"Worker {rank} leaves a run by SystemExit(3)" in told, told

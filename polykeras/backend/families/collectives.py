@@ -35,8 +35,13 @@ class Collectives(Family):
         """
 
     @abstractmethod
-    def disconnect(self) -> None:
-        """End the connection, if there is one that `connect` made."""
+    def disconnect(self, failed: bool = False) -> None:
+        """End the connection, if there is one that `connect` made.
+
+        Args:
+            failed: whether this process leaves in the middle of a run. It then waits for no other process, and does
+                what the engine allows so that they do not wait for it.
+        """
 
     @abstractmethod
     def workers(self) -> int:

@@ -13,7 +13,7 @@ class SymbolicCollectives(Collectives):
     def connect(self, job: Job) -> None:
         """Do nothing: shapes have no workers."""
 
-    def disconnect(self) -> None:
+    def disconnect(self, failed: bool = False) -> None:
         """Do nothing."""
 
     def workers(self) -> int:

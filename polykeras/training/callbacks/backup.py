@@ -9,6 +9,7 @@ from typing import Any
 from polykeras.common.arguments import positive_int
 from polykeras.training.callbacks.every_steps import EverySteps
 from polykeras.training.interrupts import Termination
+from polykeras.training.parallel.running import end_together
 from polykeras.training.parallel.share import has_other_processes, is_first_worker
 from polykeras.training.resuming.files import BackupFiles
 from polykeras.training.resuming.progress import Progress
@@ -116,6 +117,8 @@ class BackupAndRestore(EverySteps):
         if (due or ending) and is_first_worker():
             self._save()
         if ending:
+            if self._together:
+                end_together()
             self._together = False
             self._termination.let_through()
 

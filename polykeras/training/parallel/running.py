@@ -1,0 +1,54 @@
+"""What a run of several workers is to the rest of its process: the only one, and no place to leave by `sys.exit`."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from polykeras.backend import registry
+from polykeras.distribution.connections import current_job, leave
+from polykeras.training.parallel.share import has_other_processes, share_on
+
+_running = threading.RLock()  # held by the thread whose run it is; a callback may evaluate within `fit`
+_all_leave = False  # whether all workers end
+
+
+@contextmanager
+def shared_run() -> Iterator[None]:
+    """The context of `fit`, `evaluate` and of steps on one batch.
+
+    Raises:
+        RuntimeError: another thread runs something with several workers.
+    """
+    if share_on(registry.current()) is None:
+        yield
+        return
+    if not _running.acquire(blocking=False):
+        raise RuntimeError(
+            "Another thread of this process trains or evaluates with several workers. Expected one run at a time: the "
+            "workers would mix up the sums of the two. Let one thread call `fit` and `evaluate`, one after the other; "
+            "others may call `predict`."
+        )
+    try:
+        yield
+    except SystemExit as error:
+        if has_other_processes() and not _all_leave:
+            warnings.warn(
+                f"Worker {current_job().rank} leaves a run by SystemExit({error.code!r}). The others cannot go on "
+                "without it, and end.",
+                RuntimeWarning,
+                stacklevel=6,
+            )
+            leave()
+        raise
+    finally:
+        _running.release()
+
+
+def end_together() -> None:
+    """Wait for the other workers, all of which end now: one of them may still be writing."""
+    global _all_leave
+    registry.current().barrier()
+    _all_leave = True
