@@ -11,6 +11,11 @@ from polykeras.backend import Backend
 
 SCRIPT = Path(__file__).parent / "scripts" / "initialize.py"
 ENDS = SCRIPT.parent / "ends.py"
+NOBODY = {  # what an engine says that waits for a worker that never starts
+    "torch": "did not find all others within 5 s",
+    "jax": "another task died",  # with which JAX aborts
+    "tensorflow": "could not connect with the others in 5 s",
+}
 SOON = {"POLYKERAS_WORKER_TIMEOUT": "20"}
 
 
@@ -48,3 +53,13 @@ def test_a_worker_that_exits_in_the_middle_ends_all(backend: Backend, rank: int)
         assert 0 not in workers.wait(120.0), "and far before 300 s, when workers that do not answer count as lost"
         told = workers.output(rank if len(workers.processes) > 1 else 0)
         assert f"Worker {rank} leaves a run by SystemExit(3)" in told, told
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rank", [0, 1])
+@pytest.mark.parametrize("engine", [pytest.param(name, marks=pytest.mark.needs(name)) for name in NOBODY])
+def test_a_worker_that_never_starts_is_not_waited_for_without_end(engine: str, rank: int) -> None:
+    with Workers(ENDS, engine, 2, ["late -1"], {"POLYKERAS_WORKER_TIMEOUT": "5"}) as workers:
+        workers.kill(1 - rank)
+        assert all(workers.wait(90.0))
+        assert NOBODY[engine] in workers.output(rank), workers.output(rank)
