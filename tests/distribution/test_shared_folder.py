@@ -15,7 +15,7 @@ SCRIPT = Path(__file__).parent / "scripts" / "shared_folder.py"
 SECONDS = 90.0  # for a run with its start, and so far below the 300 s after which a worker counts as lost
 ENGINES = [pytest.param(name, marks=pytest.mark.needs(name)) for name in ("numpy", "torch")]
 FAULTS = {
-    ("gone", "backup"): "Error: ",
+    ("gone", "backup"): "No backup was written: ",
     ("full", "backup"): "OSError: [Errno 27] File too large",
     ("gone", "models"): "FileExistsError: ",
     ("full", "logs"): "OSError: [Errno 28] No space left on device",

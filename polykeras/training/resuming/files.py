@@ -56,11 +56,16 @@ class BackupFiles:
 
         Raises:
             SavedFileError: the text is too large to be read again. The last state stays.
+            OSError: the system refuses. The last state stays.
         """
         data = json.dumps({"format": FORMAT, **text}).encode()
         if len(data) > _SHORT:
             read_json(data, str(self.latest), _TEXT)
-        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            error.add_note(f"No backup was written: {self.folder} must be a folder. If it is lost, bring it back.")
+            raise
         if self.two and self.latest.exists() and not self._damaged:
             self._keep_latest()
         collected = FlatWriter()
