@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import Any
 
@@ -11,11 +10,12 @@ import numpy as np
 from helpers.workers import tell
 from polykeras import dtypes
 from polykeras.backend import registry
-from polykeras.backend.job import Job
+from polykeras.distribution import initialize
+from polykeras.distribution.connections import current_job
 
 backend: Any = registry.current()
-rank, size = int(os.environ["PMI_RANK"]), int(os.environ["PMI_SIZE"])
-backend.connect(Job(rank, size, ""))
+initialize()
+rank = current_job().rank
 
 if sys.argv[1] == "badly":
     if rank == 1:
