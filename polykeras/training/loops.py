@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from typing import Any
 
 from polykeras import config
@@ -108,25 +108,23 @@ class Trainer(StepMethods):
         check_source(self, "train", source)
         check_source(self, "test", validation)
         self.stop_training = False
-        try:
-            with shared_run():
-                progress.begin(callback_list, epochs)
-                check_run(self, source, validation, epochs, callback_list.callbacks)
-                logs: dict[str, Any] = progress.position.logs
-                for epoch in () if progress.is_over() else range(progress.position.epoch, epochs):
-                    logs = self._fit_epoch(epoch, progress, callback_list, steps_per_epoch, validation_freq)
-                    agree_after_epoch(self)
-                    if self.stop_training:
-                        break
-                if self.optimizer is not None and self.optimizer.built:
-                    self.optimizer.finalize_variable_values(self.trainable_variables)
-                callback_list.on_train_end(logs)
-        finally:
-            with ExitStack() as ends:  # all of them, also if one raises: `leave` may let a signal through
-                if validation is not None:
-                    ends.callback(validation.close)
-                ends.callback(source.close)
-                ends.callback(callback_list.leave)
+        with ExitStack() as ends:  # all of them, also if one raises: `leave` may let a signal through
+            if validation is not None:
+                ends.callback(validation.close)
+            ends.callback(source.close)
+            ends.callback(callback_list.leave)
+            ends.enter_context(shared_run())
+            progress.begin(callback_list, epochs)
+            check_run(self, source, validation, epochs, callback_list.callbacks)
+            logs: dict[str, Any] = progress.position.logs
+            for epoch in () if progress.is_over() else range(progress.position.epoch, epochs):
+                logs = self._fit_epoch(epoch, progress, callback_list, steps_per_epoch, validation_freq)
+                agree_after_epoch(self)
+                if self.stop_training:
+                    break
+            if self.optimizer is not None and self.optimizer.built:
+                self.optimizer.finalize_variable_values(self.trainable_variables)
+            callback_list.on_train_end(logs)
         return history
 
     @takes_legacy_arguments
@@ -155,11 +153,8 @@ class Trainer(StepMethods):
         source = make_source(self._texts_to_numbers(x), y, sample_weight, batch_size, steps=steps)
         callback_list = assemble(callbacks, self, verbose, 1, source.steps)
         check_source(self, "test", source)
-        try:
-            with shared_run():
-                logs, done = run_evaluation(self, source, callback_list)
-        finally:
-            source.close()
+        with closing(source), shared_run():
+            logs, done = run_evaluation(self, source, callback_list)
         if not self.stop_evaluating:
             check_steps(done, steps, None)
         return logs if return_dict else as_list(logs)
