@@ -84,6 +84,14 @@ def pair(x1: Any, x2: Any) -> tuple[Tensor, Tensor]:
     return x1, like(x2, x1)
 
 
+def is_cut(x: Any) -> bool:
+    """Return whether a tensor is a DTensor, of which each of several processes has a part.
+
+    It is known by a method, since torch's module of DTensors takes long to load.
+    """
+    return type(x) is not Tensor and hasattr(x, "full_tensor")
+
+
 @cache
 def device_names() -> dict[str, torch.device]:
     """Return the devices by the names of the contract, the default one first."""
@@ -215,6 +223,10 @@ class TorchArrays(Arrays):
             return array.clone(memory_format=torch.contiguous_format) if shares else array
 
     def to_numpy(self, x: Tensor) -> np.ndarray:
+        if hasattr(x, "full_tensor"):
+            x = x.full_tensor()
+        if is_cut(x):
+            x = x.full_tensor()  # pyright: ignore[reportAttributeAccessIssue]
         # A copy, so that neither the user's array nor a snapshot of weights changes with the tensor's memory.
         if x.dtype is torch.bfloat16:
             bits = x.detach().view(torch.int16).numpy(force=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import weakref
 from collections.abc import Callable
+from contextlib import nullcontext
 from contextvars import Context, ContextVar, copy_context
 from typing import Any
 
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from polykeras.backend.families.autodiff import Autodiff
 from polykeras.common import nested
+from polykeras_torch.arrays import is_cut
 
 _depth: ContextVar[int] = ContextVar("polykeras_torch_gradient_depth", default=0)
 # The contexts of functions for the backward pass, kept while the outermost `value_and_grad` runs.
@@ -88,7 +90,10 @@ class TorchAutodiff(Autodiff):
     def _gradients(self, value: Tensor, leaves: list[Tensor], create_graph: bool) -> list[Tensor]:
         if not value.requires_grad:
             return [torch.zeros_like(x, requires_grad=False) for x in leaves]
-        grads = torch.autograd.grad(value, leaves, create_graph=create_graph, allow_unused=True)
+        # Plain tensors count as whole beside DTensors in one thread alone, which then must do the work for GPUs too.
+        one_thread = any(map(is_cut, (value, *leaves)))
+        with torch.autograd.set_multithreading_enabled(False) if one_thread else nullcontext():
+            grads = torch.autograd.grad(value, leaves, create_graph=create_graph, allow_unused=True)
         # `materialize_grads` will not do: its zeros require gradients (torch 2.6).
         return [
             torch.zeros_like(x, requires_grad=False) if g is None else g for x, g in zip(leaves, grads, strict=True)

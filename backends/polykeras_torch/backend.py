@@ -56,5 +56,5 @@ class TorchBackend(
 
     name = "torch"
     version = str(torch.__version__)
-    execution = ExecutionPolicy(compiles=_RECORDS, donates=_RECORDS)
+    execution = ExecutionPolicy(compiles=_RECORDS, donates=_RECORDS, lays_out=True)
     native = NATIVE

@@ -2,33 +2,99 @@
 
 from __future__ import annotations
 
+import atexit
+import threading
+import warnings
 from collections.abc import Sequence
+from contextlib import ExitStack
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
+import torch
 import torch.distributed as dist
 from torch import Tensor
 
 from polykeras.backend.families.layouts import Layouts
-from polykeras_torch.arrays import current_device
+from polykeras_torch.arrays import current_device, is_cut
+
+_of_thread = threading.local()
+
+
+@lru_cache
+def _mesh(kind: str, ranks: tuple[int, ...], shape: tuple[int, ...], axis_names: tuple[str, ...], group: Any) -> Any:
+    """Return torch's grid of processes. All make it together, once for a `group`, the processes that are connected."""
+    from torch.distributed.device_mesh import DeviceMesh
+
+    return DeviceMesh(kind, np.array(ranks).reshape(shape), mesh_dim_names=axis_names)
+
+
+def _take_plain_tensors_for_whole() -> None:
+    """From now on, in this thread, a plain tensor beside a DTensor is one that all processes have.
+
+    Torch asks for that in each thread. Weights stay cut between steps, so a user's own calls need it too.
+    """
+    from torch.distributed.tensor.experimental import implicit_replication
+
+    if not hasattr(_of_thread, "entered"):
+        _of_thread.entered = ExitStack()
+        _of_thread.entered.enter_context(implicit_replication())
+        atexit.register(_of_thread.entered.close)  # it needs torch's modules to end
+        # It takes those of one number for whole anyway, and would say so each time.
+        warnings.filterwarnings("ignore", "Found a non-scalar tensor with numel=1", UserWarning)
+
+
+class _Whole(torch.autograd.Function):
+    """The whole of a tensor, as a plain one. So is its gradient, which is a DTensor where the whole met others."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Any) -> Tensor:
+        ctx.mesh = x.device_mesh if is_cut(x) else None
+        return x.view_as(x) if ctx.mesh is None else x.full_tensor()
+
+    @staticmethod
+    def backward(ctx: Any, *upstream: Any) -> Tensor:
+        gradient = upstream[0].full_tensor() if is_cut(upstream[0]) else upstream[0]
+        return gradient if ctx.mesh is None else _on_all(gradient, ctx.mesh)
+
+
+def _on_all(x: Tensor, mesh: Any) -> Any:
+    """Return the DTensor of a tensor that all processes have. Nothing travels."""
+    from torch.distributed.tensor import DTensor, Replicate
+
+    return DTensor.from_local(x, mesh, [Replicate()] * mesh.ndim, run_check=False)
 
 
 class TorchLayouts(Layouts):
-    """See `polykeras.backend.families.layouts`. A process has one device, which has its number."""
+    """See `polykeras.backend.families.layouts`. A process has one device, which has its number.
+
+    Only what is cut is a DTensor. An array that all processes have is a plain tensor: all operations take these.
+    """
 
     def lay_out(self, x: Tensor, devices: np.ndarray, axis_names: Sequence[str], axes: Sequence[str | None]) -> Tensor:
         if devices.size == 1:
             return x
-        ranks = np.array([int(str(name).partition(":")[2] or 0) for name in devices.flat]).reshape(devices.shape)
-        if not dist.is_available() or not dist.is_initialized() or ranks.max() >= dist.get_world_size():
+        ranks = tuple([int(str(name).partition(":")[2] or 0) for name in devices.flat])
+        if not dist.is_available() or not dist.is_initialized() or max(ranks) >= dist.get_world_size():
             raise ValueError(
                 f"An array of PyTorch lies on {devices.size} devices only if as many processes are connected. Start "
                 f"them with `torchrun --nproc-per-node {devices.size} train.py`, which calls "
                 "`keras.distribution.initialize()`."
             )
+        sizes = dict(zip(axis_names, devices.shape, strict=True))
+        cuts = {name: axes.index(name) for name in axis_names if name in axes and sizes[name] > 1}
+        if not cuts:
+            return _Whole.apply(x) if is_cut(x) or x.requires_grad else x
+        for name, axis in cuts.items():
+            if x.shape[axis] % sizes[name]:
+                raise ValueError(
+                    f"Axis {axis} of an array of shape {tuple(x.shape)} cannot be cut evenly into {sizes[name]} parts."
+                )
         # Loaded here, since it takes as long to import as torch's own operations.
-        from torch.distributed.device_mesh import DeviceMesh
-        from torch.distributed.tensor import DTensor, Replicate, Shard, distribute_tensor
+        from torch.distributed.tensor import Replicate, Shard
 
-        mesh = DeviceMesh(current_device().type, ranks, mesh_dim_names=tuple(axis_names))
-        places = [Shard(axes.index(name)) if name in axes else Replicate() for name in axis_names]
-        return x.redistribute(mesh, places) if isinstance(x, DTensor) else distribute_tensor(x, mesh, places)
+        mesh = _mesh(current_device().type, ranks, devices.shape, tuple(axis_names), dist.group.WORLD)
+        _take_plain_tensors_for_whole()
+        places = tuple([Shard(cuts[name]) if name in cuts else Replicate() for name in axis_names])
+        whole: Any = x if is_cut(x) else _on_all(x, mesh)
+        return whole if whole.placements == places and whole.device_mesh == mesh else whole.redistribute(mesh, places)

@@ -3,8 +3,9 @@
 from polykeras.distribution.connections import initialize
 from polykeras.distribution.devices import get_device_count, list_devices
 from polykeras.distribution.meshes import DeviceMesh, LayoutMap, TensorLayout
+from polykeras.distribution.model_parallel import ModelParallel
 from polykeras.distribution.placing import distribute_tensor
-from polykeras.distribution.strategies import DataParallel, ModelParallel, distribution, set_distribution
+from polykeras.distribution.strategies import DataParallel, distribution, set_distribution
 
 __all__ = [
     "DataParallel",

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import IO, TYPE_CHECKING, Any
 
+from polykeras.distribution.whole import whole_on_first_worker
 from polykeras.saving.errors import no_file
 from polykeras.saving.weights import LEGACY_SUFFIXES
 
@@ -26,7 +27,8 @@ def save_model(
 ) -> None:
     """Write a model to a file: its layers, weights, compile arguments and optimizer state.
 
-    The file is written completely or not at all. It does not depend on the backend, and Keras 3 can read it.
+    The file is written completely or not at all. It does not depend on the backend, and Keras 3 can read it. If weights
+    are cut over several processes (`ModelParallel`), all call this, and worker 0 writes.
 
     Args:
         model: any model that can be serialized; see `get_config`.
@@ -51,6 +53,20 @@ def save_model(
         3
     """
     # Code for a format is imported when it is used: `import polykeras` needs none of it.
+    from polykeras.saving.state import saved_variables
+
+    with whole_on_first_worker(lambda: saved_variables(model)) as writes:
+        if writes:
+            _write_model(model, filepath, overwrite, zipped, include_optimizer)
+
+
+def _write_model(
+    model: Any,
+    filepath: str | os.PathLike[str] | IO[bytes],
+    overwrite: bool,
+    zipped: bool | None,
+    include_optimizer: bool,
+) -> None:
     from polykeras.saving import unzipped
 
     if unzipped.is_file(filepath):

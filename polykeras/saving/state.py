@@ -13,7 +13,7 @@ from polykeras.common.checkpointable import Checkpointable
 from polykeras.saving.errors import SavedFileError, reading
 from polykeras.saving.files.base import ArrayFile, StoredArray, Writer
 from polykeras.saving.walk import parts
-from polykeras.variables import kept_values, put_back
+from polykeras.variables import Variable, kept_values, put_back
 
 ARRAYS = "vars"
 """The name of the group that holds a part's arrays."""
@@ -22,6 +22,11 @@ ARRAYS = "vars"
 def group_of(path: str) -> str:
     """Return the group of a part's arrays."""
     return f"{path}/{ARRAYS}" if path else ARRAYS
+
+
+def saved_variables(root: Checkpointable) -> list[Variable]:
+    """Return the variables whose values are written to files of a model."""
+    return [variable for _, part in parts(root) for variable in part._saved_variables()]
 
 
 def save_state(root: Checkpointable, writer: Writer) -> None:

@@ -6,6 +6,8 @@ import os
 import warnings
 from typing import TYPE_CHECKING
 
+from polykeras.distribution.whole import whole_on_first_worker
+
 if TYPE_CHECKING:
     from polykeras.layers.base.layer import Layer
 
@@ -21,7 +23,8 @@ def save_weights(
     """Write the weights of a layer or model to a file, either completely or not at all.
 
     The optimizer state of a compiled model is included. Names in the file come from the structure of the model, not
-    from the names of its layers.
+    from the names of its layers. If weights are cut over several processes (`ModelParallel`), all call this, and worker
+    0 writes.
 
     Args:
         model: a built layer or model.
@@ -36,8 +39,7 @@ def save_weights(
         ValueError: if the suffix is unknown, or there are no weights yet.
     """
     # Libraries of formats are imported when files are written: `import polykeras` needs none of them.
-    from polykeras.saving.files.formats import write_arrays
-    from polykeras.saving.state import save_state
+    from polykeras.saving.state import saved_variables
 
     path = os.fspath(filepath)
     legacy = _is_legacy(path) and max_shard_size is None
@@ -45,6 +47,15 @@ def save_weights(
         _checked(path)
     if not model.built:
         raise ValueError(f"{model.name!r} is not built and has no weights to save yet. Call it on data first.")
+    with whole_on_first_worker(lambda: saved_variables(model)) as writes:
+        if writes:
+            _write(model, path, legacy, overwrite, max_shard_size)
+
+
+def _write(model: Layer, path: str, legacy: bool, overwrite: bool, max_shard_size: float | None) -> None:
+    from polykeras.saving.files.formats import write_arrays
+    from polykeras.saving.state import save_state
+
     if legacy:
         from polykeras.saving.legacy.files import save_legacy_weights
 

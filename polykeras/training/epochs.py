@@ -19,7 +19,7 @@ from polykeras.training.chunks.streams import stream_chunks
 from polykeras.training.data.sources import ArraySource, Source
 from polykeras.training.logs import host_logs
 from polykeras.training.parallel.agreeing import agreed_ends
-from polykeras.training.parallel.share import share_of, share_on
+from polykeras.training.parallel.share import share_of, steps_run_together
 from polykeras.training.resuming.progress import Progress
 from polykeras.training.steps.fillable import fills
 from polykeras.training.steps.prepare import prepare
@@ -54,7 +54,7 @@ def run_epoch(
         chunks = function_chunks(source, own, backend, size.steps, done)
     else:
         step, size, chunks = _compiled_chunks(model, kind, source, callback_list, progress, done)
-    together = own is None and share_on(backend) is not None
+    together = own is None and steps_run_together(backend)
     batch_begins = getattr(callback_list, f"on_{kind}_batch_begin")
     batch_ended = getattr(callback_list, f"on_{kind}_batch_end")
     for start, done, run in chunks:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,50 +13,86 @@ from helpers.closeness import assert_close
 from helpers.workers import results_of
 from polykeras.backend import Backend
 
-SCRIPT = Path(__file__).parent / "scripts" / "model_parallel.py"
+SCRIPTS = Path(__file__).parent / "scripts"
 FOUR_DEVICES = {"XLA_FLAGS": "--xla_force_host_platform_device_count=4"}
+PARTS_OF_DENSE = {
+    "dense/first/kernel": [8, 8],
+    "dense/first/bias": [8],
+    "dense/last/kernel": [8, 4],
+    "dense/last/bias": [4],
+    "adam/dense_first_kernel_momentum": [8, 8],
+    "adam/dense_last_kernel_velocity": [8, 4],
+    "adam/dense_last_bias_velocity": [4],
+}
+PARTS_OF_TRANSFORMER = {
+    "embedding/embeddings": [20, 4],
+    "attention/query/kernel": [8, 2, 2],
+    "attention/attention_output/kernel": [2, 2, 8],
+}
 
 
-def _check_parts(parts: dict[str, list[int]], expected: dict[str, list[int]]) -> None:
-    assert {path: parts[path] for path in expected} == expected
+def _check_parts(found: dict[str, Any], expected: dict[str, list[int]]) -> None:
+    assert {path: found["parts"][path] for path in expected} == expected
 
 
 @pytest.mark.slow
 @pytest.mark.needs("jax")
-def test_devices_of_one_process() -> None:
-    names = ["dense:1x1", "dense:2x2", "transformer:1x1", "transformer:1x2"]
-    (found,) = results_of(SCRIPT, "jax", 1, names, FOUR_DEVICES)
+def test_devices_of_one_process(tmp_path: Path) -> None:
+    arguments = [str(tmp_path), "dense:1x1", "dense:2x2", "transformer:1x1", "transformer:1x2"]
+    (found,) = results_of(SCRIPTS / "model_parallel.py", "jax", 1, arguments, FOUR_DEVICES)
     assert_close(found["dense:2x2"]["numbers"], found["dense:1x1"]["numbers"])
     assert_close(found["transformer:1x2"]["numbers"], found["transformer:1x1"]["numbers"])
-    _check_parts(
-        found["dense:2x2"]["parts"],
-        {
-            "dense/first/kernel": [8, 8],
-            "dense/first/bias": [8],
-            "dense/last/kernel": [8, 4],
-            "dense/last/bias": [4],
-            "adam/dense_first_kernel_momentum": [8, 8],
-            "adam/dense_last_kernel_velocity": [8, 4],
-            "adam/dense_last_bias_velocity": [4],
-        },
-    )
-    _check_parts(
-        found["transformer:1x2"]["parts"],
-        {
-            "embedding/embeddings": [20, 4],
-            "attention/query/kernel": [8, 2, 2],
-            "attention/attention_output/kernel": [2, 2, 8],
-        },
-    )
+    _check_parts(found["dense:2x2"], PARTS_OF_DENSE)
+    _check_parts(found["transformer:1x2"], PARTS_OF_TRANSFORMER)
+
+
+@pytest.mark.slow
+@pytest.mark.needs("torch")
+def test_a_process_for_each_device(tmp_path: Path) -> None:
+    script = SCRIPTS / "model_parallel.py"
+    (one,) = results_of(script, "torch", 1, [str(tmp_path / "one"), "dense:1x1", "transformer:1x1"])
+    cut = ["dense:1x2", "dense:2x1", "transformer:1x2"]
+    first, second = results_of(script, "torch", 2, [str(tmp_path / "two"), *cut])
+    assert first == second
+    for name in cut:
+        assert_close(first[name]["numbers"], one[f"{name.partition(':')[0]}:1x1"]["numbers"])
+    _check_parts(first["dense:1x2"], PARTS_OF_DENSE)
+    _check_parts(first["dense:2x1"], {"dense/first/kernel": [8, 16]})
+    _check_parts(first["transformer:1x2"], PARTS_OF_TRANSFORMER)
+
+
+@pytest.mark.slow
+@pytest.mark.needs("torch")
+def test_processes_that_have_parts(tmp_path: Path) -> None:
+    first, second = results_of(SCRIPTS / "cut_weights.py", "torch", 2, [str(tmp_path)])
+    assert first["resumed"].pop("files") == [f"{epoch}.weights.h5" for epoch in (1, 2, 3, 4)]
+    assert second["resumed"].pop("files") == [], "worker 0 alone writes"
+    assert first == second
+    assert first["resumed"]["losses"] == first["whole run"], "a run that goes on ends with the same bits"
+    assert all(first["resumed"]["equal"])
+    assert_close(first["whole run"], first["one process"])
+    assert_close(first["recurrent"], first["one process, recurrent"])
+    assert first["stopped"] == 1, "all stop if one does"
+    assert "mkldnn_rnn_layer" in first["no rule"]
+    assert "While calling Layer 'lstm'" in first["no rule"]
+    assert "layout_map['<path>/output'] = () for the layer before it, and for itself" in first["no rule"]
+    assert "the variable 'net/first/kernel' of shape (8, 8)" in first["uneven"]
+
+
+def _fit(layout_map: keras.distribution.LayoutMap, **kwargs: Any) -> None:
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    with keras.distribution.ModelParallel(layout_map=layout_map, **kwargs).scope():
+        model.fit(np.ones((2, 2)), np.ones((2, 1)), verbose=0)
 
 
 def test_backends_that_cannot_say_so(backend: Backend) -> None:
-    if backend.execution.lays_out:
-        pytest.skip("it can")
-    mesh = keras.distribution.DeviceMesh((1, 2), ["batch", "model"], ["cpu:0", "cpu:1"])
-    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
-    model.compile("sgd", "mse")
-    parallel = keras.distribution.ModelParallel(layout_map=keras.distribution.LayoutMap(mesh))
-    refused = pytest.raises(NotImplementedError, match="cannot cut weights over several devices.*DataParallel")
-    with parallel.scope(), refused:
-        model.fit(np.ones((2, 2)), np.ones((2, 1)), verbose=0)
+    layout_map = keras.distribution.LayoutMap(
+        keras.distribution.DeviceMesh((1, 2), ["batch", "model"], ["cpu:0", "cpu:1"])
+    )
+    if not backend.execution.lays_out:
+        with pytest.raises(NotImplementedError, match="cannot cut weights over several devices.*DataParallel"):
+            _fit(layout_map)
+    elif not backend.execution.several_devices:
+        with pytest.raises(ValueError, match="expected 2 processes for .*received 1.*torchrun --nproc-per-node 2"):
+            _fit(layout_map)

@@ -22,6 +22,9 @@ _OURS = ("aten", "prims")  # the namespaces of torch's own operators; all others
 SUM_OVER_WORKERS = "polykeras::sum_over_workers_"
 """The operator of this backend that several processes call together (`collectives.py`)."""
 
+CUT = "its arrays are cut over processes"
+"""Why a run is not recorded in which arrays are DTensors. Users chose that, and are not warned of it."""
+
 # These use the shape of their first argument, not its values.
 _SHAPED = {getattr(aten, name) for name in ("zeros_like", "ones_like", "full_like")}
 # fmt: off

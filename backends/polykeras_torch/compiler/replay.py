@@ -15,11 +15,12 @@ from torch import Tensor
 from polykeras import fast
 from polykeras.common import nested
 from polykeras.common.global_draws import HostDraws
+from polykeras_torch.arrays import is_cut
 from polykeras_torch.compiler.foreign import ForeignMemory
 from polykeras_torch.compiler.global_state import has_settings, is_looked_on, settings_applied, without_autocast_cache
 from polykeras_torch.compiler.instructions import Slot
 from polykeras_torch.compiler.modules import Modules
-from polykeras_torch.compiler.operators import is_plain
+from polykeras_torch.compiler.operators import CUT, is_plain
 from polykeras_torch.compiler.ownership import memory, own, with_copies, written_to
 from polykeras_torch.compiler.program import Program, Repetition, compile_program, compile_repetition
 from polykeras_torch.compiler.recorder import Recorder
@@ -43,10 +44,14 @@ def contiguous(tensors: Sequence[Tensor]) -> list[Tensor]:
 
 
 def are_blocks(tensors: Sequence[Tensor]) -> bool:
-    """Return whether all tensors are plain blocks of memory. For others, a warning says that nothing is recorded."""
+    """Return whether all tensors are plain blocks of memory.
+
+    For others nothing is recorded. A warning says so, unless they are cut over processes, which has no other form.
+    """
     if all(map(is_plain, tensors)):
         return True
-    _warn("an argument is a tensor that is sparse, or of another class")
+    if not any(map(is_cut, tensors)):
+        _warn("an argument is a tensor that is sparse, or of another class")
     return False
 
 
@@ -240,7 +245,8 @@ def record(
         lambda: Recording(recorder, modules, len(tensors), donated, leaves, outputs or {}, definition, advances)
     )
     if recording is None or recorder.refused:
-        _warn(recorder.refused or "nothing was recorded")
+        if recorder.refused != CUT:
+            _warn(recorder.refused or "nothing was recorded")
         recording = Unrecorded(fn, donated, changed)
     elif when_recorded is not None:
         when_recorded(recorder, list((outputs or {}).values()))

@@ -7,6 +7,7 @@ import warnings
 from typing import Any
 
 from polykeras.common.arguments import positive_int
+from polykeras.distribution.model_parallel import weights_are_cut
 from polykeras.training.callbacks.every_steps import EverySteps
 from polykeras.training.interrupts import Termination
 from polykeras.training.parallel.running import end_together
@@ -114,7 +115,7 @@ class BackupAndRestore(EverySteps):
 
     def _save_if(self, due: bool) -> None:
         ending = self._is_ending()
-        if (due or ending) and is_first_worker():
+        if (due or ending) and (is_first_worker() or weights_are_cut()):
             self._save()
         if ending:
             if self._together:
@@ -125,7 +126,9 @@ class BackupAndRestore(EverySteps):
     def _save(self) -> None:
         assert self._progress is not None
         self._warn_of_native_state()
-        self._progress.saved().write(self._files)
+        saved = self._progress.saved()  # all gather weights that are cut
+        if is_first_worker():
+            saved.write(self._files)
 
     def _warn_of_native_state(self) -> None:
         if getattr(self.model, "_may_have_native_state", False) and not self._warned:

@@ -7,12 +7,14 @@ from typing import Any
 
 from polykeras.common.arguments import positive_int
 from polykeras.common.legacy_arguments import takes_legacy_arguments
+from polykeras.distribution.model_parallel import weights_are_cut
 from polykeras.saving.model_files import SUFFIXES as MODELS
 from polykeras.saving.model_files import save_model
 from polykeras.saving.weights import SUFFIXES, save_weights
 from polykeras.training.callbacks.every_steps import EverySteps
 from polykeras.training.callbacks.monitor import MonitorCallback
 from polykeras.training.callbacks.progress_line import announce
+from polykeras.training.parallel.share import is_first_worker
 
 
 class ModelCheckpoint(MonitorCallback, EverySteps):
@@ -44,7 +46,10 @@ class ModelCheckpoint(MonitorCallback, EverySteps):
     _waited = 0
     """Epochs since the last time that `period` was over."""
 
-    first_worker_only = True
+    @property
+    def first_worker_only(self) -> bool:
+        """Whether worker 0 alone has it. All have it if they must gather weights that are cut; worker 0 writes them."""
+        return not weights_are_cut()
 
     @takes_legacy_arguments
     def __init__(
@@ -94,10 +99,11 @@ class ModelCheckpoint(MonitorCallback, EverySteps):
                     return
                 self.best = value
         path = self._path(logs)
-        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+        if is_first_worker():
+            os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
         whole = not self.save_weights_only and not path.endswith(SUFFIXES)
         (save_model if whole else save_weights)(self.model, path)
-        if self.verbose:
+        if self.verbose and is_first_worker():
             announce(f"Epoch {self._epoch + 1}: {'model' if whole else 'weights'} saved to {path}")
 
     def _path(self, logs: dict[str, Any]) -> str:

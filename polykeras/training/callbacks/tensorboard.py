@@ -11,6 +11,7 @@ import numpy as np
 
 from polykeras import ops
 from polykeras.common.legacy_arguments import takes_legacy_arguments
+from polykeras.distribution.model_parallel import weights_are_cut
 from polykeras.layers import Embedding
 from polykeras.training.callbacks.every_steps import EverySteps
 from polykeras.training.callbacks.learning_rate import logged_rates
@@ -42,6 +43,7 @@ class TensorBoard(EverySteps):
     Raises:
         ImportError: `tensorboardX` is not installed.
         ValueError: `profile_batch` is something else, or `embeddings_metadata` names an unknown layer.
+        NotImplementedError: weights are to be written, and are cut over several processes.
     """
 
     first_worker_only = True
@@ -96,6 +98,11 @@ class TensorBoard(EverySteps):
     def set_model(self, model: Model) -> None:
         """Write the graph of the model, and a description of its embeddings."""
         super().set_model(model)
+        if (self.histogram_freq or self.embeddings_freq) and weights_are_cut():
+            raise NotImplementedError(
+                "TensorBoard: worker 0 writes alone, and has parts of the weights alone (`ModelParallel` over several "
+                "processes); expected histogram_freq=0 and embeddings_freq=0. Metrics are written."
+            )
         self._close()
         if self.write_graph and type(model).__name__ in ("Functional", "Sequential"):
             self._write_model()

@@ -14,7 +14,8 @@ import numpy as np
 
 from polykeras import dtypes
 from polykeras.backend import Backend, registry
-from polykeras.training.parallel.share import share_on
+from polykeras.distribution.model_parallel import weights_are_cut
+from polykeras.training.parallel.share import steps_run_together
 from polykeras.variables import Variable, read_state
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def agreed_ends(
         ValueError: by the function, on all workers: the data of one worker ended before those of another, or the
             workers have batches of different sizes.
     """
-    if share_on(backend) is None:
+    if not steps_run_together(backend):
         return None
     flag = "stop_training" if kind == "train" else "stop_evaluating"
 
@@ -92,9 +93,10 @@ def agree_after_epoch(model: Any) -> None:
         RuntimeError: the variables differ by more.
     """
     backend = registry.current()
-    if share_on(backend) is None:
+    if not steps_run_together(backend):
         return
-    variables = [v for v in model.variables if dtypes.is_float(v.stored_dtype) or dtypes.is_int(v.stored_dtype)]
+    compared = [] if weights_are_cut() else model.variables  # each worker has parts of its own
+    variables = [v for v in compared if dtypes.is_float(v.stored_dtype) or dtypes.is_int(v.stored_dtype)]
     found = 0
     for variable in variables:
         found = zlib.crc32(np.ascontiguousarray(variable.numpy()).tobytes(), found)

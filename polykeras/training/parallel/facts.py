@@ -16,7 +16,7 @@ from polykeras.common import nested
 from polykeras.distribution.agreement import check_agreement, facts_of_process
 from polykeras.training.data.array_source import ArraySource
 from polykeras.training.data.sources import Source
-from polykeras.training.parallel.share import share_of, share_on
+from polykeras.training.parallel.share import share_of, share_on, steps_run_together
 from polykeras.training.steps.prepare import prepare
 
 _ENOUGH = 2**26  # bytes of an array whose checksum is taken; of larger ones, that of some rows
@@ -37,24 +37,16 @@ def check_run(model: Any, source: Source, validation: Source | None, epochs: int
         ValueError: a layer keeps states of samples.
     """
     backend = registry.current()
-    share = share_on(backend)
-    if share is None:
+    if not steps_run_together(backend):
         return
-    stateful = [layer.name for layer in model._flatten_layers() if getattr(layer, "stateful", False)]
-    if stateful:
-        raise ValueError(
-            f"The layers {', '.join(map(repr, stateful))} keep states of the samples of a batch (stateful=True), of "
-            f"which each of the {share.workers} workers has others. Train them on one worker."
-        )
-    if any(variable.overwrite_with_gradient for variable in model.variables):
-        raise ValueError(
-            "Training in float8 keeps the largest values of each batch, which workers that share a batch do not "
-            "know of one another. Train on one worker, or in bfloat16 (`mixed_bfloat16`)."
-        )
+    share = share_on(backend)
+    if share is not None:
+        _check_layers(model, share.workers)
+    cuts_streams = share is None or share.cuts_streams
     # Each fact by itself: one that cannot be told, such as the config of a user's layer, is the same on all workers.
-    facts = {name: _told(tell) for name, tell in _data_of(source, "", share.cuts_streams).items()}
-    facts |= {name: _told(tell) for name, tell in _data_of(validation, "validation ", share.cuts_streams).items()}
-    if isinstance(source, ArraySource) or share.cuts_streams:
+    facts = {name: _told(tell) for name, tell in _data_of(source, "", cuts_streams).items()}
+    facts |= {name: _told(tell) for name, tell in _data_of(validation, "validation ", cuts_streams).items()}
+    if isinstance(source, ArraySource) or cuts_streams:
         first = source.first_batch()
         shared = share_of(backend, source)
         local, workers = (first, 1) if shared is None else (shared.cut(first), shared.workers)
@@ -66,10 +58,25 @@ def check_run(model: Any, source: Source, validation: Source | None, epochs: int
         "model": _told(lambda: json.dumps(model.get_config(), sort_keys=True, default=repr)),
         "compile": _told(lambda: json.dumps(model.get_compile_config(), sort_keys=True, default=repr)),
         "variables": ", ".join(f"{v.path}{list(v.shape)}" for v in variables),
-        "weights": str(_checksum([np.asarray(v.numpy()) for v in variables])),
+        "weights": str(_checksum(v.numpy() for v in variables)),
         "stream of random numbers": str(zlib.crc32(repr(seeds.process_state()).encode())),
     }
     check_agreement(backend, facts_of_process(backend) | facts)
+
+
+def _check_layers(model: Any, workers: int) -> None:
+    """Refuse layers that keep what workers that share a batch do not know of one another."""
+    stateful = [layer.name for layer in model._flatten_layers() if getattr(layer, "stateful", False)]
+    if stateful:
+        raise ValueError(
+            f"The layers {', '.join(map(repr, stateful))} keep states of the samples of a batch (stateful=True), of "
+            f"which each of the {workers} workers has others. Train them on one worker."
+        )
+    if any(variable.overwrite_with_gradient for variable in model.variables):
+        raise ValueError(
+            "Training in float8 keeps the largest values of each batch, which workers that share a batch do not "
+            "know of one another. Train on one worker, or in bfloat16 (`mixed_bfloat16`)."
+        )
 
 
 def _data_of(source: Source | None, prefix: str, whole: bool) -> dict[str, Callable[[], str]]:

@@ -11,6 +11,7 @@ import numpy as np
 from polykeras.backend import Backend
 from polykeras.common import nested
 from polykeras.distribution.connections import current_job
+from polykeras.distribution.model_parallel import weights_are_cut
 from polykeras.distribution.strategies import distribution, workers_of_run
 from polykeras.training.data.sources import Source
 from polykeras.training.data.streams import StreamSource
@@ -66,6 +67,11 @@ def share_on(backend: Backend) -> Share | None:
         return None
     job = current_job()
     return Share(job.rank, job.size, workers, current.auto_shard_dataset)
+
+
+def steps_run_together(backend: Backend) -> bool:
+    """Return whether each step of this process waits for those of others: they share its batch, or its weights."""
+    return share_on(backend) is not None or weights_are_cut()
 
 
 def is_first_worker() -> bool:

@@ -14,9 +14,16 @@ from polykeras.backend import Backend
 from polykeras.backend.spec import Array
 from polykeras.common import nested
 from polykeras.distribution.meshes import TensorLayout
+from polykeras.distribution.model_parallel import ModelParallel
 from polykeras.distribution.placing import laid_out
-from polykeras.distribution.strategies import ModelParallel, distribution, workers_of_run
+from polykeras.distribution.strategies import distribution, workers_of_run
 from polykeras.variables import Variable, read_state, write_state
+
+_ADVICE = (
+    "ModelParallel: the arrays of this step are cut over devices. If the framework cannot run an operation on them, let "
+    "its layer compute with whole ones: layout_map['<path>/output'] = () for the layer before it, and for itself. Or "
+    "use DataParallel, which has all weights on each device."
+)
 
 
 def distributed_model(backend: Backend) -> ModelParallel | None:
@@ -53,7 +60,7 @@ class Layouts:
         variable.lay_out(self._backend, lambda value: self._placed(variable, value))
 
     def laid_out(self, step: Callable[[Any], Any], variables: Sequence[Variable]) -> Callable[[Any], Any]:
-        """Return a step that computes on the devices, and leaves variables there.
+        """Return a step that computes on the devices, and leaves variables there. All devices have its results.
 
         Args:
             step: takes a batch.
@@ -61,10 +68,14 @@ class Layouts:
         """
 
         def run(batch: Any) -> Any:
-            result = step(nested.map_structure(self._rows, batch))
+            try:
+                result = step(nested.map_structure(self._rows, batch))
+            except RuntimeError as error:  # or a NotImplementedError
+                error.add_note(_ADVICE)
+                raise
             values = read_state(variables, self._backend)
             write_state(variables, [self._placed(*pair) for pair in zip(variables, values, strict=True)], self._backend)
-            return result
+            return nested.map_structure(self._result, result)
 
         return run
 
@@ -90,6 +101,9 @@ class Layouts:
                 f"ModelParallel: expected a layout that cuts the variable {variable.path!r} of shape {variable.shape} "
                 f"evenly; received {layout.axes} on {layout.device_mesh}. Change its layout in the LayoutMap."
             ) from error
+
+    def _result(self, x: Any) -> Any:
+        return self.whole(x) if isinstance(x, self._backend.array_types()) else x
 
     def _rows(self, x: Array) -> Array:
         """Return a batch cut over the axis of the devices that is for batches; whole if that is not possible."""

@@ -13,9 +13,10 @@ from polykeras.distribution.connections import current_job
 
 
 def part(x: Any) -> list[Any]:
-    """Return what this process has of an array: JAX's shards, or the local tensor of PyTorch's DTensor."""
-    local = x.addressable_shards[0].data if hasattr(x, "addressable_shards") else x.to_local()
-    return np.asarray(local).tolist()
+    """Return what this process has of an array: JAX's shards, or of PyTorch a DTensor's local tensor or a plain one."""
+    if hasattr(x, "addressable_shards"):
+        return np.asarray(x.addressable_shards[0].data).tolist()
+    return np.asarray(x.to_local() if hasattr(x, "to_local") else x).tolist()
 
 
 def main() -> None:

@@ -1,12 +1,12 @@
 """Trains models whose weights are cut over devices; prints their histories, where arrays lie, and what must not change.
 
-The arguments are names of models and grids of devices, such as `dense:1x2`; `1x1` trains on one device.
+The arguments are a folder that all processes see, and names of models and grids of devices, such as `dense:1x2`; `1x1`
+trains on one device.
 """
 
 from __future__ import annotations
 
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -74,14 +74,29 @@ def distribute(shape: str) -> None:
 
 
 def part(variable: Any) -> list[int]:
-    """Return the shape of what one device has of a variable."""
+    """Return the shape of what one device has of a variable, in memory of its own."""
     value = variable.stored_value(registry.current())
     if hasattr(value, "to_local"):
-        return list(value.to_local().shape)
+        local = value.to_local()
+        assert local.untyped_storage().nbytes() == local.nbytes, "it keeps the whole array"
+        return list(local.shape)
     return list(value.addressable_shards[0].data.shape) if hasattr(value, "addressable_shards") else list(value.shape)
 
 
-def run(name: str) -> dict[str, Any]:
+def saved(model: keras.Model, folder: Path) -> keras.Model:
+    """Save a model on all workers, to a folder of each; return what worker 0 wrote."""
+    own = folder / str(current_job().rank)
+    own.mkdir(parents=True, exist_ok=True)
+    model.save(own / "model.keras")
+    model.save_weights(own / "model.weights.h5")
+    first = current_job().rank == 0
+    assert sorted(p.name for p in own.iterdir()) == (["model.keras", "model.weights.h5"] if first else [])
+    loaded = keras.models.load_model(folder / "0" / "model.keras")
+    loaded.load_weights(folder / "0" / "model.weights.h5")
+    return loaded
+
+
+def run(name: str, folder: Path) -> dict[str, Any]:
     """Train a model, and use it afterwards."""
     keras.utils.set_random_seed(0)
     model, (x, y) = MODELS[name]()
@@ -92,11 +107,8 @@ def run(name: str) -> dict[str, Any]:
     found = {key: [float(v) for v in values] for key, values in history.items()}
     found["evaluate"] = [float(v) for v in model.evaluate(x, y, verbose=0)]
     predicted = model.predict(x, verbose=0)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.keras"
-        model.save(path)
-        loaded = keras.models.load_model(path)
-    assert np.allclose(np.asarray(model(x[:4])), predicted[:4], atol=1e-6)
+    loaded = saved(model, folder)
+    assert np.allclose(keras.ops.convert_to_numpy(model(x[:4])), predicted[:4], atol=1e-6)
     assert all(np.array_equal(a, b) for a, b in zip(loaded.get_weights(), model.get_weights(), strict=True))
     model.set_weights(model.get_weights())
     found["on_batch"] = [float(v) for v in model.train_on_batch(x[:32], y[:32])]
@@ -110,11 +122,11 @@ def run(name: str) -> dict[str, Any]:
 
 def main() -> None:
     keras.distribution.initialize()
-    found = {}
-    for argument in sys.argv[1:]:
+    found, folder = {}, Path(sys.argv[1])
+    for argument in sys.argv[2:]:
         name, shape = argument.split(":")
         distribute(shape)
-        found[argument] = run(name)
+        found[argument] = run(name, folder / argument)
     tell(current_job().rank, found)
 
 

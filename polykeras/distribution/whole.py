@@ -1,0 +1,42 @@
+"""Weights that several processes have parts of, whole for what one process does alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+
+from polykeras.backend import registry
+from polykeras.backend.scopes import Scope
+from polykeras.distribution.connections import current_job
+from polykeras.distribution.model_parallel import weights_are_cut
+from polykeras.variables import Variable, unique
+
+
+@contextmanager
+def whole_on_first_worker(variables: Callable[[], Iterable[Variable]]) -> Iterator[bool]:
+    """Let worker 0 read whole weights within a `with` block, as it does to write a file. All workers must call this.
+
+    They gather the weights one by one, to the memory of worker 0's host, and leave the block together: the file is
+    there for all. If worker 0 fails, the others wait for it until its process ends.
+
+    Args:
+        variables: returns those that will be read. It is called only if weights are cut over processes.
+
+    Yields:
+        Whether this process is to read. It is True on all processes if each has whole weights.
+    """
+    if not weights_are_cut():
+        yield True
+        return
+    backend, is_first = registry.current(), current_job().rank == 0
+    gathered, values = unique(variables()), []
+    for variable in gathered:
+        value = variable.numpy()  # of which the others keep nothing
+        if is_first:
+            values.append(value)
+    if is_first:
+        with registry.use_backend("numpy"), Scope(gathered, values):
+            yield True
+    else:
+        yield False
+    backend.barrier()

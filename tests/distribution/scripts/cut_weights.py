@@ -1,0 +1,106 @@
+"""Two processes that have parts of the weights: what they write, how a run goes on, and what is refused.
+
+The argument is a folder that both processes see.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import polykeras as keras
+from helpers.workers import tell
+from polykeras import layers
+from polykeras.distribution.connections import current_job
+
+X = np.random.default_rng(1).normal(size=(32, 8)).astype(np.float32)
+Y = X[:, :1]
+api = keras.distribution
+
+
+class Fails(keras.callbacks.Callback):
+    """Fails in the middle of the third epoch."""
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        if epoch == 2:
+            raise KeyboardInterrupt
+
+
+class StopsOne(keras.callbacks.Callback):
+    """Stops the training of one worker."""
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self.model.stop_training = current_job().rank == 1
+
+
+def distribute(whole: str | None = None, axes: tuple[str | None, ...] = (None, "model")) -> None:
+    """Cut the kernels of two layers. Lay the outputs of layers out whole."""
+    layout_map = api.LayoutMap(api.DeviceMesh((1, 2), ["batch", "model"]))
+    layout_map["(.*/)?(first|second)/kernel"] = axes
+    if whole is not None:
+        layout_map[f"(.*/)?{whole}/output"] = ()
+    api.set_distribution(api.ModelParallel(layout_map=layout_map, batch_dim_name="batch"))
+
+
+def model(recurrent: bool = False) -> keras.Model:
+    keras.utils.set_random_seed(0)
+    middle = [layers.Reshape((4, 2)), layers.LSTM(3, name="lstm"), layers.Dense(8, name="second")] if recurrent else []
+    made = keras.Sequential([layers.Dense(8, name="first", activation="tanh"), *middle, layers.Dense(1)], name="net")
+    made.compile(keras.optimizers.Adam(0.01), "mse")
+    return made
+
+
+def history(made: keras.Model, *callbacks: keras.callbacks.Callback, epochs: int = 4) -> list[float]:
+    found = made.fit(X, Y, batch_size=8, epochs=epochs, callbacks=list(callbacks), verbose=2).history["loss"]
+    return [float(v) for v in found]
+
+
+def resumed(folder: Path) -> dict[str, Any]:
+    """Cut a run off, and let it go on from its backup; write the weights of each epoch meanwhile."""
+    files = folder / str(current_job().rank)
+    backup = keras.callbacks.BackupAndRestore(folder / "backup", delete_checkpoint=False)
+    stopping = keras.callbacks.EarlyStopping("loss", patience=9, restore_best_weights=True)
+    checkpoint = keras.callbacks.ModelCheckpoint(files / "{epoch}.weights.h5", verbose=1)
+    with suppress(KeyboardInterrupt):
+        history(model(), backup, stopping, checkpoint, Fails())
+    second = model()
+    losses = history(second, keras.callbacks.BackupAndRestore(folder / "backup"), stopping, checkpoint)
+    third = model()
+    third.build((None, 8))
+    third.load_weights(folder / "0" / "4.weights.h5")
+    equal = [bool(np.array_equal(a, b)) for a, b in zip(second.get_weights(), third.get_weights(), strict=True)]
+    return {"losses": losses, "equal": equal, "files": sorted(p.name for p in files.glob("*"))}
+
+
+def message(made: keras.Model) -> str:
+    """Return the error of a model, with its notes."""
+    try:
+        history(made, epochs=1)
+    except (RuntimeError, ValueError) as error:
+        return "\n".join([str(error), *getattr(error, "__notes__", [])])
+    return "none"
+
+
+def main() -> None:
+    api.initialize()
+    folder, found = Path(sys.argv[1]), {}
+    distribute()
+    found["whole run"] = history(model())
+    found["resumed"] = resumed(folder)
+    found["stopped"] = len(history(model(), StopsOne()))
+    found["no rule"] = message(model(recurrent=True))
+    distribute(whole="(first|lstm)")
+    found["recurrent"] = history(model(recurrent=True))
+    distribute(axes=("batch", "model", "batch"))
+    found["uneven"] = message(model())
+    api.set_distribution(None)
+    found["one process"] = history(model())
+    found["one process, recurrent"] = history(model(recurrent=True))
+    tell(current_job().rank, found)
+
+
+main()
