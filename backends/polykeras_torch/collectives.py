@@ -15,6 +15,7 @@ from polykeras.backend.families.collectives import Collectives
 from polykeras.backend.job import Job, WorkerLost
 from polykeras_torch.arrays import current_device, find_device, use_by_default
 from polykeras_torch.compiler.operators import SUM_OVER_WORKERS
+from polykeras_torch.layouts import mesh_of
 
 # Gloo lacks some of these dtypes, and adds halves up in halves. The wider ones hold all their values.
 _WIDER = {
@@ -114,6 +115,7 @@ class TorchCollectives(Collectives):
         global _connection
         ours = _connection is not None and _connection.ours
         _connection = None  # first: the threads of the group end with its last reference
+        mesh_of.cache_clear()
         if ours and dist.is_initialized():
             dist.destroy_process_group()
 

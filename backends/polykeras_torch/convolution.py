@@ -17,6 +17,7 @@ from torch import Tensor
 
 from polykeras.backend.families.convolution import Convolution
 from polykeras.backend.windows import Padding
+from polykeras_torch.layouts import whole
 
 _CONV = (F.conv1d, F.conv2d, F.conv3d)
 _CONV_TRANSPOSE = (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)
@@ -60,7 +61,10 @@ def _shares(sizes: tuple[int, ...], pool: tuple[int, ...], strides: tuple[int, .
 
 
 class TorchConvolution(Convolution):
-    """Windows over 1 to 3 spatial axes."""
+    """Windows over 1 to 3 spatial axes.
+
+    Convolutions take whole arrays: those of DTensors may have wrong numbers (pytorch/pytorch#186129).
+    """
 
     def conv_nd(
         self,
@@ -75,6 +79,7 @@ class TorchConvolution(Convolution):
             # Torch has few kernels for integers. Float64 holds them exactly, up to 2^53.
             exact = self.conv_nd(inputs.double(), kernel.double(), strides, padding, dilation, groups)
             return exact.long().to(inputs.dtype)
+        inputs, kernel = whole(inputs), whole(kernel)
         x = _channels_first(inputs)
         widths = _symmetric(padding)
         if widths is None:
@@ -89,6 +94,7 @@ class TorchConvolution(Convolution):
         if not (inputs.is_floating_point() or inputs.is_complex()):
             exact = self.conv_transpose_nd(inputs.double(), kernel.double(), strides, padding, dilation)
             return exact.long().to(inputs.dtype)
+        inputs, kernel = whole(inputs), whole(kernel)
         weight = kernel.permute(-1, -2, *range(kernel.ndim - 2))
         # Torch drops the same number at both ends; the rest is cropped, or added if negative, afterwards.
         dropped = [max(0, min(widths)) for widths in padding]

@@ -17,13 +17,15 @@ from torch import Tensor
 
 from polykeras.backend.families.layouts import Layouts
 from polykeras_torch.arrays import current_device, is_cut
+from polykeras_torch.compiler.operators import CUT
+from polykeras_torch.compiler.recorder import refuse_recording
 
 _of_thread = threading.local()
 
 
 @lru_cache
-def _mesh(kind: str, ranks: tuple[int, ...], shape: tuple[int, ...], axis_names: tuple[str, ...], group: Any) -> Any:
-    """Return torch's grid of processes. All make it together, once for a `group`, the processes that are connected."""
+def mesh_of(kind: str, ranks: tuple[int, ...], shape: tuple[int, ...], axis_names: tuple[str, ...]) -> Any:
+    """Return torch's grid of processes. All processes make it together, once for a connection."""
     from torch.distributed.device_mesh import DeviceMesh
 
     return DeviceMesh(kind, np.array(ranks).reshape(shape), mesh_dim_names=axis_names)
@@ -45,17 +47,21 @@ def _take_plain_tensors_for_whole() -> None:
 
 
 class _Whole(torch.autograd.Function):
-    """The whole of a tensor, as a plain one. So is its gradient, which is a DTensor where the whole met others."""
+    """The whole of a DTensor. Its gradient is another one where it met others, which torch's `full_tensor` refuses."""
 
     @staticmethod
     def forward(ctx: Any, x: Any) -> Tensor:
-        ctx.mesh = x.device_mesh if is_cut(x) else None
-        return x.view_as(x) if ctx.mesh is None else x.full_tensor()
+        ctx.mesh = x.device_mesh
+        return x.full_tensor()
 
     @staticmethod
-    def backward(ctx: Any, *upstream: Any) -> Tensor:
-        gradient = upstream[0].full_tensor() if is_cut(upstream[0]) else upstream[0]
-        return gradient if ctx.mesh is None else _on_all(gradient, ctx.mesh)
+    def backward(ctx: Any, *upstream: Tensor) -> Tensor:
+        return upstream[0] if is_cut(upstream[0]) else _on_all(upstream[0], ctx.mesh)
+
+
+def whole(x: Tensor) -> Tensor:
+    """Return a tensor that is no DTensor: the whole of one, or the tensor itself."""
+    return _Whole.apply(x) if is_cut(x) else x
 
 
 def _on_all(x: Tensor, mesh: Any) -> Any:
@@ -84,7 +90,7 @@ class TorchLayouts(Layouts):
         sizes = dict(zip(axis_names, devices.shape, strict=True))
         cuts = {name: axes.index(name) for name in axis_names if name in axes and sizes[name] > 1}
         if not cuts:
-            return _Whole.apply(x) if is_cut(x) or x.requires_grad else x
+            return self.with_gradient_alike(whole(x))
         for name, axis in cuts.items():
             if x.shape[axis] % sizes[name]:
                 raise ValueError(
@@ -93,8 +99,14 @@ class TorchLayouts(Layouts):
         # Loaded here, since it takes as long to import as torch's own operations.
         from torch.distributed.tensor import Replicate, Shard
 
-        mesh = _mesh(current_device().type, ranks, devices.shape, tuple(axis_names), dist.group.WORLD)
+        mesh = mesh_of(current_device().type, ranks, devices.shape, tuple(axis_names))
         _take_plain_tensors_for_whole()
+        refuse_recording(CUT)
         places = tuple([Shard(cuts[name]) if name in cuts else Replicate() for name in axis_names])
-        whole: Any = x if is_cut(x) else _on_all(x, mesh)
-        return whole if whole.placements == places and whole.device_mesh == mesh else whole.redistribute(mesh, places)
+        known: Any = x if is_cut(x) else _on_all(x, mesh)
+        return known if known.placements == places and known.device_mesh == mesh else known.redistribute(mesh, places)
+
+    def with_gradient_alike(self, x: Tensor) -> Tensor:
+        if x.requires_grad and not is_cut(x):
+            x.register_hook(whole)
+        return x

@@ -9,6 +9,7 @@ from polykeras.backend.handles import Symbolic, convert
 from polykeras.backend.spec import Array
 from polykeras.common import nested
 from polykeras.distribution.meshes import TensorLayout
+from polykeras.distribution.model_parallel import weights_are_cut
 from polykeras.distribution.strategies import distribution
 
 
@@ -38,7 +39,14 @@ def distribute_output(outputs: Any, path: str) -> Any:
     """
     current = distribution()
     layout = None if current is None else current.get_tensor_layout(f"{path}/output")
-    return outputs if layout is None else nested.map_structure(lambda x: distribute_tensor(x, layout), outputs)
+    if layout is not None:
+        return nested.map_structure(lambda x: distribute_tensor(x, layout), outputs)
+    return nested.map_structure(_with_gradient_alike, outputs) if weights_are_cut() else outputs
+
+
+def _with_gradient_alike(x: Any) -> Any:
+    backend = registry.current()
+    return backend.with_gradient_alike(x) if backend.holds_values and backend.is_tensor(x) else x
 
 
 def laid_out(backend: Backend, array: Array, layout: TensorLayout) -> Array:

@@ -75,7 +75,7 @@ def test_processes_that_have_parts(tmp_path: Path) -> None:
     assert first["stopped"] == 1, "all stop if one does"
     assert "mkldnn_rnn_layer" in first["no rule"]
     assert "While calling Layer 'lstm'" in first["no rule"]
-    assert "layout_map['<path>/output'] = () for the layer before it, and for itself" in first["no rule"]
+    assert "whole inputs: layout_map['<path of the layer before it>/output'] = ()" in first["no rule"]
     assert "the variable 'net/first/kernel' of shape (8, 8)" in first["uneven"]
 
 

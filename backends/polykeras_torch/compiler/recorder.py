@@ -22,14 +22,12 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from polykeras_torch.arrays import is_cut
 from polykeras_torch.compiler.foreign import ForeignTensors
 from polykeras_torch.compiler.generator import Generator
 from polykeras_torch.compiler.guarded import Guarded
 from polykeras_torch.compiler.hidden_reads import HiddenReads
 from polykeras_torch.compiler.instructions import Instruction, Slot, TensorInfo, replace
 from polykeras_torch.compiler.operators import (
-    CUT,
     draws,
     is_collective,
     is_plain,
@@ -224,8 +222,7 @@ class Recorder(DispatchMode):
     def _check_plain(self, tensor: Tensor, does: str) -> None:
         if is_plain(tensor):
             return
-        kind = f"a tensor that is sparse, or of another kind ({type(tensor).__name__}, {tensor.layout})"
-        self.refuse(CUT if is_cut(tensor) else f"it {does} {kind}")
+        self.refuse(f"it {does} a tensor that is sparse, or of another kind ({type(tensor).__name__}, {tensor.layout})")
         raise _Refused
 
     def _check_filled(self, tensors: Sequence[Tensor], what: Any) -> None:

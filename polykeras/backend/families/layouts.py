@@ -31,3 +31,11 @@ class Layouts(Family):
             f"An array of the {self.name} backend lies on one device; received {devices.size}: "
             f"{', '.join(map(str, devices.flat))}. Arrays of JAX and PyTorch can lie on several devices."
         )
+
+    def with_gradient_alike(self, x: Array) -> Array:
+        """Return the same array, whose gradient will lie as it does.
+
+        A backend overrides this if a gradient may lie as other arrays that took part, and not all its operations take
+        arrays that are cut.
+        """
+        return x

@@ -20,9 +20,9 @@ from polykeras.distribution.strategies import distribution, workers_of_run
 from polykeras.variables import Variable, read_state, write_state
 
 _ADVICE = (
-    "ModelParallel: the arrays of this step are cut over devices. If the framework cannot run an operation on them, let "
-    "its layer compute with whole ones: layout_map['<path>/output'] = () for the layer before it, and for itself. Or "
-    "use DataParallel, which has all weights on each device."
+    "ModelParallel: the arrays of this step are cut over devices. If the framework cannot run an operation on them, "
+    "let its layer have whole inputs: layout_map['<path of the layer before it>/output'] = (). Or use DataParallel, "
+    "which has all weights on each device."
 )
 
 
@@ -70,7 +70,7 @@ class Layouts:
         def run(batch: Any) -> Any:
             try:
                 result = step(nested.map_structure(self._rows, batch))
-            except RuntimeError as error:  # or a NotImplementedError
+            except (RuntimeError, AssertionError) as error:  # what frameworks raise then
                 error.add_note(_ADVICE)
                 raise
             values = read_state(variables, self._backend)
