@@ -16,7 +16,7 @@ from polykeras.backend.spec import Shape
 from polykeras.backend.steps import PureStep, StepRunner
 from polykeras.common import nested
 from polykeras.common.lru_cache import LRUCache
-from polykeras_torch.arrays import current_device, torch_dtype
+from polykeras_torch.arrays import current_device, is_cut, torch_dtype
 from polykeras_torch.compiler.global_state import global_state
 from polykeras_torch.compiler.instructions import Slot
 from polykeras_torch.compiler.program import text_of
@@ -31,6 +31,7 @@ from polykeras_torch.compiler.replay import (
     record,
     signature,
 )
+from polykeras_torch.layouts import whole
 from polykeras_torch.malloc import keep_freed_memory
 from polykeras_torch.private import TensorWithoutValues, values_left_out
 from polykeras_torch.steps import StepLoop
@@ -65,6 +66,10 @@ class TorchExecution(Arrays, Execution):
         scalars: Sequence[Any] = (),
         fused_kernel: FusedKernel | None = None,
     ) -> list[list[Tensor]]:
+        if any(is_cut(x) for column in lists for x in column):
+            # The kernels have no rules for DTensors. The gradient of a whole variable may be one.
+            rows = [row if all(map(is_cut, row)) else tuple(map(whole, row)) for row in zip(*lists, strict=True)]
+            return super().map_elementwise(rule, list(zip(*rows, strict=True)), scalars)
         if fused_kernel is not None and fused_kernel.name in KERNELS and fast.enabled("fused-updates") and suits(lists):
             if is_recorded(lists[0][0]):  # only once, not in each step of plain Python
                 fast.explain(

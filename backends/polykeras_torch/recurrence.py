@@ -10,6 +10,7 @@ from torch import Tensor
 
 from polykeras.backend.families.recurrence import Recurrence
 from polykeras_torch.autodiff import carried
+from polykeras_torch.layouts import whole
 from polykeras_torch.private import LSTM, LSTM_BACKWARD, is_transformed
 
 _LSTM = 2  # the kernel's code for the mode
@@ -23,7 +24,7 @@ class TorchRecurrence(Recurrence):
     ) -> tuple[Tensor, Tensor]:
         if bias is None:
             bias = kernel.new_zeros(kernel.shape[1])
-        arrays = (x, h, c, kernel, recurrent_kernel, bias)
+        arrays = tuple(map(whole, (x, h, c, kernel, recurrent_kernel, bias)))  # the kernel takes no DTensors
         if not _suits(arrays):
             return super().lstm(*arrays)
         outputs, memory = _Lstm.apply(super().lstm, *arrays)

@@ -142,7 +142,7 @@ def memory() -> list[list[str]]:
         ("nothing", "`DataParallel`", WEIGHTS + GRADIENTS + SLOTS + BUFFER, 0),
         ("the optimizer's state", "no; ZeRO 1", WEIGHTS + GRADIENTS + BUFFER, SLOTS),
         ("gradients too", "no; ZeRO 2", WEIGHTS, GRADIENTS + SLOTS),
-        ("weights too", "`ModelParallel` on JAX; ZeRO 3, FSDP", 0, WEIGHTS + GRADIENTS + SLOTS),
+        ("weights too", "`ModelParallel` on JAX, PyTorch; ZeRO 3, FSDP", 0, WEIGHTS + GRADIENTS + SLOTS),
     )
     cells = [(size, workers) for size in (1.3e9, 7e9) for workers in (8, 512)]
     heads = [f"{size / 1e9:g} B, {workers} workers" for size, workers in cells]

@@ -33,7 +33,8 @@ class ExecutionPolicy:
         compiles_calls: whether repeated calls of a model outside of any step are worth compiling. This is so if an
             eager operation takes tens of microseconds, and compiled code can be differentiated like eager code.
         several_devices: whether the devices of one process can be workers of a run (`Job.devices`).
-        lays_out: whether steps can run on arrays that `Backend.lay_out` cut over the devices of this process.
+        lays_out: whether steps can run on arrays that `Backend.lay_out` cut over devices: those of this process if it
+            can have several, or else one of each process.
         donates: whether compiled code uses the memory of donated arrays. If it fails, the arrays are lost.
         compile_batches: takes a pure function `(state, batch) -> outputs` over trees of arrays. Returns a function
             `run(state, batches, count) -> outputs` that runs it on several batches at once, or None if single calls

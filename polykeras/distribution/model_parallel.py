@@ -98,17 +98,18 @@ class ModelParallel(Distribution):
                 "take less memory in half precision, or if they are quantized."
             )
         if backend.execution.several_devices:
-            self._check_one_process(processes)
+            self._check_one_process(backend, processes)
         else:
             self._check_process_of_each_device(backend, processes)
             connected(backend)
         return 1
 
-    def _check_one_process(self, processes: int) -> None:
+    def _check_one_process(self, backend: Backend, processes: int) -> None:
         if processes > 1:
             raise NotImplementedError(
-                f"ModelParallel: expected devices of one process; received those of {processes} processes. Start one "
-                "process that sees all devices of its host, or use DataParallel, which has all weights on each device."
+                f"ModelParallel: on the {backend.name} backend, expected devices of one process; received those of "
+                f"{processes} processes. Start one process that sees all devices of its host; or use the torch "
+                "backend, which has a process for each device, or DataParallel, which has all weights on each device."
             )
 
     def _check_process_of_each_device(self, backend: Backend, processes: int) -> None:
