@@ -12,6 +12,7 @@ from polykeras.backend.families.bitwise import Bitwise
 from polykeras.backend.families.elementwise import Elementwise
 from polykeras.backend.families.logical import Logical
 from polykeras_torch.arrays import WIDE, like, native, pair, retry_wide
+from polykeras_torch.layouts import whole
 
 
 class _Expm1(torch.autograd.Function):
@@ -151,12 +152,14 @@ class TorchElementwise(Elementwise, Logical, Bitwise):
         return x ^ y
 
     def left_shift(self, x: Any, y: Any) -> Tensor:
+        x, y = whole(x), whole(y)  # DTensors come back unshifted (torch 2.13)
         try:
             return x << y
         except RuntimeError as error:
             return retry_wide(error, operator.lshift, x, y)
 
     def right_shift(self, x: Any, y: Any) -> Tensor:
+        x, y = whole(x), whole(y)  # as in `left_shift`
         try:
             return x >> y
         except RuntimeError as error:

@@ -59,8 +59,8 @@ class _Whole(torch.autograd.Function):
         return upstream[0] if is_cut(upstream[0]) else _on_all(upstream[0], ctx.mesh)
 
 
-def whole(x: Tensor) -> Tensor:
-    """Return a tensor that is no DTensor: the whole of one, or the tensor itself."""
+def whole(x: Any) -> Any:
+    """Return what is no DTensor: the whole of one, or anything else as it is."""
     return _Whole.apply(x) if is_cut(x) else x
 
 

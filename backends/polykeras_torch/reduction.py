@@ -13,6 +13,7 @@ from polykeras.backend.axes import canonical_axis
 from polykeras.backend.families.reduction import Reduction
 from polykeras.backend.spec import Axis
 from polykeras_torch.arrays import WIDE, retry_wide, torch_dtype
+from polykeras_torch.layouts import whole
 
 # Torch would sum all integers in int64. Dtypes that are not listed are kept.
 _SUM_DTYPES = {torch.bool: torch.int32, torch.int8: torch.int32, torch.int16: torch.int32, torch.int32: torch.int32}
@@ -96,7 +97,8 @@ class TorchReduction(Reduction):
             return retry_wide(error, fn, x, dims, keepdims)
 
     def any(self, x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        return torch.any(x.to(torch.bool), _dims(axis), keepdims)
+        # Whole, since torch 2.13 adds up what casts make of the answers for the parts of a DTensor.
+        return whole(torch.any(x.to(torch.bool), _dims(axis), keepdims))
 
     def all(self, x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
         return torch.all(x.to(torch.bool), _dims(axis), keepdims)
