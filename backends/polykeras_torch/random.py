@@ -6,6 +6,7 @@ from torch import Tensor
 
 from polykeras.backend.families.random import MULTIPLIERS, SHIFTS, Random
 from polykeras.backend.spec import Shape
+from polykeras_torch.layouts import whole
 
 
 def _mix(x: Tensor, shift: int) -> Tensor:
@@ -18,6 +19,7 @@ class TorchRandom(Random):
 
     def random_bits(self, key: Tensor, shape: Shape) -> Tensor:
         # Only the first step makes a new tensor. The others write into it.
+        key = whole(key)
         x = self._element_numbers(shape) ^ key[0]
         x = _mix(x, SHIFTS[0]).mul_(MULTIPLIERS[0]).add_(key[1])
         x = _mix(x, SHIFTS[1]).mul_(MULTIPLIERS[1])

@@ -79,6 +79,24 @@ def test_processes_that_have_parts(tmp_path: Path) -> None:
     assert "the variable 'net/first/kernel' of shape (8, 8)" in first["uneven"]
 
 
+@pytest.mark.slow
+@pytest.mark.needs("torch")
+@pytest.mark.parametrize(
+    "families",
+    [
+        ["elementwise", "arithmetic", "activations", "nn", "losses"],
+        ["arrays", "creation", "shaping", "reduction", "statistics", "indexing", "convolution"],
+    ],
+    ids=["numbers", "places"],
+)
+def test_no_operation_is_silently_wrong(families: list[str]) -> None:
+    first, second = results_of(SCRIPTS / "cut_ops.py", "torch", 2, families)
+    assert first == second
+    assert first["differ"] == []
+    assert first["count"] > 300
+    assert len(first["refused"]) < first["count"] / 10, first["refused"]
+
+
 def _fit(layout_map: keras.distribution.LayoutMap, **kwargs: Any) -> None:
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     model.compile("sgd", "mse")
