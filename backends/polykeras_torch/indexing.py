@@ -14,6 +14,7 @@ from polykeras.backend.families.indexing import Indexing
 from polykeras.backend.families.sorting import Sorting
 from polykeras.backend.spec import Shape
 from polykeras_torch.arrays import WIDE, is_cut, retry_wide
+from polykeras_torch.layouts import whole
 
 _SCATTER = {"max": "amax", "min": "amin", "mul": "prod"}
 
@@ -45,7 +46,11 @@ class TorchIndexing(Indexing, Sorting):
             x, axis = x.reshape(-1), 0
         axis = canonical_axis(axis, x.ndim)
         rows = _from_front(indices, x, axis)
-        if axis == 0 and x.requires_grad and not is_cut(x) and _is_added_in_order(x, rows.numel() * prod(x.shape[1:])):
+        if is_cut(x) or is_cut(rows):  # the gradient of `index_select` is wrong for some DTensors (torch 2.13)
+            if axis == 0 and x.ndim == 2:
+                return torch.nn.functional.embedding(rows, x)
+            x, rows = whole(x), whole(rows)
+        if axis == 0 and x.requires_grad and _is_added_in_order(x, rows.numel() * prod(x.shape[1:])):
             return x[rows]  # its gradient is an `index_put`
         if rows.ndim == 1:
             return select(x, axis, rows)

@@ -6,6 +6,7 @@ The argument is a folder that both processes see.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import numpy as np
 
 import polykeras as keras
 from helpers.workers import tell
-from polykeras import layers
+from polykeras import layers, ops
 from polykeras.distribution.connections import current_job
 
 X = np.random.default_rng(1).normal(size=(32, 8)).astype(np.float32)
@@ -46,9 +47,21 @@ def distribute(whole: str | None = None, axes: tuple[str | None, ...] = (None, "
     api.set_distribution(api.ModelParallel(layout_map=layout_map, batch_dim_name="batch"))
 
 
-def model(recurrent: bool = False) -> keras.Model:
+class Places(layers.Layer):
+    """Adds the places of its inputs among numbers: an operation for which DTensor has no rule."""
+
+    def call(self, inputs: Any) -> Any:
+        return inputs + ops.cast(ops.searchsorted(ops.array([0.0, 1.0]), inputs), inputs.dtype)
+
+
+def mixed() -> list[keras.Layer]:
+    """Return layers whose operations DTensor does not all know, and one whose weights are cut."""
+    return [layers.Reshape((4, 2)), layers.LSTM(3), Places(name="places"), layers.Dense(8, name="second")]
+
+
+def model(make: Callable[[], list[keras.Layer]] = list) -> keras.Model:
     keras.utils.set_random_seed(0)
-    middle = [layers.Reshape((4, 2)), layers.LSTM(3, name="lstm"), layers.Dense(8, name="second")] if recurrent else []
+    middle = make()
     made = keras.Sequential([layers.Dense(8, name="first", activation="tanh"), *middle, layers.Dense(1)], name="net")
     made.compile(keras.optimizers.Adam(0.01), "mse")
     return made
@@ -92,14 +105,14 @@ def main() -> None:
     found["whole run"] = history(model())
     found["resumed"] = resumed(folder)
     found["stopped"] = len(history(model(), StopsOne()))
-    found["no rule"] = message(model(recurrent=True))
+    found["no rule"] = message(model(lambda: [Places(name="places")]))
     distribute(whole="first")
-    found["recurrent"] = history(model(recurrent=True))
+    found["mixed"] = history(model(mixed))
     distribute(axes=("batch", "model", "batch"))
     found["uneven"] = message(model())
     api.set_distribution(None)
     found["one process"] = history(model())
-    found["one process, recurrent"] = history(model(recurrent=True))
+    found["one process, mixed"] = history(model(mixed))
     tell(current_job().rank, found)
 
 
