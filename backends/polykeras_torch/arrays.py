@@ -223,8 +223,6 @@ class TorchArrays(Arrays):
             return array.clone(memory_format=torch.contiguous_format) if shares else array
 
     def to_numpy(self, x: Tensor) -> np.ndarray:
-        if hasattr(x, "full_tensor"):
-            x = x.full_tensor()
         if is_cut(x):
             x = x.full_tensor()  # pyright: ignore[reportAttributeAccessIssue]
         # A copy, so that neither the user's array nor a snapshot of weights changes with the tensor's memory.
