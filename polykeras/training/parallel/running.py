@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from polykeras.backend import registry
 from polykeras.distribution.connections import current_job, leave
-from polykeras.training.parallel.share import has_other_processes, share_on
+from polykeras.training.parallel.share import has_other_processes, steps_run_together
 
 _running = threading.RLock()  # held by the thread whose run it is; a callback may evaluate within `fit`
 _all_leave = False  # whether all workers end
@@ -22,7 +22,7 @@ def shared_run() -> Iterator[None]:
     Raises:
         RuntimeError: another thread runs something with several workers.
     """
-    if share_on(registry.current()) is None:
+    if not steps_run_together(registry.current()):
         yield
         return
     if not _running.acquire(blocking=False):
