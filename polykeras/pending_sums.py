@@ -92,26 +92,40 @@ def added_up(variables: Sequence[Variable], waits: bool = False) -> Iterator[Non
         yield
     finally:
         pending.updated = outer
+    combine(variables, before, [variable.aggregation for variable in variables])
+    if not waits:
+        send()
+
+
+def combine(variables: Sequence[Variable], before: Sequence[Array], rules: Sequence[str | None]) -> None:
+    """Let variables, which each worker has changed, get one value on all workers with the next sums that are sent.
+
+    Args:
+        variables: they have the values of this worker.
+        before: the values that they had on all workers.
+        rules: of each variable what its value becomes: `"sum"` of all changes, `"mean"` of the workers' values, or
+            anything else for the value of the first worker.
+    """
     backend = registry.current()
     is_first = backend.equal(backend.worker_index(), 0)
 
-    def own(variable: Variable, old: Array) -> Array:
+    def own(variable: Variable, old: Array, rule: str | None) -> Array:
         value = variable.value
-        if variable.aggregation == "sum":
+        if rule == "sum":
             return backend.subtract(value, old)
-        return value if variable.aggregation == "mean" else backend.where(is_first, value, backend.zeros_like(value))
+        return value if rule == "mean" else backend.where(is_first, value, backend.zeros_like(value))
 
     def receive(sums: Sequence[Array]) -> None:
-        for variable, value, total in zip(variables, before, sums, strict=True):
-            if variable.aggregation == "sum":
-                total = value + total
-            elif variable.aggregation == "mean":
+        for variable, old, rule, total in zip(variables, before, rules, sums, strict=True):
+            if rule == "sum":
+                total = old + total
+            elif rule == "mean":
                 total = total / workers()
             variable.assign(total)
 
-    pending.parts.append((list(map(own, variables, before)), receive))
-    if not waits:
-        send()
+    pending = _pending.get()
+    assert pending is not None, "sums wait within a shared step alone"
+    pending.parts.append((list(map(own, variables, before, rules)), receive))
 
 
 @contextmanager

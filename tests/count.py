@@ -132,6 +132,12 @@ def rows() -> Iterator[tuple[str, object]]:
     for name, folder in (BACKENDS | {"symbolic": ROOT / "polykeras/backend/symbolic"}).items():
         again = len(overrides(folder, composites))
         yield f"{name}: composites overridden / lines", f"{again} / {lines([*folder.rglob('*.py')])}"
+    for name, folder in BACKENDS.items():
+        engine = [folder / file for file in ("collectives.py", "workers.py", "stages.py") if (folder / file).exists()]
+        yield (
+            f"{name}: engine of several workers, lines / of these docstrings",
+            " / ".join(map(str, (lines(engine), sum(map(docstring_lines, engine))))),
+        )
     yield "library, without backends/: files / lines", f"{len(LIBRARY)} / {lines(LIBRARY)}"
     yield "comparisons with a backend's name outside backends/", sum(map(comparisons, LIBRARY))
     for name, folder in BACKENDS.items():

@@ -38,8 +38,8 @@ def in_stages(graph: Any) -> Flat:
             program.run(values)
             for node in sums:
                 if stages[node] == number:
-                    flat, size = node.inputs[:2]
-                    values[node.outputs[0].name] = add_up(values[flat.name], tf.get_static_value(size))
+                    part, size = node.inputs[:2]
+                    values[node.outputs[0].name] = add_up(values[part.name], tf.get_static_value(size))
         return [values[x.name] for x in graph.outputs]
 
     return flat

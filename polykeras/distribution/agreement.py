@@ -13,6 +13,18 @@ from polykeras import seeds
 from polykeras.backend import Backend
 from polykeras.common.release import __version__
 
+DOINGS = (
+    "starts `fit`",
+    "trains",
+    "evaluates",
+    "ends an epoch of `fit`",
+    "calls `train_on_batch`",
+    "calls `test_on_batch`",
+)
+"""What a worker does when it exchanges numbers with the others."""
+
+_WORDS = 8  # of a message: all have one length, as workers that do different things could not tell it otherwise
+
 LONGEST = 20_000  # characters of a value that travel
 SHOWN = 120  # characters of a value in a message
 
@@ -36,6 +48,11 @@ HINTS = {
     "validation": _SAME_DATA,
     "batch_size": "`batch_size` counts the rows of all workers together, and is the same on all of them.",
     "epochs": _SAME_CODE,
+    "validation_freq": _SAME_CODE,
+    "begins": (
+        "Pass the same `initial_epoch`. Workers that go on from a backup must all see its folder: put it where all "
+        "machines find it."
+    ),
     "callbacks": "Give the same callbacks to all workers. Only worker 0 writes files.",
 }
 """What to do if the workers give different values for a fact, by its name. Other names may be used as well."""
@@ -52,6 +69,29 @@ def facts_of_process(backend: Backend) -> dict[str, str]:
     }
 
 
+def exchanged(backend: Backend, doing: str, own: Sequence[int]) -> np.ndarray:
+    """Return the numbers of all workers, ints `(workers, numbers)`. All processes must call this.
+
+    Args:
+        backend: the connected backend.
+        doing: what this worker does, one of `DOINGS`.
+        own: the numbers of this worker, seven at most, within int32.
+
+    Raises:
+        RuntimeError: the workers do different things.
+    """
+    words = np.zeros(_WORDS, np.int32)
+    words[: 1 + len(own)] = DOINGS.index(doing), *own
+    found = np.asarray(backend.to_numpy(backend.all_gather(backend.asarray(words))))
+    if len(set(found[:, 0])) > 1:
+        does = [f"{_names(np.flatnonzero(found[:, 0] == i))} {DOINGS[i]}" for i in sorted(set(found[:, 0]))]
+        raise RuntimeError(
+            f"The workers of this run do different things: {'; '.join(does)}. All must call `fit`, `evaluate` and "
+            "steps on single batches in the same order, also in callbacks."
+        )
+    return found[:, 1 : 1 + len(own)]
+
+
 def check_agreement(backend: Backend, facts: Mapping[str, str]) -> None:
     """Compare facts of all workers. All processes must call this; it is one small journey if they agree.
 
@@ -66,8 +106,8 @@ def check_agreement(backend: Backend, facts: Mapping[str, str]) -> None:
         return
     told = {name: _in_short(text) for name, text in facts.items()}
     text = json.dumps(told, sort_keys=True).encode()
-    digests = _gathered(backend, hashlib.sha256(text).digest())
-    if all(digest == digests[0] for digest in digests):
+    digests = exchanged(backend, "starts `fit`", np.frombuffer(hashlib.sha256(text).digest()[:28], np.int32))
+    if (digests == digests[0]).all():
         return
     lengths = [int.from_bytes(each) for each in _gathered(backend, len(text).to_bytes(4))]
     texts = _gathered(backend, text.ljust(-(-max(lengths) // 4) * 4))
@@ -101,7 +141,7 @@ def _where_they_differ(values: Sequence[str]) -> list[str]:
     return [text if len(text) <= SHOWN else f"...{text[start : start + SHOWN]}..." for text in values]
 
 
-def _names(workers: Sequence[int]) -> str:
+def _names(workers: Sequence[int] | np.ndarray) -> str:
     """Return `"worker 1"`, or `"workers 0-2, 5"`."""
     starts = [place for place, number in enumerate(workers) if not place or workers[place - 1] != number - 1]
     runs = [workers[start:end] for start, end in zip(starts, [*starts[1:], len(workers)], strict=True)]

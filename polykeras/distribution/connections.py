@@ -98,10 +98,10 @@ def connected(backend: Backend, devices: tuple[str, ...] | None = None) -> bool:
     return backend.workers() * backend.local_workers() > 1
 
 
-def leave() -> None:
-    """Note that this process ends in the middle of a run by `sys.exit`, of which Python leaves no trace at its end."""
+def note_leaving(leaves: bool) -> None:
+    """Note whether this process leaves the middle of a run by `sys.exit`, which leaves no trace at its end."""
     global _left
-    _left = True
+    _left = leaves
 
 
 def _connect(backend: Backend, job: Job) -> None:

@@ -9,6 +9,8 @@ from polykeras.distribution.connections import connected, current_job
 from polykeras.distribution.meshes import LayoutMap, TensorLayout
 from polykeras.distribution.strategies import Distribution, distribution
 
+_has_cut = False  # whether weights were cut over processes, in this process
+
 
 class ModelParallel(Distribution):
     """One model whose weights are cut over several devices, by a `LayoutMap`.
@@ -30,7 +32,8 @@ class ModelParallel(Distribution):
         **kwargs: `device_mesh`, which is that of `layout_map`, and nothing else.
 
     Raises:
-        ValueError: `layout_map` is none, or the processes cannot share the parts of a batch evenly.
+        ValueError: `layout_map` is none, `batch_dim_name` is no axis of its devices, or the processes cannot share the
+            parts of a batch evenly.
 
     Example:
         On four devices, two parts of each batch, and a kernel in two parts:
@@ -63,6 +66,10 @@ class ModelParallel(Distribution):
         if not isinstance(layout_map, LayoutMap) or layout_map.device_mesh is None:
             raise ValueError(f"ModelParallel: `layout_map` must be a LayoutMap with devices; received {layout_map!r}.")
         mesh = layout_map.device_mesh
+        if batch_dim_name is not None and batch_dim_name not in mesh.axis_names:
+            raise ValueError(
+                f"ModelParallel: expected `batch_dim_name` to be an axis of {mesh}; received {batch_dim_name!r}."
+            )
         super().__init__(mesh, batch_dim_name or mesh.axis_names[0], auto_shard_dataset)
         self._layout_map = layout_map
         processes, parts = self.num_processes, self.num_model_replicas
@@ -75,7 +82,7 @@ class ModelParallel(Distribution):
     @property
     def num_model_replicas(self) -> int:
         """The number of copies of the model: the size of the axis over which batches are cut."""
-        return self.device_mesh.shape[list(self.device_mesh.axis_names).index(self.batch_dim_name or "")]
+        return self.device_mesh.shape[list(self.device_mesh.axis_names).index(self.batch_dim_name)]
 
     def get_variable_layout(self, variable: Any) -> TensorLayout:
         """Return the layout of a variable: that of its path, or all of it on all devices."""
@@ -88,6 +95,7 @@ class ModelParallel(Distribution):
 
     def connect(self, backend: Backend) -> int:
         """Connect a backend. See `Distribution.connect`."""
+        global _has_cut
         size, processes = self.device_mesh.devices.size, current_job().size
         if size == 1:
             return 1
@@ -102,6 +110,7 @@ class ModelParallel(Distribution):
         else:
             self._check_process_of_each_device(backend, processes)
             connected(backend)
+            _has_cut = True
         return 1
 
     def _check_one_process(self, backend: Backend, processes: int) -> None:
@@ -128,9 +137,12 @@ class ModelParallel(Distribution):
 
 
 def weights_are_cut() -> bool:
-    """Return whether the current distribution cuts weights over several processes.
+    """Return whether weights are, or may still be, cut over several processes.
 
-    Then a process has parts of them, and all processes must take part where one is to read a whole weight.
+    Then a process has parts of them, and all processes must take part where one is to read a whole weight. Weights
+    stay cut when another distribution is set.
     """
     current = distribution()
-    return isinstance(current, ModelParallel) and current.device_mesh.devices.size > 1 and current_job().size > 1
+    if _has_cut or not isinstance(current, ModelParallel):
+        return _has_cut
+    return current.device_mesh.devices.size > 1 and current_job().size > 1

@@ -180,7 +180,13 @@ def own_devices(mesh: DeviceMesh, backend: Backend) -> tuple[str, ...]:
             f"DataParallel: expected as many devices for each of the {job.size} processes; received {len(names)} in "
             f"all: {', '.join(names)}. Without arguments, DataParallel takes all devices."
         )
+    here = backend.devices()
     if each == 1:
+        if job.size == 1 and names[0] in here[1:]:
+            raise ValueError(
+                f"DataParallel: one process on one device trains on the one it uses by itself, {here[0]}; received "
+                f"{names[0]}. Train within `with keras.device({names[0]!r}):`, without a distribution."
+            )
         return ()
     if not backend.execution.several_devices:
         raise ValueError(
@@ -190,8 +196,9 @@ def own_devices(mesh: DeviceMesh, backend: Backend) -> tuple[str, ...]:
             "program calls `keras.distribution.initialize()` first."
         )
     kind = names[0].partition(":")[0]
-    here = [name for name in backend.devices() if name.startswith(f"{kind}:")]
-    numbers = [int(name.partition(":")[2] or 0) % len(here) if here else 0 for name in names[job.rank * each :][:each]]
+    count = sum(name.startswith(f"{kind}:") for name in here) if job.size > 1 else 0  # names count over all processes
+    numbers = [int(name.partition(":")[2] or 0) for name in names[job.rank * each :][:each]]
+    numbers = [number % count for number in numbers] if count else numbers
     return tuple(f"{kind}:{number}" for number in numbers)
 
 

@@ -115,7 +115,8 @@ class Trainer(StepMethods):
             ends.callback(callback_list.leave)
             ends.enter_context(shared_run())
             progress.begin(callback_list, epochs)
-            check_run(self, source, validation, epochs, callback_list.callbacks)
+            run = {"epochs": epochs, "validation_freq": validation_freq, "begins": progress.position}
+            check_run(self, source, validation, run, callback_list.callbacks)
             logs: dict[str, Any] = progress.position.logs
             for epoch in () if progress.is_over() else range(progress.position.epoch, epochs):
                 logs = self._fit_epoch(epoch, progress, callback_list, steps_per_epoch, validation_freq)

@@ -52,8 +52,8 @@ class Variable(Located, ArrayOperators):
             and the default float dtype if `initializer` is a function.
         trainable: whether an optimizer may change it.
         autocast: whether a layer of mixed precision reads it in its compute dtype.
-        aggregation: how replicas would combine it; kept for Keras code, one process has one replica.
-        synchronization: kept for Keras code, in the same way.
+        aggregation: what its values on workers that share a batch become: see `Layer.add_weight`.
+        synchronization: kept for Keras code; the workers have one value after each step.
         name: for summaries and messages.
 
     Attributes:

@@ -11,12 +11,12 @@ from helpers.workers import results_of
 from polykeras.backend import Backend
 from polykeras.distribution.agreement import check_agreement, disagreement
 
-SCRIPT = Path(__file__).parent / "scripts" / "agreement.py"
+SCRIPTS = Path(__file__).parent / "scripts"
 
 
 @pytest.mark.slow
 def test_all_workers_are_told_the_same(backend: Backend) -> None:
-    first, second = results_of(SCRIPT, backend.name, 2)
+    first, second = results_of(SCRIPTS / "agreement.py", backend.name, 2)
     assert first == second
     size, model, callbacks, name = first
     assert "- batch_size: 32 on worker 0; 33 on worker 1\n`batch_size` counts the rows of all workers together" in size
@@ -24,6 +24,20 @@ def test_all_workers_are_told_the_same(backend: Backend) -> None:
     assert "batch_size" not in model
     assert "- callbacks: EarlyStopping on worker 0; (nothing) on worker 1" in callbacks
     assert f"- größe:  on worker 0; {'ä' * 10} on worker 1" in name
+
+
+@pytest.mark.slow
+def test_workers_that_do_different_things_are_told(backend: Backend) -> None:
+    first, second = results_of(SCRIPTS / "different_things.py", backend.name, 2)
+    assert first == second
+    callback, validation, epoch, evaluation, batch, step, losses = first
+    assert "worker 0 evaluates; worker 1 ends an epoch of `fit`. All must" in callback
+    assert "- validation_freq: 1 on worker 0; 2 on worker 1" in validation
+    assert re.search(r"- begins: .*epoch=0, .* on worker 0; .*epoch=1, .* on worker 1\n.*initial_epoch", epoch)
+    assert "different sizes at step 1: 8, 4 rows" in evaluation
+    assert "received 16, 15 rows on workers 0, 1" in batch
+    assert "worker 0 calls `train_on_batch`; worker 1 calls `test_on_batch`" in step
+    assert losses.startswith("["), "they still work together"
 
 
 def test_one_worker_agrees(backend: Backend) -> None:

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import ray
 import ray.train
 import ray.tune
+from ray import is_initialized
 
 from polykeras.callbacks import BackupAndRestore
+from polykeras.distribution.model_parallel import weights_are_cut
 from polykeras.training.resuming.files import BackupFiles
 from polykeras.training.resuming.progress import Progress
 from polykeras.training.resuming.state import SavedRun
@@ -42,6 +43,7 @@ class ReportCheckpointCallback(BackupAndRestore):
     Raises:
         ValueError: another `save_freq`.
         RuntimeError: by `fit`, outside of Ray.
+        NotImplementedError: by `fit`, if weights are cut over several processes.
     """
 
     def __init__(
@@ -58,9 +60,16 @@ class ReportCheckpointCallback(BackupAndRestore):
 
     def _enter(self, progress: Progress) -> SavedRun | None:
         self._session, self._writes = _session()
+        if weights_are_cut():
+            raise NotImplementedError(
+                "ReportCheckpointCallback: worker 0 writes its checkpoints alone, and has parts of the weights alone "
+                "(`ModelParallel` over several processes). Use BackupAndRestore and ModelCheckpoint in a shared folder."
+            )
         checkpoint = self._session.get_checkpoint()
-        if checkpoint is None:
-            return super()._enter(progress)
+        if checkpoint is None:  # a new run, whatever lies in the working directory
+            with tempfile.TemporaryDirectory() as folder:
+                self._files = BackupFiles(Path(folder) / self.backup_dir)
+                return super()._enter(progress)
         with checkpoint.as_directory() as folder:
             self._files = BackupFiles(Path(folder) / self.backup_dir)
             return super()._enter(progress)
@@ -104,7 +113,7 @@ def _session() -> tuple[Any, bool]:
         return ray.train, ray.train.get_context().get_world_rank() == 0
     except (RuntimeError, DeprecationWarning):  # which Ray raises outside of Ray Train, and in a trial
         pass
-    if not ray.is_initialized() or ray.tune.get_context().get_trial_id() is None:
+    if not is_initialized() or ray.tune.get_context().get_trial_id() is None:
         raise RuntimeError(
             "ReportCheckpointCallback: expected to be run by Ray, in a train function of a `PolykerasTrainer` or in a "
             "trial of a `Tuner`. Elsewhere use BackupAndRestore and ModelCheckpoint."

@@ -11,10 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import ray
+from ray import get
 from ray.train import RunConfig, ScalingConfig
 from ray.train.backend import Backend, BackendConfig
 from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
+from ray.util import get_node_ip_address
 
 from polykeras.backend import registry
 
@@ -94,7 +95,7 @@ class _Environment(Backend):
         addresses: list[str] = []
         while len(set(addresses)) < len(worker_group):  # a machine may give one port to two workers
             addresses = worker_group.execute(_free_address)
-        ray.get(
+        get(
             [
                 worker_group.execute_single_async(rank, _tell, addresses, rank, backend_config.backend)
                 for rank in range(len(addresses))
@@ -104,7 +105,7 @@ class _Environment(Backend):
 
 def _free_address() -> str:
     """Return a free port of this machine, as `"host:port"`."""
-    host = ray.util.get_node_ip_address()
+    host = get_node_ip_address()
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.bind((host, 0))
         port = probe.getsockname()[1]

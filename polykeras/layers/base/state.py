@@ -112,7 +112,8 @@ class StateMixin(Checkpointable):
             autocast: whether the variable is read in the compute dtype.
             regularizer: a penalty that is added to the losses.
             constraint: a function that is applied after each update.
-            aggregation: how replicas would be combined; kept for Keras code, because one process has one replica.
+            aggregation: what the values of workers that share a batch become: `"sum"` of their changes, `"mean"`, or
+                `"only_first_replica"`. `"none"` and None are `"mean"`.
             overwrite_with_gradient: whether the optimizer stores the gradient itself as the new value.
             name: the name in summaries and files.
         """

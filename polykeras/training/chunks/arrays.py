@@ -40,12 +40,12 @@ def array_chunks(
     data = step.place_data(source.resident(backend, filled, rows))
     start = done
     while start < len(full):
-        stop = ends.after(start, len(full))
+        stop = ends.after(start, len(full), full.shape[1])
         if stop == start:
             return
         yield start, stop, lambda first=start, last=stop: step.run_rows(data, indices, first, last)
         start = stop
-    if rest is not None and start == len(full) and ends.after(start, start + 1) > start:
+    if rest is not None and start == len(full) and ends.after(start, start + 1, len(rest)) > start:
         # A batch of another shape; its one step is compiled by itself.
         last, part = step, rest[None]
         if share is not None and share.divides(len(rest)):

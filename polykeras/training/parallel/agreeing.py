@@ -14,6 +14,7 @@ import numpy as np
 
 from polykeras import dtypes
 from polykeras.backend import Backend, registry
+from polykeras.distribution.agreement import exchanged
 from polykeras.distribution.model_parallel import weights_are_cut
 from polykeras.training.parallel.share import steps_run_together
 from polykeras.variables import Variable, read_state
@@ -23,11 +24,6 @@ if TYPE_CHECKING:
 
 _STOP = -1
 _DRIFT = 1e-5  # relative to the largest number of a variable
-
-
-def _of_all(backend: Backend, *own: int) -> np.ndarray:
-    """Return the numbers of all workers, ints `(workers, numbers)`."""
-    return np.asarray(backend.to_numpy(backend.all_gather(backend.asarray(np.array(own, np.int32)))))
 
 
 def agreed_ends(
@@ -42,22 +38,17 @@ def agreed_ends(
         callback_list: the callbacks; if one process is asked to end, all are.
 
     Raises:
-        RuntimeError: by the function, on all workers: some train and some evaluate.
+        RuntimeError: by the function, on all workers: they do different things.
         ValueError: by the function, on all workers: the data of one worker ended before those of another, or the
             workers have batches of different sizes.
     """
     if not steps_run_together(backend):
         return None
-    flag = "stop_training" if kind == "train" else "stop_evaluating"
+    flag, doing = ("stop_training", "trains") if kind == "train" else ("stop_evaluating", "evaluates")
 
     def agree(start: int, end: int, rows: int) -> int:
         own = _STOP if getattr(model, flag) else end
-        ends, sizes, kinds, asked = _of_all(backend, own, rows, kind == "train", callback_list.asked_to_end()).T
-        if len(set(kinds)) > 1:
-            raise RuntimeError(
-                "Some workers train while others evaluate. All must call `fit` and `evaluate` in the same order, also "
-                "in callbacks."
-            )
+        ends, sizes, asked = exchanged(backend, doing, [own, rows, callback_list.asked_to_end()]).T
         if asked.any():
             callback_list.end_soon()
         if _STOP in ends:
@@ -72,8 +63,8 @@ def agreed_ends(
         if ends[ended] > start and len(set(sizes)) > 1:
             raise ValueError(
                 f"The workers have batches of different sizes at step {start + 1}: {', '.join(map(str, sizes))} rows "
-                "on workers 0, 1, ... Each must give as many rows: drop the rest of the data, or let all read whole "
-                "batches, with `DataParallel(auto_shard_dataset=True)`."
+                "on workers 0, 1, ... Each must give as many rows: pass one `batch_size` and data of one length; of "
+                "streams, drop the rest, or let all read whole batches (`DataParallel(auto_shard_dataset=True)`)."
             )
         return int(ends[ended])
 
@@ -95,12 +86,13 @@ def agree_after_epoch(model: Any) -> None:
     backend = registry.current()
     if not steps_run_together(backend):
         return
-    compared = [] if weights_are_cut() else model.variables  # each worker has parts of its own
+    # Where weights are cut, each worker has parts of its own.
+    compared = [] if weights_are_cut() else [*model.variables, *(model.optimizer.variables if model.optimizer else ())]
     variables = [v for v in compared if dtypes.is_float(v.stored_dtype) or dtypes.is_int(v.stored_dtype)]
     found = 0
     for variable in variables:
         found = zlib.crc32(np.ascontiguousarray(variable.numpy()).tobytes(), found)
-    stops, checksums = _of_all(backend, bool(model.stop_training), found - 2**31).T
+    stops, checksums = exchanged(backend, "ends an epoch of `fit`", [bool(model.stop_training), found - 2**31]).T
     model.stop_training = bool(stops.any())
     if len(set(checksums)) > 1:
         _take_those_of_the_first_worker(variables, backend)
@@ -111,10 +103,12 @@ def _take_those_of_the_first_worker(variables: list[Variable], backend: Backend)
     first = backend.broadcast(own)
     drifts = []
     for mine, theirs in zip(own, first, strict=True):
-        size, difference = (np.abs(np.asarray(backend.to_numpy(x), np.float64)) for x in (theirs, mine - theirs))
-        drifts.append(difference.max(initial=0.0) / max(1e-3, size.max(initial=0.0)))
+        a, b = (np.asarray(backend.to_numpy(x), np.float64) for x in (mine, theirs))
+        differs = (a != b) & ~(np.isnan(a) & np.isnan(b))
+        size = np.abs(b, where=np.isfinite(b), out=np.zeros_like(b)).max(initial=1e-3)
+        drifts.append(np.abs(a - b, where=differs, out=np.zeros_like(b)).max(initial=0.0) / size)
     all_drifts = backend.to_numpy(backend.all_gather(backend.asarray(np.array(drifts, np.float32))))
-    for worker, place in np.argwhere(all_drifts > _DRIFT)[:1]:
+    for worker, place in np.argwhere(~(all_drifts <= _DRIFT))[:1]:  # nan too
         raise RuntimeError(
             f"The weights of worker {worker} are not those of worker 0: {variables[place].path!r} differs. Every "
             "update must be that of the whole batch. `optimizer.apply` averages gradients over the workers; code that "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -22,14 +22,16 @@ from polykeras.training.steps.prepare import prepare
 _ENOUGH = 2**26  # bytes of an array whose checksum is taken; of larger ones, that of some rows
 
 
-def check_run(model: Any, source: Source, validation: Source | None, epochs: int, callbacks: Iterable[Any]) -> None:
+def check_run(
+    model: Any, source: Source, validation: Source | None, run: Mapping[str, Any], callbacks: Iterable[Any]
+) -> None:
     """Compare what a run of `fit` depends on, if there are several workers. The model is built for that.
 
     Args:
         model: is compiled.
         source: the data.
         validation: the data of the validation, or None.
-        epochs: the number of the last epoch.
+        run: further facts of the run by their names, such as `"epochs"`.
         callbacks: those that all workers have.
 
     Raises:
@@ -52,8 +54,8 @@ def check_run(model: Any, source: Source, validation: Source | None, epochs: int
         local, workers = (first, 1) if shared is None else (shared.cut(first), shared.workers)
         prepare(model, "train", local, workers=workers)  # which builds it
     variables = model._all_variables()
+    facts |= {name: str(value) for name, value in run.items()}
     facts |= {
-        "epochs": str(epochs),
         "callbacks": ", ".join(type(callback).__name__ for callback in callbacks if not callback.first_worker_only),
         "model": _told(lambda: json.dumps(model.get_config(), sort_keys=True, default=repr)),
         "compile": _told(lambda: json.dumps(model.get_compile_config(), sort_keys=True, default=repr)),

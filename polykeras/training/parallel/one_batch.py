@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from polykeras.backend import registry
-from polykeras.training.parallel.share import rows_of, share_on
+from polykeras.distribution.agreement import exchanged
+from polykeras.training.parallel.share import rows_of, share_on, steps_run_together
 from polykeras.training.steps.prepare import prepare
 from polykeras.training.steps.step import Step
 
@@ -23,9 +24,21 @@ def prepare_for_batch(model: StepMethods, kind: str, batch: Any) -> tuple[Step, 
 
     Returns:
         The step, and the share of this process of the batch, or the batch if it cannot be shared.
+
+    Raises:
+        RuntimeError: the workers do different things.
+        ValueError: their batches have different sizes.
     """
-    share = share_on(registry.current())
-    if share is None or not share.divides(rows_of(batch)):
+    backend = registry.current()
+    share, rows = share_on(backend), rows_of(batch)
+    if steps_run_together(backend):
+        sizes = exchanged(backend, f"calls `{kind}_on_batch`", [rows])[:, 0]
+        if len(set(sizes)) > 1:
+            raise ValueError(
+                f"Expected the same whole batch on all workers; received {', '.join(map(str, sizes))} rows on workers "
+                "0, 1, ... Each worker takes its rows of the batch itself."
+            )
+    if share is None or not share.divides(rows):
         return prepare(model, kind, batch, resets=True), batch
     batch = share.cut(batch)
     return prepare(model, kind, batch, resets=True, workers=share.workers), batch

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from polykeras.backend import registry
-from polykeras.distribution.connections import current_job, leave
+from polykeras.distribution.connections import current_job, note_leaving
 from polykeras.training.parallel.share import has_other_processes, steps_run_together
 
 _running = threading.RLock()  # held by the thread whose run it is; a callback may evaluate within `fit`
@@ -28,9 +28,11 @@ def shared_run() -> Iterator[None]:
     if not _running.acquire(blocking=False):
         raise RuntimeError(
             "Another thread of this process trains or evaluates with several workers. Expected one run at a time: the "
-            "workers would mix up the sums of the two. Let one thread call `fit` and `evaluate`, one after the other; "
-            "others may call `predict`."
+            "workers would mix up the sums of the two. Let one thread call `fit` and `evaluate`, one after the other."
         )
+    global _all_leave
+    _all_leave = False
+    note_leaving(False)
     try:
         yield
     except SystemExit as error:
@@ -41,7 +43,7 @@ def shared_run() -> Iterator[None]:
                 RuntimeWarning,
                 stacklevel=6,
             )
-            leave()
+            note_leaving(True)
         raise
     finally:
         _running.release()

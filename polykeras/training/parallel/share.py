@@ -76,7 +76,7 @@ def steps_run_together(backend: Backend) -> bool:
 
 def is_first_worker() -> bool:
     """Return whether this process is the one that writes files and shows progress: alone, or the first of several."""
-    return distribution() is None or current_job().rank == 0
+    return current_job().rank == 0 or (distribution() is None and not weights_are_cut())
 
 
 def has_other_processes() -> bool:

@@ -31,7 +31,7 @@ class Position:
     first_epoch: int
     epoch: int
     step: int = 0
-    logs: dict[str, Any] = field(default_factory=dict)
+    logs: dict[str, Any] = field(default_factory=dict, repr=False)
     validations: int = 0
 
 

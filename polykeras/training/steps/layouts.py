@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from polykeras.backend import Backend
+from polykeras.backend.job import WorkerLost
 from polykeras.backend.spec import Array
 from polykeras.common import nested
 from polykeras.distribution.meshes import TensorLayout
@@ -22,7 +23,7 @@ from polykeras.variables import Variable, read_state, write_state
 _ADVICE = (
     "ModelParallel: the arrays of this step are cut over devices. If the framework cannot run an operation on them, "
     "let its layer have whole inputs: layout_map['<path of the layer before it>/output'] = (). Or use DataParallel, "
-    "which has all weights on each device."
+    "which has all weights on each device. If it tells of a connection, another worker ended: its own output says why."
 )
 
 
@@ -71,7 +72,8 @@ class Layouts:
             try:
                 result = step(nested.map_structure(self._rows, batch))
             except (RuntimeError, AssertionError) as error:  # what frameworks raise then
-                error.add_note(_ADVICE)
+                if not isinstance(error, WorkerLost):
+                    error.add_note(_ADVICE)
                 raise
             values = read_state(variables, self._backend)
             write_state(variables, [self._placed(*pair) for pair in zip(variables, values, strict=True)], self._backend)

@@ -13,6 +13,7 @@ from polykeras.backend.shared_draws import Draws
 from polykeras.common import logits
 from polykeras.common.traits import overrides
 from polykeras.distribution.connections import current_job
+from polykeras.distribution.strategies import distribution
 from polykeras.training import padding
 from polykeras.training.logs import flat_logs
 from polykeras.training.steps.build import build, draws_of, symbolic
@@ -53,7 +54,9 @@ def prepare(model: StepMethods, kind: str, batch: Any, resets: bool = False, wor
 
 def step_key(kind: str, backend: Backend, resets: bool = False, workers: int = 1) -> tuple[Hashable, ...]:
     """Return the key of a step among those that a model keeps; see `prepare`."""
-    return kind, resets, workers, distributed_model(backend)
+    current = distribution()
+    devices = () if workers == 1 or current is None else tuple(map(str, current.device_mesh.devices.flat))
+    return kind, resets, workers, devices, distributed_model(backend)
 
 
 def _new_step(model: StepMethods, kind: str, batch: Any, backend: Backend, resets: bool, workers: int) -> Step:
@@ -76,8 +79,8 @@ def _new_step(model: StepMethods, kind: str, batch: Any, backend: Backend, reset
     of_whole = step if workers > 1 and workers == current_job().size else None
     if workers > 1:
         step = shared(step, model, kind, workers, draws)
-    distribution = distributed_model(backend)
-    layouts = None if distribution is None else Layouts(distribution, backend)
+    cuts_weights = distributed_model(backend)
+    layouts = None if cuts_weights is None else Layouts(cuts_weights, backend)
     if layouts is not None:
         step = layouts.laid_out(step, [] if kind == "predict" else model._all_variables())
     # Each argument of a compiled call takes time. What a prediction uses beside weights is found by tracing.

@@ -13,7 +13,7 @@ from polykeras.backend.shared_draws import Draws
 from polykeras.common import nested
 from polykeras.common.naming import is_ours
 from polykeras.common.traits import overrides
-from polykeras.pending_sums import pending_sums, send
+from polykeras.pending_sums import combine, pending_sums, send
 from polykeras.training.steps.mixing import refuse_mixing
 from polykeras.variables import Variable, unique
 
@@ -65,15 +65,14 @@ def _states_of_users(model: Any) -> list[Variable]:
 def _agreed(logs: dict[str, Any], changed: list[tuple[Variable, Any]], logs_are_local: bool) -> dict[str, Any]:
     """Give changed variables the values that they have in the whole batch, and return the logs of it.
 
-    Variables become means over workers, or sums of their changes if they say so. Logs that a user's step computed
-    become means; of metrics, these are the same numbers.
+    Variables become means over workers if they do not say otherwise (`Variable.aggregation`). Logs that a user's step
+    computed become means; of metrics, these are the same numbers.
     """
     backend = registry.current()
     arrays = {name: convert(backend, value) for name, value in logs.items()} if logs_are_local else {}
     floats = [name for name, x in arrays.items() if dtypes.is_float(backend.dtype(x))]
-    sums = iter(send([*(variable.value for variable, _ in changed), *(arrays[name] for name in floats)]))
-    workers = float(backend.workers())
-    for variable, old in changed:
-        total = next(sums)
-        variable.assign(total - (workers - 1.0) * old if variable.aggregation == "sum" else total / workers)
-    return logs | {name: next(sums) / workers for name in floats}
+    variables = [variable for variable, _ in changed]
+    rules = ["mean" if v.aggregation in (None, "none") else v.aggregation for v in variables]
+    combine(variables, [old for _, old in changed], rules)
+    sums = send([arrays[name] for name in floats])
+    return logs | {name: total / backend.workers() for name, total in zip(floats, sums, strict=True)}

@@ -19,7 +19,6 @@ changes Python's state. What differs then is not verified, and a warning says so
 from __future__ import annotations
 
 import warnings
-from collections import Counter
 from collections.abc import Callable, Iterable
 from threading import RLock
 from typing import Any, TypeAlias
@@ -32,6 +31,7 @@ from polykeras.backend.native.location import on_host
 from polykeras.common import nested
 from polykeras.training.steps.step import Step
 from polykeras.training.steps.wrappers.rounding import described, difference, moved, moved_tree, rounding
+from polykeras.training.steps.wrappers.verification_messages import names_of, not_verified, wrong_step
 from polykeras.training.steps.wrappers.wrapped import Snapshot, WrappedStep
 from polykeras.variables import TRACES, Scope, Variable, ever_new, put_back, read_state, unique
 
@@ -42,11 +42,6 @@ SAMPLES = 3  # how often the plain step runs from moved states, to see how far r
 # rounding, of which XLA makes some times as much as plain code.
 BEYOND = 256
 TOLD = 5  # differences in a message
-
-_MIXED = (
-    " Or, as several workers share each batch, a layer, loss or metric of yours combines samples otherwise than by a "
-    "mean of losses: use polykeras.collectives, or train on one worker."
-)
 
 # A verified chunk restores the state and runs again. No other thread may run one in between.
 _turn = RLock()
@@ -191,7 +186,7 @@ class VerifiedStep(WrappedStep):
     def _outcome(self, logs: Any, variables: Iterable[Variable]) -> Outcome:
         """Return the values of variables, and logs or outputs, by the names that messages use."""
         variables = list(variables)
-        found: Outcome = dict(zip(_names(variables), [variable.numpy() for variable in variables], strict=True))
+        found: Outcome = dict(zip(names_of(variables), [variable.numpy() for variable in variables], strict=True))
         word = "output" if self._kind == "predict" else "log"
         for path, leaf in zip(nested.paths(logs), nested.flatten(logs), strict=True):
             host = self._backend.to_numpy(leaf) if self._backend.is_tensor(leaf) else leaf
@@ -256,7 +251,7 @@ class VerifiedStep(WrappedStep):
         if found.keys() != right.keys():
             return [f"it gives {', '.join(sorted(found.keys() ^ right.keys()))} in only one of the two forms"]
         values = [on_host(value) if location is None else location.to_numpy(value) for _, (location, value) in given]
-        before = dict(zip(_names([variable for variable, _ in given]), values, strict=True))
+        before = dict(zip(names_of([variable for variable, _ in given]), values, strict=True))
         epsilon = self._epsilon()
         allowed = {name: rounding(value, before.get(name), epsilon) for name, value in right.items()}
         apart = {name: difference(found[name], right[name]) for name in right}
@@ -290,35 +285,10 @@ class VerifiedStep(WrappedStep):
         ]
 
     def _error(self, where: str, other: str, wrong: list[str]) -> RuntimeError:
-        return RuntimeError(
-            f"Verification of compiled steps on {self._backend.name}, model {self._model.name!r}: {where} of the pass "
-            f"over the data does not give what {other} give{'' if 'steps' in other else 's'}: {'; '.join(wrong)}. The "
-            "model is as it was before the chunk. Either the step depends on something in Python that changed since it "
-            "was compiled (an attribute, a global, a setting: make it a Variable), or a fast path is wrong: please "
-            f"report it.{_MIXED if self._of_whole else ''} With POLYKERAS_FAST=0, or compiled with run_eagerly=True, "
-            "the model may do without."
-        )
+        return wrong_step(self._backend.name, self._model.name, where, other, wrong, self._of_whole is not None)
 
     def _warn(self, names: list[str]) -> None:
         if self._warned:
             return
         self._warned = True
-        warnings.warn(
-            f"The {self._kind} step of model {self._model.name!r} cannot be verified in full: twice from the same "
-            f"state it gave other values for {', '.join(names)}. It draws random numbers of a framework or NumPy, or "
-            "changes Python's state. Draw with polykeras.random and a SeedGenerator to have it verified, or switch "
-            "verification off for this model.",
-            RuntimeWarning,
-            stacklevel=2,
-        )
-
-
-def _names(variables: Iterable[Variable]) -> list[str]:
-    """Return unique names of variables for messages: their paths, and numbers if a path occurs again."""
-    seen = Counter[str]()
-    names = []
-    for variable in variables:
-        number = seen[variable.path]
-        names.append(f"variable {variable.path!r}" + (f" (no. {number + 1} of that path)" if number else ""))
-        seen[variable.path] += 1
-    return names
+        warnings.warn(not_verified(self._kind, self._model.name, names), RuntimeWarning, stacklevel=2)
