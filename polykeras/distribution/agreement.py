@@ -12,6 +12,7 @@ import numpy as np
 from polykeras import seeds
 from polykeras.backend import Backend
 from polykeras.common.release import __version__
+from polykeras.distribution.connections import current_job
 
 DOINGS = (
     "starts `fit`",
@@ -80,9 +81,9 @@ def exchanged(backend: Backend, doing: str, own: Sequence[int]) -> np.ndarray:
     Raises:
         RuntimeError: the workers do different things.
     """
-    words = np.zeros(_WORDS, np.int32)
-    words[: 1 + len(own)] = DOINGS.index(doing), *own
-    found = np.asarray(backend.to_numpy(backend.all_gather(backend.asarray(words))))
+    told = np.zeros((backend.workers(), _WORDS), np.int32)  # one sum of what the host made: a chunk waits for this
+    told[current_job().rank, : 1 + len(own)] = DOINGS.index(doing), *own
+    found = np.asarray(backend.to_numpy(backend.all_reduce([backend.asarray(told)])[0]))
     if len(set(found[:, 0])) > 1:
         does = [f"{_names(np.flatnonzero(found[:, 0] == i))} {DOINGS[i]}" for i in sorted(set(found[:, 0]))]
         raise RuntimeError(
