@@ -34,7 +34,9 @@ def _means(label: str, rows: Mapping[tuple[str, str], Any], frameworks: list[str
     cells = []
     for framework in frameworks:
         own = [rows[name, framework][number] for name in MODELS if (name, framework) in rows]
-        cells.append(f"{geometric_mean(own):.2f} ({len(own)} models)" if own else "-")
+        cells.append(
+            f"{geometric_mean(own):.2f}" + ("" if len(own) == len(MODELS) else f" (of {len(own)})") if own else "-"
+        )
     return [label, *cells]
 
 
