@@ -41,7 +41,7 @@ demo: $(VENV)/extra-demo $(if $(filter numpy,$(BACKEND)),,$(VENV)/extra-$(BACKEN
 	$(BIN)/python examples/demo.py --backend $(BACKEND)
 
 # What takes long on the frameworks and repeats what the cases of the contract hold: laws over random draws, recorded values
-# and those of Keras, and what starts processes of its own. Here numpy alone runs these; `make test-all` runs them on each.
+# and those of Keras, and what starts processes of its own. Here numpy alone runs these; `make test-all` runs most of them on each.
 LEFT_TO_CI := $(addprefix --ignore-glob=*/test_,*_properties.py recorded_*.py *_by_keras.py fast.py process_effects.py layer_keywords.py feature_space.py)
 
 # Thousands of small programs are compiled and run once: compiling fast counts, running fast does not.
