@@ -107,7 +107,7 @@ def check_agreement(backend: Backend, facts: Mapping[str, str]) -> None:
         return
     told = {name: _in_short(text) for name, text in facts.items()}
     text = json.dumps(told, sort_keys=True).encode()
-    digests = exchanged(backend, "starts `fit`", np.frombuffer(hashlib.sha256(text).digest()[:28], np.int32))
+    digests = exchanged(backend, "starts `fit`", np.frombuffer(hashlib.sha256(text).digest()[:28], np.int32).tolist())
     if (digests == digests[0]).all():
         return
     lengths = [int.from_bytes(each) for each in _gathered(backend, len(text).to_bytes(4))]

@@ -82,7 +82,7 @@ class ModelParallel(Distribution):
     @property
     def num_model_replicas(self) -> int:
         """The number of copies of the model: the size of the axis over which batches are cut."""
-        return self.device_mesh.shape[list(self.device_mesh.axis_names).index(self.batch_dim_name)]
+        return self.device_mesh.shape[list(self.device_mesh.axis_names).index(self.batch_dim_name or "")]
 
     def get_variable_layout(self, variable: Any) -> TensorLayout:
         """Return the layout of a variable: that of its path, or all of it on all devices."""

@@ -33,7 +33,9 @@ def test_workers_that_do_different_things_are_told(backend: Backend) -> None:
     callback, validation, epoch, evaluation, batch, step, losses = first
     assert "worker 0 evaluates; worker 1 ends an epoch of `fit`. All must" in callback
     assert "- validation_freq: 1 on worker 0; 2 on worker 1" in validation
-    assert re.search(r"- begins: .*epoch=0, .* on worker 0; .*epoch=1, .* on worker 1\nPass the same `initial_epoch`", epoch)
+    assert re.search(
+        r"- begins: .*epoch=0, .* on worker 0; .*epoch=1, .* on worker 1\nPass the same `initial_epoch`", epoch
+    )
     assert "different sizes at step 1: 8, 4 rows" in evaluation
     assert "received 16, 15 rows on workers 0, 1" in batch
     assert "worker 0 calls `train_on_batch`; worker 1 calls `test_on_batch`" in step

@@ -1,7 +1,7 @@
 """Training by the workers of Ray: `PolykerasTrainer`, and the callback that reports to Ray and goes on after a loss."""
 
 # Types are also checked where the extra `ray` is missing.
-# pyright: reportMissingImports=false
+# pyright: reportMissingImports=false, reportAttributeAccessIssue=false
 
 try:
     import ray.train

@@ -1,7 +1,7 @@
 """The callback that reports to Ray, and begins where the last checkpoint ends."""
 
 # Types are also checked where the extra `ray` is missing.
-# pyright: reportMissingImports=false
+# pyright: reportMissingImports=false, reportAttributeAccessIssue=false
 
 from __future__ import annotations
 

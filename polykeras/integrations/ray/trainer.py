@@ -1,7 +1,7 @@
 """Ray Train's trainer, whose workers are told what `keras.distribution.initialize` reads."""
 
 # Types are also checked where the extra `ray` is missing.
-# pyright: reportMissingImports=false
+# pyright: reportMissingImports=false, reportAttributeAccessIssue=false
 
 from __future__ import annotations
 
