@@ -107,13 +107,14 @@ def combine(variables: Sequence[Variable], before: Sequence[Array], rules: Seque
             anything else for the value of the first worker.
     """
     backend = registry.current()
-    is_first = backend.equal(backend.worker_index(), 0)
 
     def own(variable: Variable, old: Array, rule: str | None) -> Array:
         value = variable.value
         if rule == "sum":
             return backend.subtract(value, old)
-        return value if rule == "mean" else backend.where(is_first, value, backend.zeros_like(value))
+        if rule == "mean":
+            return value
+        return backend.where(backend.equal(backend.worker_index(), 0), value, backend.zeros_like(value))
 
     def receive(sums: Sequence[Array]) -> None:
         for variable, old, rule, total in zip(variables, before, rules, sums, strict=True):

@@ -81,9 +81,9 @@ def exchanged(backend: Backend, doing: str, own: Sequence[int]) -> np.ndarray:
     Raises:
         RuntimeError: the workers do different things.
     """
-    told = np.zeros((backend.workers(), _WORDS), np.int32)  # one sum of what the host made: a chunk waits for this
-    told[current_job().rank, : 1 + len(own)] = DOINGS.index(doing), *own
-    found = np.asarray(backend.to_numpy(backend.all_reduce([backend.asarray(told)])[0]))
+    words = np.zeros(_WORDS, np.int32)
+    words[: 1 + len(own)] = DOINGS.index(doing), *own
+    found = _gathered(backend, words)
     if len(set(found[:, 0])) > 1:
         does = [f"{_names(np.flatnonzero(found[:, 0] == i))} {DOINGS[i]}" for i in sorted(set(found[:, 0]))]
         raise RuntimeError(
@@ -110,9 +110,9 @@ def check_agreement(backend: Backend, facts: Mapping[str, str]) -> None:
     digests = exchanged(backend, "starts `fit`", np.frombuffer(hashlib.sha256(text).digest()[:28], np.int32).tolist())
     if (digests == digests[0]).all():
         return
-    lengths = [int.from_bytes(each) for each in _gathered(backend, len(text).to_bytes(4))]
-    texts = _gathered(backend, text.ljust(-(-max(lengths) // 4) * 4))
-    raise RuntimeError(disagreement([json.loads(each) for each in texts]))
+    longest = _gathered(backend, np.array([len(text)], np.int32)).max()
+    texts = _gathered(backend, np.frombuffer(text.ljust(-(-longest // 4) * 4), np.int32))
+    raise RuntimeError(disagreement([json.loads(each.tobytes()) for each in texts]))
 
 
 def disagreement(facts: Sequence[Mapping[str, str]]) -> str:
@@ -157,7 +157,11 @@ def _in_short(text: str) -> str:
     return f"{text[:LONGEST]}... (sha256 {hashlib.sha256(text.encode()).hexdigest()[:16]})"
 
 
-def _gathered(backend: Backend, data: bytes) -> list[bytes]:
-    """Return the bytes of all workers; of each as many, a multiple of four."""
-    words = backend.all_gather(backend.asarray(np.frombuffer(data, "int32")))
-    return [row.tobytes() for row in backend.to_numpy(words)]
+def _gathered(backend: Backend, words: np.ndarray) -> np.ndarray:
+    """Return the int32 words of all workers, `(workers, words)`; each has as many.
+
+    This is one sum of what the host made, and faster than `all_gather`: each chunk of steps waits for it.
+    """
+    told = np.zeros((backend.workers(), len(words)), np.int32)
+    told[current_job().rank] = words
+    return np.asarray(backend.to_numpy(backend.all_reduce([backend.asarray(told)])[0]))

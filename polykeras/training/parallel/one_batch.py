@@ -30,14 +30,15 @@ def prepare_for_batch(model: StepMethods, kind: str, batch: Any) -> tuple[Step, 
         ValueError: their batches have different sizes.
     """
     backend = registry.current()
+    if not steps_run_together(backend):
+        return prepare(model, kind, batch, resets=True), batch
     share, rows = share_on(backend), rows_of(batch)
-    if steps_run_together(backend):
-        sizes = exchanged(backend, f"calls `{kind}_on_batch`", [rows])[:, 0]
-        if len(set(sizes)) > 1:
-            raise ValueError(
-                f"Expected the same whole batch on all workers; received {', '.join(map(str, sizes))} rows on workers "
-                "0, 1, ... Each worker takes its rows of the batch itself."
-            )
+    sizes = exchanged(backend, f"calls `{kind}_on_batch`", [rows])[:, 0]
+    if len(set(sizes)) > 1:
+        raise ValueError(
+            f"Expected the same whole batch on all workers; received {', '.join(map(str, sizes))} rows on workers "
+            "0, 1, ... Each worker takes its rows of the batch itself."
+        )
     if share is None or not share.divides(rows):
         return prepare(model, kind, batch, resets=True), batch
     batch = share.cut(batch)
