@@ -40,10 +40,11 @@ class ModelParallel(Distribution):
 
         >>> import polykeras as keras
         >>> devices = [f"gpu:{i}" for i in range(4)]  # or `list_devices()`
-        >>> layouts = LayoutMap(DeviceMesh((2, 2), ["batch", "model"], devices))
+        >>> mesh = keras.distribution.DeviceMesh((2, 2), ["batch", "model"], devices)
+        >>> layouts = keras.distribution.LayoutMap(mesh)
         >>> layouts["wide/kernel"] = (None, "model")
         >>> layouts["wide/bias"] = ("model",)
-        >>> parallel = ModelParallel(layout_map=layouts, batch_dim_name="batch")
+        >>> parallel = keras.distribution.ModelParallel(layout_map=layouts, batch_dim_name="batch")
         >>> wide = keras.layers.Dense(8, name="wide")
         >>> wide.build((None, 3))
         >>> [parallel.get_variable_layout(weight).axes for weight in wide.weights]
