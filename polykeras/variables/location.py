@@ -149,3 +149,10 @@ class Located(Handle):
             self._sharing = OWNED
         else:
             self._replace_value(backend, value)
+
+    def _traced_elsewhere(self, backend: Backend) -> TypeError:
+        """Return the error for an assignment of a traced value, where the trace does not know this variable."""
+        return TypeError(
+            f"Variable {self.path!r} was assigned inside a function that {backend.name} compiles by itself, where its "
+            "value does not exist yet. Compile with `polykeras.function`, which carries variables out."
+        )

@@ -223,13 +223,6 @@ class Variable(Located, ArrayOperators):
         if stored is value and self._sharing is SHARED and isinstance(location, Backend):
             parameter_of(self, location)
 
-    def _traced_elsewhere(self, backend: Backend) -> TypeError:
-        """Return the error for an assignment of a traced value, where the trace does not know this variable."""
-        return TypeError(
-            f"Variable {self.path!r} was assigned inside a function that {backend.name} compiles by itself, where its "
-            "value does not exist yet. Compile with `polykeras.function`, which carries variables out."
-        )
-
     # ---- writing -----------------------------------------------------------------------------------------------
 
     def assign(self, value: ArrayLike) -> Array:
