@@ -17,6 +17,7 @@ from polykeras.backend.families.arrays import Arrays
 from polykeras.backend.host_memory import aligned_copy, can_be_lent, is_worth_copying
 from polykeras.backend.spec import Array, Shape
 from polykeras.common import nested
+from polykeras_jax.layouts import whole
 from polykeras_jax.workers import inside_program
 
 NARROWED = {"float64": "float32", "int64": "int32", "uint64": "uint32", "complex128": "complex64"}
@@ -174,7 +175,8 @@ class JaxArrays(Arrays):
         if isinstance(x, Tracer):
             return x
         if isinstance(x, jax.Array):
-            return jax.device_put(x, may_alias=False)
+            # `device_put` refuses arrays that are cut over processes.
+            return jax.device_put(x, may_alias=False) if x.is_fully_addressable else jnp.copy(x)
         return jax.device_put(np.array(_host_array(x, None)))  # a copy, because JAX may use NumPy's memory in place
 
     def borrows_in_place(self, x: Any) -> bool:
@@ -191,7 +193,7 @@ class JaxArrays(Arrays):
                 "Expected an array with values; received one that stands for a value inside a compiled or mapped "
                 f"function: {name_of(x.dtype)}{list(x.shape)}. Return it from that function and convert the result."
             )
-        return np.asarray(value)
+        return np.asarray(whole(value))
 
     def array_types(self) -> tuple[type, ...]:
         return jax.Array, Tracer

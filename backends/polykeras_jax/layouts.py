@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -14,6 +14,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from polykeras.backend.families.layouts import Layouts
 from polykeras.backend.spec import Array
+from polykeras_jax.workers import of_this_process
 
 
 def _devices_of_all(kind: str) -> list[Any]:
@@ -42,6 +43,24 @@ def _sharding(
     return NamedSharding(Mesh(devices, axis_names), PartitionSpec(*axes))
 
 
+@lru_cache
+def _laying_out(sharding: NamedSharding) -> Callable[[Array], Array]:
+    """Return a program that lays an array out anew. All processes run it together."""
+    return jax.jit(lambda x: x, out_shardings=sharding)
+
+
+def whole(x: Array) -> Array:
+    """Return an array of this process with all values of one whose parts other processes may have.
+
+    If they have, all processes must call this.
+    """
+    if x.is_fully_addressable:
+        return x
+    if not x.is_fully_replicated:
+        x = _laying_out(NamedSharding(x.sharding.mesh, PartitionSpec()))(x)
+    return of_this_process(x)
+
+
 class JaxLayouts(Layouts):
     """See `polykeras.backend.families.layouts`."""
 
@@ -54,7 +73,7 @@ class JaxLayouts(Layouts):
         if sharding.is_fully_addressable:
             return jax.device_put(x, sharding)
         if not x.is_fully_addressable:
-            return jax.jit(lambda whole: whole, out_shardings=sharding)(x)
+            return _laying_out(sharding)(x)
         # `device_put` of an array on a device makes one whose parts cannot be read (jax 0.10); one of the host works.
         host = np.asarray(x)
         return jax.make_array_from_callback(host.shape, sharding, lambda index: host[index])

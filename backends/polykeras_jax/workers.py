@@ -1,7 +1,7 @@
 """The devices of all workers as one mesh, and programs that run on all of them together.
 
 Each process has arrays of its own devices. A program of all workers takes global arrays, which are made of the local
-ones without a copy, and its results become local arrays again. No other module sees a global array.
+ones without a copy, and its results become local arrays again. Only `layouts.py` gives global arrays to other modules.
 """
 
 from __future__ import annotations

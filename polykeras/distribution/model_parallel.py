@@ -6,6 +6,7 @@ from typing import Any
 
 from polykeras.backend import Backend
 from polykeras.distribution.connections import connected, current_job
+from polykeras.distribution.devices import get_device_count
 from polykeras.distribution.meshes import LayoutMap, TensorLayout
 from polykeras.distribution.strategies import Distribution, distribution
 
@@ -15,10 +16,10 @@ _has_cut = False  # whether weights were cut over processes, in this process
 class ModelParallel(Distribution):
     """One model whose weights are cut over several devices, by a `LayoutMap`.
 
-    Training, evaluation and predictions run so on the jax backend, on devices of one process, and on the torch
-    backend, with a process for each device. A slot of an optimizer is cut like the weight that it belongs to. A batch
-    is cut over the axis `batch_dim_name` of the devices where the size of that axis divides its rows. The losses are
-    those of one device, but for rounding.
+    Training, evaluation and predictions run so on the jax backend, on the devices of one or several processes, and on
+    the torch backend, with a process for each device. A slot of an optimizer is cut like the weight that it belongs
+    to. A batch is cut over the axis `batch_dim_name` of the devices where the size of that axis divides its rows. The
+    losses are those of one device, but for rounding.
 
     Several processes call everything that reads weights together: `fit`, `predict`, `get_weights`, `save`. Worker 0
     writes the files.
@@ -98,7 +99,7 @@ class ModelParallel(Distribution):
         """Connect a backend. See `Distribution.connect`."""
         global _has_cut
         size, processes = self.device_mesh.devices.size, current_job().size
-        if size == 1:
+        if size == processes == 1:
             return 1
         if not backend.execution.lays_out:
             raise NotImplementedError(
@@ -106,34 +107,26 @@ class ModelParallel(Distribution):
                 "the jax or the torch backend for that; or DataParallel, which has all weights on each device. Weights "
                 "take less memory in half precision, or if they are quantized."
             )
-        if backend.execution.several_devices:
-            self._check_one_process(backend, processes)
-        else:
-            self._check_process_of_each_device(backend, processes)
+        if processes > 1 or not backend.execution.several_devices:
+            self._check_processes(backend, processes)
             connected(backend)
             _has_cut = True
         return 1
 
-    def _check_one_process(self, backend: Backend, processes: int) -> None:
-        if processes > 1:
-            raise NotImplementedError(
-                f"ModelParallel: on the {backend.name} backend, expected devices of one process; received those of "
-                f"{processes} processes. Start one process that sees all devices of its host; or use the torch "
-                "backend, which has a process for each device, or DataParallel, which has all weights on each device."
-            )
-
-    def _check_process_of_each_device(self, backend: Backend, processes: int) -> None:
+    def _check_processes(self, backend: Backend, processes: int) -> None:
         size = self.device_mesh.devices.size
-        if processes != size:
+        known = get_device_count(str(self.device_mesh.devices.flat[0]).partition(":")[0])
+        if size != known:
             raise ValueError(
-                f"ModelParallel: on the {backend.name} backend, each process has one device; expected {size} processes "
-                f"for {self.device_mesh}, received {processes}. Start them with `torchrun --nproc-per-node {size} "
-                "train.py`, where the program calls `keras.distribution.initialize()` first."
+                f"ModelParallel: on the {backend.name} backend, expected a device mesh of all {known} devices of the "
+                f"{processes} processes; received {size} in {self.device_mesh}. Start a process for each device by "
+                f"`torchrun --nproc-per-node {size} train.py`, where the program calls "
+                "`keras.distribution.initialize()` first; or make the mesh of `keras.distribution.list_devices()`."
             )
         if not self.auto_shard_dataset:
             raise ValueError(
-                f"ModelParallel: on the {backend.name} backend, each process reads whole batches, of which it takes "
-                "its part; received auto_shard_dataset=False. Leave it out, and give all processes the same data."
+                "ModelParallel: each process reads whole batches, of which it takes its part; received "
+                "auto_shard_dataset=False. Leave it out, and give all processes the same data."
             )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,6 @@ from helpers.workers import results_of
 from polykeras.backend import Backend
 
 SCRIPTS = Path(__file__).parent / "scripts"
-FOUR_DEVICES = {"XLA_FLAGS": "--xla_force_host_platform_device_count=4"}
 PARTS_OF_DENSE = {
     "dense/first/kernel": [8, 8],
     "dense/first/bias": [8],
@@ -31,19 +31,27 @@ PARTS_OF_TRANSFORMER = {
 }
 
 
+def _devices(count: int) -> dict[str, str]:
+    """Return what makes so many devices of one CPU, for a process of JAX."""
+    return {"XLA_FLAGS": f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count={count}"}
+
+
 def _check_parts(found: dict[str, Any], expected: dict[str, list[int]]) -> None:
     assert {path: found["parts"][path] for path in expected} == expected
 
 
 @pytest.mark.slow
 @pytest.mark.needs("jax")
-def test_devices_of_one_process(tmp_path: Path) -> None:
-    arguments = [str(tmp_path), "dense:1x1", "dense:2x2", "transformer:1x1", "transformer:1x2"]
-    (found,) = results_of(SCRIPTS / "model_parallel.py", "jax", 1, arguments, FOUR_DEVICES)
-    assert_close(found["dense:2x2"]["numbers"], found["dense:1x1"]["numbers"])
-    assert_close(found["transformer:1x2"]["numbers"], found["transformer:1x1"]["numbers"])
-    _check_parts(found["dense:2x2"], PARTS_OF_DENSE)
-    _check_parts(found["transformer:1x2"], PARTS_OF_TRANSFORMER)
+def test_devices_of_one_and_of_two_processes(tmp_path: Path) -> None:
+    script = SCRIPTS / "model_parallel.py"
+    arguments = [str(tmp_path / "one"), "dense:1x1", "dense:2x2", "transformer:1x1", "transformer:1x2"]
+    (one,) = results_of(script, "jax", 1, arguments, _devices(4))
+    cut = ["dense:2x2", "transformer:2x2"]
+    first, second = results_of(script, "jax", 2, [str(tmp_path / "two"), *cut], _devices(2))
+    assert first == second
+    for found, name in [(one, "dense:2x2"), (one, "transformer:1x2"), *((first, name) for name in cut)]:
+        assert_close(found[name]["numbers"], one[f"{name.partition(':')[0]}:1x1"]["numbers"])
+        _check_parts(found[name], PARTS_OF_DENSE if name.startswith("dense") else PARTS_OF_TRANSFORMER)
 
 
 @pytest.mark.slow
@@ -62,9 +70,9 @@ def test_a_process_for_each_device(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.needs("torch")
-def test_processes_that_have_parts(tmp_path: Path) -> None:
-    first, second = results_of(SCRIPTS / "cut_weights.py", "torch", 2, [str(tmp_path)])
+@pytest.mark.parametrize("framework", [pytest.param(name, marks=pytest.mark.needs(name)) for name in ("jax", "torch")])
+def test_processes_that_have_parts(framework: str, tmp_path: Path) -> None:
+    first, second = results_of(SCRIPTS / "cut_weights.py", framework, 2, [str(tmp_path)])
     assert first["resumed"].pop("files") == [f"{epoch}.weights.h5" for epoch in (1, 2, 3, 4)]
     assert second["resumed"].pop("files") == [], "worker 0 alone writes"
     assert first == second
@@ -73,10 +81,14 @@ def test_processes_that_have_parts(tmp_path: Path) -> None:
     assert_close(first["whole run"], first["one process"])
     assert_close(first["mixed"], first["one process, mixed"])
     assert first["stopped"] == 1, "all stop if one does"
-    assert "aten.searchsorted" in first["no rule"]
-    assert "While calling Layer 'places'" in first["no rule"]
-    assert "whole inputs: layout_map['<path of the layer before it>/output'] = ()" in first["no rule"]
+    if framework == "torch":
+        assert "aten.searchsorted" in first["no rule"]
+        assert "While calling Layer 'places'" in first["no rule"]
+        assert "whole inputs: layout_map['<path of the layer before it>/output'] = ()" in first["no rule"]
+    else:
+        assert first["no rule"] == "none", "XLA has one for each operation"
     assert "the variable 'net/first/kernel' of shape (8, 8)" in first["uneven"]
+    assert "all 2 devices of the 2 processes; received 1 in" in first["one device"]
 
 
 @pytest.mark.slow
@@ -112,5 +124,5 @@ def test_backends_that_cannot_say_so(backend: Backend) -> None:
         with pytest.raises(NotImplementedError, match="cannot cut weights over several devices.*DataParallel"):
             _fit(layout_map)
     elif not backend.execution.several_devices:
-        with pytest.raises(ValueError, match="expected 2 processes for .*received 1.*torchrun --nproc-per-node 2"):
+        with pytest.raises(ValueError, match="all 1 devices of the 1 processes; received 2 .*torchrun --nproc-per-node 2"):
             _fit(layout_map)
