@@ -124,5 +124,7 @@ def test_backends_that_cannot_say_so(backend: Backend) -> None:
         with pytest.raises(NotImplementedError, match="cannot cut weights over several devices.*DataParallel"):
             _fit(layout_map)
     elif not backend.execution.several_devices:
-        with pytest.raises(ValueError, match="all 1 devices of the 1 processes; received 2 .*torchrun --nproc-per-node 2"):
+        with pytest.raises(
+            ValueError, match="all 1 devices of the 1 processes; received 2 .*torchrun --nproc-per-node 2"
+        ):
             _fit(layout_map)
