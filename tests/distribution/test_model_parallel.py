@@ -92,6 +92,17 @@ def test_processes_that_have_parts(framework: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.needs("jax")
+def test_extremes_pass_over_nan_on_devices_of_jax() -> None:
+    """XLA's collectives on the CPU compare numbers in this way. All other operations were tried by hand, and agree."""
+    first, second = results_of(SCRIPTS / "cut_ops.py", "jax", 2, ["reduction"])
+    assert first == second
+    assert first["differ"] == ["max-2x2-1 last", "min-2x2-1 last"]
+    assert first["count"] > 100
+    assert not first["refused"]
+
+
+@pytest.mark.slow
 @pytest.mark.needs("torch")
 @pytest.mark.parametrize(
     "families",
