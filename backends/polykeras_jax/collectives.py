@@ -20,7 +20,7 @@ from polykeras.backend.spec import Array
 from polykeras_jax.arrays import find_device
 from polykeras_jax.compiling import compiled
 from polykeras_jax.private import forget_connection
-from polykeras_jax.workers import AXIS, Group, inside_program, of_this_process
+from polykeras_jax.workers import AXIS, Group, inside_program, losses_told, of_this_process
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ def _sum_of(processes: Group) -> Callable[..., Any]:
 
 def _meet(group: Group) -> None:
     """Add up over a group for the first time, which connects its devices. Then JAX waits only 30 s for the others."""
-    with group.losses_told():
+    with losses_told(group.timeout):
         jax.block_until_ready(_sum_of(group)(None, group.data(np.ones(1, np.int32))))
 
 
@@ -133,7 +133,7 @@ def _eager_sum(x: Array) -> Array:
     processes = _connection.processes
     if processes.size == 1:
         return x
-    with processes.losses_told():
+    with losses_told(processes.timeout):
         return of_this_process(_sum_of(processes)(None, processes.own([x[None]])))[0]
 
 

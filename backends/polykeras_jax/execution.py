@@ -23,7 +23,7 @@ from polykeras_jax.compiling import compiled, step_options
 from polykeras_jax.loops import in_loop
 from polykeras_jax.predictions import over_batches
 from polykeras_jax.steps import Loop, loop_of
-from polykeras_jax.workers import Group, of_this_process
+from polykeras_jax.workers import Group, losses_told, of_this_process
 
 
 def _donatable(first: Any, others: Sequence[Any]) -> Any:
@@ -72,7 +72,7 @@ def _shared(
         if donate_first:
             first = _donatable(first, jax.tree.leaves((args, kwargs)))
         first, args, kwargs = lifted(first, args, kwargs)
-        with workers.losses_told():
+        with losses_told(workers.timeout):
             return jax.tree.map(of_this_process, program(first, *args, **kwargs))
 
     def text(stage: str, first: Any, *args: Any, **kwargs: Any) -> str:
@@ -117,19 +117,21 @@ class JaxExecution(Execution):
     def compile(
         self, fn: Callable[..., Any], donate_first: bool = False, collective: bool = False
     ) -> Callable[..., Any]:
-        workers = group() if collective else None
-        if workers is not None:
+        workers = group()
+        if workers is not None and collective:
             return wraps(fn)(_shared(workers, in_loop(fn) if donate_first else fn, workers.rows, donate_first))
-        if not donate_first:
-            return compiled(fn)
         # A training step is compiled as in a loop, so that a single step gives the same numbers as `fit`.
-        return wraps(fn)(_donating(in_loop(fn)))
+        program = wraps(fn)(_donating(in_loop(fn))) if donate_first else compiled(fn)
+        return (
+            program if workers is None else losses_told(workers.timeout)(program)
+        )  # its arrays may be cut over processes
 
     def compile_steps(self, step: PureStep, collective: bool = False) -> StepRunner:
-        workers = group() if collective else None
-        if workers is not None:
+        workers = group()
+        if workers is not None and collective:
             return _shared_steps(workers, loop_of(step, self.asarray))
         program = _donating(loop_of(step, self.asarray), ["in_order"])
+        program = program if workers is None else losses_told(workers.timeout)(program)
 
         def run(state: State, data: Any, indices: Array, start: int, stop: int) -> tuple[State, Any]:
             _check_range(start, stop)

@@ -14,7 +14,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from polykeras.backend.families.layouts import Layouts
 from polykeras.backend.spec import Array
-from polykeras_jax.workers import of_this_process
+from polykeras_jax.workers import losses_told, of_this_process
 
 
 def _devices_of_all(kind: str) -> list[Any]:
@@ -46,18 +46,19 @@ def _sharding(
 @lru_cache
 def _laying_out(sharding: NamedSharding) -> Callable[[Array], Array]:
     """Return a program that lays an array out anew. All processes run it together."""
-    return jax.jit(lambda x: x, out_shardings=sharding)
+    return losses_told()(jax.jit(lambda x: x, out_shardings=sharding))
 
 
 def whole(x: Array) -> Array:
     """Return an array of this process with all values of one whose parts other processes may have.
 
-    If they have, all processes must call this.
+    If they have, all processes must call this. What is no array of JAX is returned as it is.
     """
-    if x.is_fully_addressable:
+    if not isinstance(x, jax.Array) or x.is_fully_addressable:
         return x
     if not x.is_fully_replicated:
-        x = _laying_out(NamedSharding(x.sharding.mesh, PartitionSpec()))(x)
+        sharding: Any = x.sharding
+        x = _laying_out(NamedSharding(sharding.mesh, PartitionSpec()))(x)
     return of_this_process(x)
 
 

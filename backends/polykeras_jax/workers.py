@@ -125,23 +125,28 @@ class Group:
 
         return program
 
-    @contextmanager
-    def losses_told(self) -> Iterator[None]:
-        """Raise the errors of the engine for sums as what they mean.
 
-        Raises:
-            WorkerLost: another worker ended or did not answer in time.
-        """
-        try:
-            yield
-        except (ValueError, jax.errors.JaxRuntimeError) as error:
-            if "Gloo" not in str(error):
-                raise
-            forget_connection()
-            raise WorkerLost(
-                f"Another worker ended, or did not answer within {self.timeout:g} s. Its own output says why. Start "
-                f"all workers again; the callback `BackupAndRestore` goes on from its last backup. ({error})"
-            ) from error
+@contextmanager
+def losses_told(timeout: float | None = None) -> Iterator[None]:
+    """Raise the errors of the engine for sums as what they mean.
+
+    Args:
+        timeout: the seconds that the others had for an answer, for the message.
+
+    Raises:
+        WorkerLost: another worker ended or did not answer in time.
+    """
+    try:
+        yield
+    except (ValueError, jax.errors.JaxRuntimeError) as error:
+        if "Gloo" not in str(error):
+            raise
+        forget_connection()
+        limit = "in time" if timeout is None else f"within {timeout:g} s"
+        raise WorkerLost(
+            f"Another worker ended, or did not answer {limit}. Its own output says why. Start all workers again; the "
+            f"callback `BackupAndRestore` goes on from its last backup. ({error})"
+        ) from error
 
 
 def of_this_process(x: Any) -> Any:

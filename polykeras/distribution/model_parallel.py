@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from polykeras.backend import Backend
+from polykeras.backend import Backend, registry
 from polykeras.distribution.connections import connected, current_job
 from polykeras.distribution.devices import get_device_count
 from polykeras.distribution.meshes import LayoutMap, TensorLayout
 from polykeras.distribution.strategies import Distribution, distribution
 
-_has_cut = False  # whether weights were cut over processes, in this process
+_cutting: list[Backend] = []  # those on which this process has cut weights over processes
 
 
 class ModelParallel(Distribution):
@@ -87,8 +87,14 @@ class ModelParallel(Distribution):
         return self.device_mesh.shape[list(self.device_mesh.axis_names).index(self.batch_dim_name or "")]
 
     def get_variable_layout(self, variable: Any) -> TensorLayout:
-        """Return the layout of a variable: that of its path, or all of it on all devices."""
-        found = self._layout_map[variable.path]
+        """Return the layout of a variable: that of its path, or all of it on all devices.
+
+        A slot of an optimizer lies as the variable that it belongs to.
+        """
+        owner = variable
+        while getattr(owner, "reference", None) is not None:
+            owner = owner.reference
+        found = self._layout_map[owner.path]
         return found if found is not None else TensorLayout([None] * len(variable.shape), self.device_mesh)
 
     def get_tensor_layout(self, path: str) -> TensorLayout | None:
@@ -97,7 +103,6 @@ class ModelParallel(Distribution):
 
     def connect(self, backend: Backend) -> int:
         """Connect a backend. See `Distribution.connect`."""
-        global _has_cut
         size, processes = self.device_mesh.devices.size, current_job().size
         if size == processes == 1:
             return 1
@@ -110,7 +115,8 @@ class ModelParallel(Distribution):
         if processes > 1 or not backend.execution.several_devices:
             self._check_processes(backend, processes)
             connected(backend)
-            _has_cut = True
+            if backend not in _cutting:
+                _cutting.append(backend)
         return 1
 
     def _check_processes(self, backend: Backend, processes: int) -> None:
@@ -118,10 +124,11 @@ class ModelParallel(Distribution):
         known = get_device_count(str(self.device_mesh.devices.flat[0]).partition(":")[0])
         if size != known:
             raise ValueError(
-                f"ModelParallel: on the {backend.name} backend, expected a device mesh of all {known} devices of the "
-                f"{processes} processes; received {size} in {self.device_mesh}. Start a process for each device by "
-                f"`torchrun --nproc-per-node {size} train.py`, where the program calls "
-                "`keras.distribution.initialize()` first; or make the mesh of `keras.distribution.list_devices()`."
+                f"ModelParallel: on the {backend.name} backend, expected a device mesh of all devices of the run, "
+                f"{known} in {processes} processes; received {size} in {self.device_mesh}. Make it of "
+                "`keras.distribution.list_devices()`, and start a process for each device: `torchrun "
+                f"--nproc-per-node {max(size, processes)} train.py`, where the program calls "
+                "`keras.distribution.initialize()` first."
             )
         if not self.auto_shard_dataset:
             raise ValueError(
@@ -130,13 +137,27 @@ class ModelParallel(Distribution):
             )
 
 
-def weights_are_cut() -> bool:
+def weights_are_cut(backend: Backend | None = None) -> bool:
     """Return whether weights are, or may still be, cut over several processes.
 
     Then a process has parts of them, and all processes must take part where one is to read a whole weight. Weights
     stay cut when another distribution is set.
+
+    Args:
+        backend: whose arrays they are; None asks for any.
     """
     current = distribution()
-    if _has_cut or not isinstance(current, ModelParallel):
-        return _has_cut
-    return current.device_mesh.devices.size > 1 and current_job().size > 1
+    if isinstance(current, ModelParallel) and current.device_mesh.devices.size > 1 and current_job().size > 1:
+        return True
+    return bool(_cutting) if backend is None else backend in _cutting
+
+
+def is_cut(variable: Any) -> bool:
+    """Return whether the current distribution cuts a variable, so that a device has a part of it."""
+    current = distribution()
+    return isinstance(current, ModelParallel) and any(current.get_variable_layout(variable).axes)
+
+
+def backend_of_parts() -> Backend:
+    """Return the backend on which weights are cut: all processes can meet there. Without one it is the current one."""
+    return _cutting[-1] if _cutting else registry.current()

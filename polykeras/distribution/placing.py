@@ -59,4 +59,9 @@ def laid_out(backend: Backend, array: Array, layout: TensorLayout) -> Array:
             f"distribute_tensor: expected an axis of the layout for each axis of the array, of shape "
             f"{tuple(backend.shape(array))}; received {layout.axes}."
         )
+    named = [axis for axis in layout.axes if axis is not None]
+    if len(set(named)) < len(named):
+        raise ValueError(
+            f"distribute_tensor: expected that each axis of the devices cuts one axis at most; received {layout.axes}."
+        )
     return backend.lay_out(array, mesh.devices, tuple(mesh.axis_names), layout.axes)

@@ -10,7 +10,7 @@ import numpy as np
 from polykeras.backend import Backend, registry
 from polykeras.backend.scopes import Scope
 from polykeras.distribution.connections import current_job
-from polykeras.distribution.model_parallel import weights_are_cut
+from polykeras.distribution.model_parallel import backend_of_parts, weights_are_cut
 from polykeras.variables import Variable, unique
 
 
@@ -33,7 +33,7 @@ def whole_on_first_worker(variables: Callable[[], Iterable[Variable]]) -> Iterat
     if not weights_are_cut():
         yield True
         return
-    backend, is_first = registry.current(), current_job().rank == 0
+    backend, is_first = backend_of_parts(), current_job().rank == 0
     gathered, values = unique(variables()), []
     for variable in gathered:
         value = variable.numpy()  # of which the others keep nothing
@@ -45,7 +45,7 @@ def whole_on_first_worker(variables: Callable[[], Iterable[Variable]]) -> Iterat
                 yield True
         else:
             yield False
-    except Exception:
+    except BaseException:
         _failures(backend, 1)
         raise
     if _failures(backend, 0):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,10 @@ import pytest
 
 import polykeras as keras
 from helpers.closeness import assert_close
-from helpers.workers import results_of
+from helpers.workers import Workers, results_of
 from polykeras.backend import Backend
 
+CUTTING = pytest.mark.parametrize("framework", [pytest.param(n, marks=pytest.mark.needs(n)) for n in ("jax", "torch")])
 SCRIPTS = Path(__file__).parent / "scripts"
 PARTS_OF_DENSE = {
     "dense/first/kernel": [8, 8],
@@ -70,7 +72,7 @@ def test_a_process_for_each_device(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("framework", [pytest.param(name, marks=pytest.mark.needs(name)) for name in ("jax", "torch")])
+@CUTTING
 def test_processes_that_have_parts(framework: str, tmp_path: Path) -> None:
     first, second = results_of(SCRIPTS / "cut_weights.py", framework, 2, [str(tmp_path)])
     assert first["resumed"].pop("files") == [f"{epoch}.weights.h5" for epoch in (1, 2, 3, 4)]
@@ -88,7 +90,21 @@ def test_processes_that_have_parts(framework: str, tmp_path: Path) -> None:
     else:
         assert first["no rule"] == "none", "XLA has one for each operation"
     assert "the variable 'net/first/kernel' of shape (8, 8)" in first["uneven"]
-    assert "all 2 devices of the 2 processes; received 1 in" in first["one device"]
+    assert "all devices of the run, 2 in 2 processes; received 1 in" in first["one device"]
+
+
+@pytest.mark.slow
+@CUTTING
+def test_a_worker_of_those_that_have_parts_differs_or_is_lost(framework: str) -> None:
+    with Workers(SCRIPTS / "cut_faults.py", framework, 2) as workers:
+        assert workers.wait() == [0, -signal.SIGKILL], workers.output(0)
+        found = workers.results()[0]
+    assert "The weights of worker 1 are not those of worker 0: 'net/last/bias' differs." in found["drift"]
+    assert_close(found["alone on numpy"], found["cut"])
+    if framework == "jax":
+        assert found["lost"].startswith("WorkerLost\nAnother worker ended")
+    else:  # torch's own error in the middle of a step
+        assert "WorkerLost" in found["lost"] or "another worker ended: its own output says why" in found["lost"]
 
 
 @pytest.mark.slow
@@ -136,6 +152,6 @@ def test_backends_that_cannot_say_so(backend: Backend) -> None:
             _fit(layout_map)
     elif not backend.execution.several_devices:
         with pytest.raises(
-            ValueError, match="all 1 devices of the 1 processes; received 2 .*torchrun --nproc-per-node 2"
+            ValueError, match="all devices of the run, 1 in 1 processes; received 2 .*torchrun --nproc-per-node 2"
         ):
             _fit(layout_map)

@@ -8,6 +8,7 @@ from typing import Any
 from polykeras.common.arguments import positive_int
 from polykeras.common.legacy_arguments import takes_legacy_arguments
 from polykeras.distribution.model_parallel import weights_are_cut
+from polykeras.distribution.whole import whole_on_first_worker
 from polykeras.saving.model_files import SUFFIXES as MODELS
 from polykeras.saving.model_files import save_model
 from polykeras.saving.weights import SUFFIXES, save_weights
@@ -99,8 +100,9 @@ class ModelCheckpoint(MonitorCallback, EverySteps):
                     return
                 self.best = value
         path = self._path(logs)
-        if is_first_worker():
-            os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+        with whole_on_first_worker(tuple) as writes:  # if it cannot make the folder, all are told
+            if writes:
+                os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
         whole = not self.save_weights_only and not path.endswith(SUFFIXES)
         (save_model if whole else save_weights)(self.model, path)
         if self.verbose and is_first_worker():

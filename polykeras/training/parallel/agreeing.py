@@ -15,9 +15,10 @@ import numpy as np
 from polykeras import dtypes
 from polykeras.backend import Backend, registry
 from polykeras.distribution.agreement import exchanged
-from polykeras.distribution.model_parallel import weights_are_cut
+from polykeras.distribution.model_parallel import ModelParallel, is_cut, weights_are_cut
+from polykeras.distribution.strategies import distribution
 from polykeras.training.parallel.share import steps_run_together
-from polykeras.variables import Variable, read_state
+from polykeras.variables import Variable
 
 if TYPE_CHECKING:
     from polykeras.training.callbacks.callback_list import CallbackList
@@ -86,9 +87,9 @@ def agree_after_epoch(model: Any) -> None:
     backend = registry.current()
     if not steps_run_together(backend):
         return
-    # Where weights are cut, each worker has parts of its own.
-    compared = [] if weights_are_cut() else [*model.variables, *(model.optimizer.variables if model.optimizer else ())]
-    variables = [v for v in compared if dtypes.is_float(v.stored_dtype) or dtypes.is_int(v.stored_dtype)]
+    known = [*model.variables, *(model.optimizer.variables if model.optimizer else ())]
+    compared = [] if weights_are_cut() and not isinstance(distribution(), ModelParallel) else known
+    variables = [v for v in compared if not is_cut(v) and _is_number(v.stored_dtype)]
     found = 0
     for variable in variables:
         found = zlib.crc32(np.ascontiguousarray(variable.numpy()).tobytes(), found)
@@ -98,8 +99,12 @@ def agree_after_epoch(model: Any) -> None:
         _take_those_of_the_first_worker(variables, backend)
 
 
+def _is_number(dtype: str) -> bool:
+    return dtypes.is_float(dtype) or dtypes.is_int(dtype)
+
+
 def _take_those_of_the_first_worker(variables: list[Variable], backend: Backend) -> None:
-    own = read_state(variables, backend)
+    own = [backend.asarray(variable.numpy()) for variable in variables]
     first = backend.broadcast(own)
     drifts = []
     for mine, theirs in zip(own, first, strict=True):

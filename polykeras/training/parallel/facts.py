@@ -14,6 +14,7 @@ from polykeras import seeds
 from polykeras.backend import registry
 from polykeras.common import nested
 from polykeras.distribution.agreement import check_agreement, facts_of_process
+from polykeras.distribution.model_parallel import weights_are_cut
 from polykeras.training.data.array_source import ArraySource
 from polykeras.training.data.sources import Source
 from polykeras.training.parallel.share import share_of, share_on, steps_run_together
@@ -61,10 +62,13 @@ def check_run(
         "model": _told(lambda: json.dumps(model.get_config(), sort_keys=True, default=repr)),
         "compile": _told(lambda: json.dumps(model.get_compile_config(), sort_keys=True, default=repr)),
         "variables": ", ".join(f"{v.path}{list(v.shape)}" for v in variables),
-        "weights": str(_checksum(v.numpy() for v in variables if id(v) not in counted)),
         "stream of random numbers": str(zlib.crc32(repr(seeds.process_state()).encode())),
+        **facts_of_process(backend),
     }
-    check_agreement(backend, facts_of_process(backend) | facts)
+    if weights_are_cut(backend):
+        check_agreement(backend, facts)  # before all read the same weights, which are gathered
+    facts["weights"] = str(_checksum(v.numpy() for v in variables if id(v) not in counted))
+    check_agreement(backend, facts)
 
 
 def _check_layers(model: Any, workers: int) -> None:

@@ -71,7 +71,7 @@ def share_on(backend: Backend) -> Share | None:
 
 def steps_run_together(backend: Backend) -> bool:
     """Return whether each step of this process waits for those of others: they share its batch, or its weights."""
-    return share_on(backend) is not None or weights_are_cut()
+    return share_on(backend) is not None or weights_are_cut(backend)
 
 
 def is_first_worker() -> bool:
@@ -81,7 +81,7 @@ def is_first_worker() -> bool:
 
 def has_other_processes() -> bool:
     """Return whether this process trains together with others."""
-    return distribution() is not None and current_job().size > 1
+    return current_job().size > 1 and (distribution() is not None or weights_are_cut())
 
 
 def share_of(backend: Backend, source: Source) -> Share | None:

@@ -86,12 +86,8 @@ class Layouts:
         return laid_out(self._backend, x, TensorLayout((), self._distribution.device_mesh))
 
     def _layout(self, variable: Variable) -> TensorLayout:
-        """Return the layout of a variable. A slot of an optimizer lies as the variable that it belongs to."""
         if id(variable) not in self._known:
-            owner = variable
-            while owner.reference is not None:
-                owner = owner.reference
-            self._known[id(variable)] = variable, self._distribution.get_variable_layout(owner)
+            self._known[id(variable)] = variable, self._distribution.get_variable_layout(variable)
         return self._known[id(variable)][1]
 
     def _placed(self, variable: Variable, value: Array) -> Array:
@@ -101,7 +97,7 @@ class Layouts:
         except ValueError as error:
             raise ValueError(
                 f"ModelParallel: expected a layout that cuts the variable {variable.path!r} of shape {variable.shape} "
-                f"evenly; received {layout.axes} on {layout.device_mesh}. Change its layout in the LayoutMap."
+                f"evenly; received {layout.axes} on {layout.device_mesh}. Change its layout in the LayoutMap. ({error})"
             ) from error
 
     def _result(self, x: Any) -> Any:
