@@ -80,6 +80,11 @@ def test_processes_that_have_parts(framework: str, tmp_path: Path) -> None:
     assert first == second
     assert first["resumed"]["losses"] == first["whole run"], "a run that goes on ends with the same bits"
     assert all(first["resumed"]["equal"])
+    assert first["in parts"] == [
+        "net/first/kernel",
+        "adam/net_first_kernel_momentum",
+        "adam/net_first_kernel_velocity",
+    ], "others stay whole, also in a loop over steps"
     assert_close(first["whole run"], first["one process"])
     assert_close(first["mixed"], first["one process, mixed"])
     assert first["stopped"] == 1, "all stop if one does"

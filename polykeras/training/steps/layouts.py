@@ -69,17 +69,21 @@ class Layouts:
         """
 
         def run(batch: Any) -> Any:
+            self._place(variables)  # else a loop over steps may keep them where its compiler likes
             try:
                 result = step(nested.map_structure(self._rows, batch))
             except (RuntimeError, AssertionError) as error:  # what frameworks raise then
                 if not isinstance(error, WorkerLost):
                     error.add_note(_ADVICE)
                 raise
-            values = read_state(variables, self._backend)
-            write_state(variables, [self._placed(*pair) for pair in zip(variables, values, strict=True)], self._backend)
+            self._place(variables)
             return nested.map_structure(self._result, result)
 
         return run
+
+    def _place(self, variables: Sequence[Variable]) -> None:
+        values = read_state(variables, self._backend)
+        write_state(variables, [self._placed(*pair) for pair in zip(variables, values, strict=True)], self._backend)
 
     def whole(self, x: Array) -> Array:
         """Return an array that all devices have."""

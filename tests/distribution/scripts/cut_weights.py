@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 import polykeras as keras
+from helpers.parts import part
 from helpers.workers import tell
 from polykeras import layers, ops
 from polykeras.distribution.connections import current_job
@@ -102,7 +103,10 @@ def main() -> None:
     api.initialize()
     folder, found = Path(sys.argv[1]), {}
     distribute()
-    found["whole run"] = history(model())
+    trained = model()
+    found["whole run"] = history(trained)
+    variables = [*trained.variables, *trained.optimizer.variables]
+    found["in parts"] = [v.path for v in variables if part(v) != list(v.shape)]
     found["resumed"] = resumed(folder)
     found["stopped"] = len(history(model(), StopsOne()))
     found["no rule"] = message(model(lambda: [Places(name="places")]))

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 import polykeras as keras
+from helpers.parts import part
 from helpers.workers import tell
 from polykeras import layers
 from polykeras.backend import registry
@@ -71,16 +72,6 @@ def distribute(shape: str) -> None:
     for path, axes in LAYOUTS.items():
         layout_map[path] = axes
     api.set_distribution(api.ModelParallel(layout_map=layout_map, batch_dim_name="batch"))
-
-
-def part(variable: Any) -> list[int]:
-    """Return the shape of what one device has of a variable, in memory of its own."""
-    value = variable.stored_value(registry.current())
-    if hasattr(value, "to_local"):
-        local = value.to_local()
-        assert local.untyped_storage().nbytes() == local.nbytes, "it keeps the whole array"
-        return list(local.shape)
-    return list(value.addressable_shards[0].data.shape) if hasattr(value, "addressable_shards") else list(value.shape)
 
 
 def saved(model: keras.Model, folder: Path) -> keras.Model:
