@@ -121,7 +121,8 @@ class ModelParallel(Distribution):
 
     def _check_processes(self, backend: Backend, processes: int) -> None:
         size = self.device_mesh.devices.size
-        known = get_device_count(str(self.device_mesh.devices.flat[0]).partition(":")[0])
+        kind = str(self.device_mesh.devices.flat[0]).partition(":")[0]
+        known = get_device_count(kind) if backend.execution.several_devices else processes
         if size != known:
             raise ValueError(
                 f"ModelParallel: on the {backend.name} backend, expected a device mesh of all devices of the run, "
