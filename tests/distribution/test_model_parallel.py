@@ -86,6 +86,7 @@ def test_processes_that_have_parts(framework: str, tmp_path: Path) -> None:
         "adam/net_first_kernel_velocity",
     ], "others stay whole, also in a loop over steps"
     assert_close(first["whole run"], first["one process"])
+    assert_close(first["eager"], first["one process"])
     assert_close(first["mixed"], first["one process, mixed"])
     assert first["stopped"] == 1, "all stop if one does"
     if framework == "torch":

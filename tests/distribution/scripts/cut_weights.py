@@ -60,11 +60,11 @@ def mixed() -> list[keras.Layer]:
     return [layers.Reshape((4, 2)), layers.LSTM(3), Places(name="places"), layers.Dense(8, name="second")]
 
 
-def model(make: Callable[[], list[keras.Layer]] = list) -> keras.Model:
+def model(make: Callable[[], list[keras.Layer]] = list, eagerly: bool = False) -> keras.Model:
     keras.utils.set_random_seed(0)
     middle = make()
     made = keras.Sequential([layers.Dense(8, name="first", activation="tanh"), *middle, layers.Dense(1)], name="net")
-    made.compile(keras.optimizers.Adam(0.01), "mse")
+    made.compile(keras.optimizers.Adam(0.01), "mse", run_eagerly=eagerly)
     return made
 
 
@@ -107,6 +107,7 @@ def main() -> None:
     found["whole run"] = history(trained)
     variables = [*trained.variables, *trained.optimizer.variables]
     found["in parts"] = [v.path for v in variables if part(v) != list(v.shape)]
+    found["eager"] = history(model(eagerly=True))
     found["resumed"] = resumed(folder)
     found["stopped"] = len(history(model(), StopsOne()))
     found["no rule"] = message(model(lambda: [Places(name="places")]))
