@@ -10,7 +10,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 from jax.core import Tracer
 
@@ -20,7 +19,7 @@ from polykeras.backend.spec import Array
 from polykeras_jax.arrays import find_device
 from polykeras_jax.compiling import compiled
 from polykeras_jax.private import forget_connection
-from polykeras_jax.workers import AXIS, Group, inside_program, losses_told, of_this_process
+from polykeras_jax.workers import AXIS, Group, inside_program, losses_told, meet, of_this_process
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +115,6 @@ def _sum_of(processes: Group) -> Callable[..., Any]:
     return compiled(processes.over_all(lambda _, x: lax.psum(x, AXIS)))
 
 
-def _meet(group: Group) -> None:
-    """Add up over a group for the first time, which connects its devices. Then JAX waits only 30 s for the others."""
-    with losses_told(group.timeout):
-        jax.block_until_ready(_sum_of(group)(None, group.data(np.ones(1, np.int32))))
-
-
 def _eager_sum(x: Array) -> Array:
     if _connection is None or _connection.workers.size == 1:
         return x
@@ -158,8 +151,8 @@ class JaxCollectives(Collectives):
         global _connection
         ours = _initialize(job) or (_connection is not None and _connection.ours)
         _connection = _connect(job, ours)
-        for group in (_connection.processes, _connection.workers):
-            _meet(group)
+        for workers in (_connection.processes, _connection.workers):
+            meet(workers.mesh, workers.timeout)
 
     def disconnect(self, failed: bool = False) -> None:
         global _connection

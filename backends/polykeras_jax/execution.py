@@ -84,6 +84,12 @@ def _shared(
     return shown
 
 
+def _over_parts(program: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a program that tells of lost workers, as its arrays may be cut over processes."""
+    workers = group()
+    return program if workers is None else losses_told(workers.timeout)(program)
+
+
 def _are_runs(indices: np.ndarray) -> bool:
     """Return whether each batch is a run of consecutive rows, of at least one row."""
     return indices.shape[1] > 0 and bool((np.diff(indices) == 1).all())
@@ -117,21 +123,19 @@ class JaxExecution(Execution):
     def compile(
         self, fn: Callable[..., Any], donate_first: bool = False, collective: bool = False
     ) -> Callable[..., Any]:
-        workers = group()
-        if workers is not None and collective:
+        workers = group() if collective else None
+        if workers is not None:
             return wraps(fn)(_shared(workers, in_loop(fn) if donate_first else fn, workers.rows, donate_first))
+        if not donate_first:
+            return _over_parts(compiled(fn))
         # A training step is compiled as in a loop, so that a single step gives the same numbers as `fit`.
-        program = wraps(fn)(_donating(in_loop(fn))) if donate_first else compiled(fn)
-        return (
-            program if workers is None else losses_told(workers.timeout)(program)
-        )  # its arrays may be cut over processes
+        return _over_parts(wraps(fn)(_donating(in_loop(fn))))
 
     def compile_steps(self, step: PureStep, collective: bool = False) -> StepRunner:
-        workers = group()
-        if workers is not None and collective:
+        workers = group() if collective else None
+        if workers is not None:
             return _shared_steps(workers, loop_of(step, self.asarray))
-        program = _donating(loop_of(step, self.asarray), ["in_order"])
-        program = program if workers is None else losses_told(workers.timeout)(program)
+        program = _over_parts(_donating(loop_of(step, self.asarray), ["in_order"]))
 
         def run(state: State, data: Any, indices: Array, start: int, stop: int) -> tuple[State, Any]:
             _check_range(start, stop)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from itertools import combinations
 from typing import Any
 
 import jax
@@ -15,7 +14,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from polykeras.backend.families.layouts import Layouts
 from polykeras.backend.spec import Array
-from polykeras_jax.workers import losses_told, of_this_process
+from polykeras_jax.workers import losses_told, meet, of_this_process
 
 
 def _devices_of_all(kind: str) -> list[Any]:
@@ -42,23 +41,8 @@ def _mesh(names: tuple[str, ...], shape: tuple[int, ...], axis_names: tuple[str,
     mesh = Mesh(np.array(devices, dtype=object).reshape(shape), axis_names)
     processes = {device.process_index for device in devices}
     if len(processes) > 1 and jax.process_index() in processes:
-        _meet(mesh)
+        meet(mesh)
     return mesh
-
-
-def _meet(mesh: Mesh) -> None:
-    """Add up over each set of axes for the first time, which connects the devices.
-
-    A program that did so would wait only 30 s for the others (jax 0.10), and one may take longer to compile it.
-    """
-    shape = mesh.devices.shape
-    ones = jax.make_array_from_callback(
-        shape, NamedSharding(mesh, PartitionSpec(*mesh.axis_names)), lambda index: np.ones(shape, np.int32)[index]
-    )
-    with losses_told():
-        for count in range(1, len(shape) + 1):
-            for axes in combinations(range(len(shape)), count):
-                jax.block_until_ready(jax.jit(lambda x, axes=axes: x.sum(axes))(ones))
 
 
 @lru_cache

@@ -10,6 +10,7 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from itertools import combinations
 from typing import Any
 
 import jax
@@ -147,6 +148,28 @@ def losses_told(timeout: float | None = None) -> Iterator[None]:
             f"Another worker ended, or did not answer {limit}. Its own output says why. Start all workers again; the "
             f"callback `BackupAndRestore` goes on from its last backup. ({error})"
         ) from error
+
+
+def meet(mesh: Mesh, timeout: float | None = None) -> None:
+    """Add up over each set of axes of devices for the first time, which connects them. All processes must call this.
+
+    A program that did so would wait only 30 s for the others (jax 0.10), and one may take longer to compile it.
+
+    Args:
+        mesh: the devices.
+        timeout: as in `losses_told`.
+
+    Raises:
+        WorkerLost: another worker ended or did not answer in time.
+    """
+    shape = mesh.devices.shape
+    ones = jax.make_array_from_callback(
+        shape, NamedSharding(mesh, PartitionSpec(*mesh.axis_names)), lambda index: np.ones(shape, np.int32)[index]
+    )
+    with losses_told(timeout):
+        for count in range(1, len(shape) + 1):
+            for axes in combinations(range(len(shape)), count):
+                jax.block_until_ready(jax.jit(lambda x, axes=axes: x.sum(axes))(ones))
 
 
 def of_this_process(x: Any) -> Any:

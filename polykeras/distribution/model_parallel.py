@@ -153,10 +153,10 @@ def weights_are_cut(backend: Backend | None = None) -> bool:
     return bool(_cutting) if backend is None else backend in _cutting
 
 
-def is_cut(variable: Any) -> bool:
-    """Return whether the current distribution cuts a variable, so that a device has a part of it."""
+def may_be_cut(variable: Any) -> bool:
+    """Return whether processes may have parts of a variable, by its layout or by an earlier distribution."""
     current = distribution()
-    return isinstance(current, ModelParallel) and any(current.get_variable_layout(variable).axes)
+    return any(current.get_variable_layout(variable).axes) if isinstance(current, ModelParallel) else weights_are_cut()
 
 
 def backend_of_parts() -> Backend:

@@ -48,7 +48,9 @@ def _plan(framework: str) -> list[tuple[str, int]]:
     if EVERYTHING:
         return pairs
     place = ALL.index(framework)
-    return [(s, seed) for s, seed in pairs if seed % len(ALL) == place and SUFFIXES[seed // len(ALL) % 3] == s]
+    return [
+        (s, seed) for s, seed in pairs if seed % len(ALL) == place and SUFFIXES[seed // len(ALL) % len(SUFFIXES)] == s
+    ]
 
 
 def _made(suffix: str, seed: int) -> tuple[Any, Counter[str]]:

@@ -15,8 +15,7 @@ import numpy as np
 from polykeras import dtypes
 from polykeras.backend import Backend, registry
 from polykeras.distribution.agreement import exchanged
-from polykeras.distribution.model_parallel import ModelParallel, is_cut, weights_are_cut
-from polykeras.distribution.strategies import distribution
+from polykeras.distribution.model_parallel import may_be_cut
 from polykeras.training.parallel.share import steps_run_together
 from polykeras.variables import Variable
 
@@ -88,8 +87,8 @@ def agree_after_epoch(model: Any) -> None:
     if not steps_run_together(backend):
         return
     known = [*model.variables, *(model.optimizer.variables if model.optimizer else ())]
-    compared = [] if weights_are_cut() and not isinstance(distribution(), ModelParallel) else known
-    variables = [v for v in compared if not is_cut(v) and _is_number(v.stored_dtype)]
+    numbers = [v for v in known if dtypes.is_float(v.stored_dtype) or dtypes.is_int(v.stored_dtype)]
+    variables = [v for v in numbers if not may_be_cut(v)]  # of the others, each worker has a part of its own
     found = 0
     for variable in variables:
         found = zlib.crc32(np.ascontiguousarray(variable.numpy()).tobytes(), found)
@@ -97,10 +96,6 @@ def agree_after_epoch(model: Any) -> None:
     model.stop_training = bool(stops.any())
     if len(set(checksums)) > 1:
         _take_those_of_the_first_worker(variables, backend)
-
-
-def _is_number(dtype: str) -> bool:
-    return dtypes.is_float(dtype) or dtypes.is_int(dtype)
 
 
 def _take_those_of_the_first_worker(variables: list[Variable], backend: Backend) -> None:
