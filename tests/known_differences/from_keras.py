@@ -339,26 +339,6 @@ LOSSES = (
         "Keras's own classes of the same names, which cast to floats first",
     ),
     FromKeras(
-        "losses.mean_absolute_percentage_error losses.mean_squared_logarithmic_error losses.huber losses.log_cosh "
-        "losses.poisson losses.hinge losses.squared_hinge losses.categorical_hinge "
-        "losses.binary_focal_crossentropy losses.categorical_focal_crossentropy losses.dice losses.tversky "
-        "losses.categorical_generalized_cross_entropy",
-        "* bfloat16",
-        "dtype",
-        "float32, on NumPy alone",
-        "bfloat16",
-        "NumPy makes float32 of a bfloat16 array (ml_dtypes) times a Python number; the value is the same, and a loss of "
-        "a class has the class's dtype",
-    ),
-    FromKeras(
-        "losses.binary_crossentropy losses.categorical_crossentropy",
-        "*smooth*bfloat16 | cce logits*bfloat16",
-        "dtype",
-        "float32, on NumPy alone",
-        "bfloat16",
-        "as above",
-    ),
-    FromKeras(
         "losses.sparse_categorical_crossentropy",
         HALVES + " | *half",
         "dtype",
