@@ -229,6 +229,13 @@ def limits(dtype: str) -> tuple[float, float]:
     return -highest, highest
 
 
+def float8_info(dtype: str) -> Any:
+    """Return what `ml_dtypes.finfo` says of an 8-bit float dtype: `max`, `smallest_normal`, `nmant`."""
+    import ml_dtypes  # not above: importing release 0.7 takes a quarter of a second
+
+    return ml_dtypes.finfo(dtype)
+
+
 def numpy_dtype(dtype: str) -> np.dtype[Any]:
     """Return the NumPy dtype of a name.
 

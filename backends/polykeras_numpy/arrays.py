@@ -155,11 +155,3 @@ class NumpyArrays(Arrays):
             wide = np.int64 if dtype in (None, *dtypes.FLOATS) else numpy_dtype(dtype)
             return np.arange(start, stop, step, dtype=wide).astype(numpy_dtype(dtype or "int32"), copy=False)
         return np.arange(start, stop, step).astype(numpy_dtype(dtype or config.floatx()))
-
-    @property
-    def unsupported_dtypes(self) -> dict[str, str]:
-        try:
-            dtypes.numpy_dtype("bfloat16")
-        except TypeError as error:
-            return {"bfloat16": str(error)}
-        return {}

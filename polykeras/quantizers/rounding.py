@@ -6,10 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import ml_dtypes
 import numpy as np
 
-from polykeras import ops
+from polykeras import dtypes, ops
 from polykeras.backend.spec import Array, Axes
 from polykeras.common.types import ArrayLike
 
@@ -126,7 +125,7 @@ def quantize_and_dequantize(inputs: ArrayLike, scale: ArrayLike, quantized_dtype
         compute_dtype: the dtype of the result.
     """
     # No array of ours has such a dtype. Its numbers are found by rounding to the step that it has at each size.
-    form = ml_dtypes.finfo(quantized_dtype)
+    form = dtypes.float8_info(quantized_dtype)
     limit = float(form.max)
     scale = ops.cast(scale, compute_dtype)
     # `clip` is not used: torch's version, inside a custom gradient, prevents compilation of a step.

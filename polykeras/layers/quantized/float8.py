@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import ml_dtypes
-
-from polykeras import ops
+from polykeras import dtypes, ops
 from polykeras.backend.spec import Array
 from polykeras.dtype_policies import QuantizedFloat8DTypePolicy
 from polykeras.layers.quantized.layout import Layout
@@ -100,5 +98,5 @@ class Float8:
 
 def _next_state(x: Array, scale: Array, history: Array, form: str) -> tuple[Array, Array]:
     """Return the next scale, computed from the history, and the history with the size of `x` added."""
-    largest = float(ml_dtypes.finfo(form).max)
+    largest = float(dtypes.float8_info(form).max)
     return compute_float8_scale(ops.max(history), scale, largest), compute_float8_amax_history(x, history)
