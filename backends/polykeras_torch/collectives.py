@@ -15,7 +15,7 @@ from polykeras.backend.families.collectives import Collectives
 from polykeras.backend.job import Job, WorkerLost
 from polykeras_torch.arrays import current_device, find_device, use_by_default
 from polykeras_torch.compiler.operators import SUM_OVER_WORKERS
-from polykeras_torch.layouts import mesh_of
+from polykeras_torch.layouts import forget_meshes
 
 # Gloo lacks some of these dtypes, and adds halves up in halves. The wider ones hold all their values.
 _WIDER = {
@@ -115,7 +115,7 @@ class TorchCollectives(Collectives):
         global _connection
         ours = _connection is not None and _connection.ours
         _connection = None  # first: the threads of the group end with its last reference
-        mesh_of.cache_clear()
+        forget_meshes()
         if ours and dist.is_initialized():
             dist.destroy_process_group()
 
@@ -166,6 +166,10 @@ def _choose_device(job: Job) -> None:
 
 def _make_group(job: Job) -> None:
     """Make torch's process group. It waits for all processes."""
+    # Imported later, as `torch.optim` does, the defaults of its functions would hold the group, whose threads would
+    # outlive `disconnect` and now and then end the process with an error (pytorch/pytorch#190489).
+    import torch.distributed.nn.functional
+
     if torch.cuda.is_available() and job.local_rank is not None:
         torch.cuda.set_device(job.local_rank % torch.cuda.device_count())
     kind = "cpu:gloo,cuda:nccl" if current_device().type == "cuda" else "gloo"

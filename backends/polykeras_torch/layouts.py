@@ -7,7 +7,6 @@ import threading
 import warnings
 from collections.abc import Sequence
 from contextlib import ExitStack
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -19,16 +18,29 @@ from polykeras.backend.families.layouts import Layouts
 from polykeras_torch.arrays import current_device, is_cut
 from polykeras_torch.compiler.operators import CUT
 from polykeras_torch.compiler.recorder import refuse_recording
+from polykeras_torch.private import groups_of_mesh
 
 _of_thread = threading.local()
 
 
-@lru_cache
+_meshes: dict[tuple[Any, ...], Any] = {}
+
+
 def mesh_of(kind: str, ranks: tuple[int, ...], shape: tuple[int, ...], axis_names: tuple[str, ...]) -> Any:
     """Return torch's grid of processes. All processes make it together, once for a connection."""
     from torch.distributed.device_mesh import DeviceMesh
 
-    return DeviceMesh(kind, np.array(ranks).reshape(shape), mesh_dim_names=axis_names)
+    key = kind, ranks, shape, axis_names
+    if key not in _meshes:
+        _meshes[key] = DeviceMesh(kind, np.array(ranks).reshape(shape), mesh_dim_names=axis_names)
+    return _meshes[key]
+
+
+def forget_meshes() -> None:
+    """Forget the grids, as their processes are no longer connected. Torch's caches hold them, but not their groups."""
+    for mesh in _meshes.values():
+        groups_of_mesh(mesh).clear()
+    _meshes.clear()
 
 
 def _take_plain_tensors_for_whole() -> None:

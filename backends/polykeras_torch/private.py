@@ -240,6 +240,18 @@ def parametrizations_are_cached() -> bool:
     return bool(getattr(sys.modules.get("torch.nn.utils.parametrize"), "_cache_enabled", 0))
 
 
+# ---- processes -------------------------------------------------------------------------------------------------------
+
+
+def groups_of_mesh(mesh: Any) -> dict[str, Any]:
+    """Return the process groups that a `DeviceMesh` holds, by name.
+
+    Without the name, the threads of these groups may live until Python has ended, and now and then end the process
+    with an error (pytorch/pytorch#190489).
+    """
+    return getattr(mesh, "_pg_registry", {})
+
+
 # ---- kernels; without them the contract's composites run ------------------------------------------------------------
 
 FUSED_ADAM: Any = find("torch:ops.aten._fused_adam_.tensor_lr")

@@ -20,7 +20,7 @@ def test_connections() -> None:
     for rank, found in enumerate(results_of(SCRIPT, "torch", 2)):
         assert found["alone"] == found["not connected"] == [1, 1.0 + rank]
         assert found["own 1"] == found["own 2"] == found["adopted"] == [2, rank, 3.0]
-        assert found["ended 1"] == found["ended 2"] == [1, 1.0 + rank, False]
+        assert found["ended 1"] == found["ended 2"] == [1, 1.0 + rank, False, 0]
         assert found["error"].startswith(f"Expected process {rank} of 3; torch's process group, which was made before,")
         assert found["left"] == [1, 2.0]
 
