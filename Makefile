@@ -7,12 +7,14 @@ BIN     := $(VENV)/bin
 # Without this, TensorFlow greets every import with its build flags.
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: help demo test test-all parity bench count coverage-api docs notebooks lint types clean
+.PHONY: help demo test test-ci test-everything test-times parity bench count coverage-api docs notebooks lint types clean
 
 help:
 	@echo "make demo [BACKEND=numpy|jax|torch|tensorflow]   train a network on real data and look at it"
-	@echo "make test     style, and the contract on each backend, while you work (about eight minutes on two cores)"
-	@echo "make test-all everything that CI checks (tox: every backend alone, all together, lint, types)"
+	@echo "make test     style, numpy, and a slice of the contract on each framework, while you work (about five minutes on two cores)"
+	@echo "make test-ci  what CI checks: the core, and a slice of all large tables, another one after each commit"
+	@echo "make test-everything   all of that, whole (tox: every backend alone, all together, lint, types)"
+	@echo "make test-times   where the time of the last of these went, and its slowest tests"
 	@echo "make parity   the matrix of operations and layers by backends, with the worst error of each"
 	@echo "make bench    step times beside Keras 3 and hand-written loops"
 	@echo "make count    how much there is: methods, overrides, lines, lengths, import chains"
@@ -40,23 +42,32 @@ $(VENV)/extra-%: pyproject.toml | $(BIN)/python
 demo: $(VENV)/extra-demo $(if $(filter numpy,$(BACKEND)),,$(VENV)/extra-$(BACKEND:tensorflow=tensorflow-cpu))
 	$(BIN)/python examples/demo.py --backend $(BACKEND)
 
-# What takes long on the frameworks and repeats what the cases of the contract hold: laws over random draws, recorded values
-# and those of Keras, and what starts processes of its own. Here numpy alone runs these; `make test-all` runs most of them on each.
-LEFT_TO_CI := $(addprefix --ignore-glob=*/test_,*_properties.py recorded_*.py *_by_keras.py fast.py process_effects.py layer_keywords.py feature_space.py)
-
 # Thousands of small programs are compiled and run once: compiling fast counts, running fast does not.
 test: export XLA_FLAGS ?= --xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true --xla_cpu_parallel_codegen_split_count=1
 test: export OMP_NUM_THREADS ?= 1
 test: export MPLBACKEND ?= agg
 test: export POLYKERAS_HOME := $(VENV)/home
+test: export POLYKERAS_SLICE ?= commit
 test: $(VENV)/extra-all-cpu $(VENV)/extra-test $(VENV)/extra-demo $(VENV)/extra-lint
 	$(BIN)/ruff check && $(BIN)/ruff format --check && $(BIN)/lint-imports
-	$(BIN)/python -m pytest -n 2 -m "not slow and not keras" --backends=numpy tests/pure tests/contract
-	$(BIN)/python -m pytest -n 2 -m "not slow and not keras" --backends=jax,tensorflow,torch $(LEFT_TO_CI) tests/contract
+	POLYKERAS_SLICE= $(BIN)/python -m pytest -n 2 -m "not slow and not keras" --backends=numpy tests/pure tests/contract
+	$(BIN)/python -m pytest -n 2 -m "not slow and not keras" --backends=jax,tensorflow,torch tests/contract
 	$(BIN)/python -m pytest -n 2 -m "not slow" tests/parity/test_same_seed.py
 
-test-all: $(VENV)/tox
-	$(BIN)/tox run
+# A slice of each large table (tests/helpers/slices.py). When an hour has passed, no further slice begins.
+test-ci: export POLYKERAS_SLICE ?= commit
+test-ci: export POLYKERAS_DEADLINE ?= $(shell expr $$(date +%s) + 3600)
+test-ci: test-everything
+	$(PYTHON) tests/times.py --shares
+
+test-everything: export POLYKERAS_TIMES := $(CURDIR)/outputs/times
+test-everything: $(VENV)/tox
+	rm -rf $(POLYKERAS_TIMES)
+	mkdir -p $(POLYKERAS_TIMES)
+	$(BIN)/tox run --result-json $(POLYKERAS_TIMES)/tox.json
+
+test-times:
+	$(PYTHON) tests/times.py
 
 $(VENV)/tox: | $(BIN)/python
 	$(BIN)/python -m pip install --quiet "tox>=4.20"

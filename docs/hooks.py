@@ -29,6 +29,7 @@ OUTSIDE = (
     "backends/polykeras_tensorflow/README.md",
     "backends/polykeras_torch/compiler/README.md",
     "polykeras/backend/native/README.md",
+    "tests/README.md",
 )
 """Pages that keep their place in the repository; on the site they have the same path."""
 NOTEBOOKS = ROOT / "examples" / "notebooks"

@@ -3,6 +3,8 @@
 `--backends=numpy,jax` (or the variable `POLYKERAS_TEST_BACKENDS`) restricts a run; without it all installed ones
 take part. A name that is not known or not installed is an error, not a skip.
 
+`POLYKERAS_SLICE=2/5` runs a part of the large tables alone: see `helpers/slices.py`.
+
 `--device=cuda` (or `mps`, `gpu:1`, `cpu:1`, ...) runs the tests of the `backend` fixture on that device, of the backends that
 have it. Tests that assume the CPU carry the mark `cpu_only` and are skipped then. By default all tests run on the CPU.
 """
@@ -27,6 +29,8 @@ from importlib.util import find_spec
 import hypothesis
 import pytest
 
+from helpers import slices
+from helpers.times import Times
 from polykeras.backend import Backend, backends, registry, use_backend
 from polykeras.random import set_random_seed
 
@@ -49,9 +53,14 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers", "counts_runs: counts traces, reads or runs, of which POLYKERAS_VERIFY makes more"
     )
     config.addinivalue_line("markers", "slow: takes more than a few seconds")
+    config.addinivalue_line("markers", "whole: always runs, in whatever slice of the large tables")
     config.addinivalue_line("markers", "cpu_only(reason): assumes the CPU; skipped where --device is another one")
     if device_of(config) == "cpu":  # also where there are others; before any framework is imported
         os.environ |= {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
+    if slices.chosen():
+        config.pluginmanager.register(slices.Slices())
+    if folder := os.environ.get("POLYKERAS_TIMES"):
+        config.pluginmanager.register(Times(folder))
     set_random_seed(0)  # layers that tables of cases make while tests are collected draw their seeds too
     device_backends(config)
 

@@ -1,6 +1,7 @@
-"""Print what a collection of the tests tells: what goes to a device, which graphs are exchanged with Keras.
+"""Print what a collection of the tests tells: what goes to a device, which graphs are exchanged with Keras, what slices take.
 
-`python tests/count_tests.py`, with the options of pytest, as `--backends=torch tests/training`. It runs no test.
+`python tests/count_tests.py`, with the options of pytest, as `--backends=torch tests/training`. It runs no test. With `--commits 10` before
+them, it prints which part of the cases the last ten commits have run.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ import sys
 from collections import Counter
 
 import pytest
+
+from helpers import slices
 
 
 class Items:
@@ -29,6 +32,28 @@ class Items:
             print(f"{row:<20}{folders[row]['device']:>14}{folders[row]['cpu_only']:>14}{folders[row]['other']:>14}")
 
 
+class Commits:
+    """Prints for each of the last commits its slice, and the share of all cases that it and those before it have run.
+
+    Args:
+        count: of commits.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        have_run: set[str] = set()
+        print(f"{'commits back':>12}{'slice':>8}{'cases':>8}{'have run':>10}")
+        for before in reversed(range(self._count)):
+            whose = slices.slice_of_commit(before)
+            whole, sliced = slices.parted(session.items)
+            cases = [*whole, *(item for item in sliced if slices.takes(slices.name_of(item), whose))]
+            have_run |= {item.nodeid for item in cases}
+            print(f"{before:12}{whose:>8}{len(cases):8}{len(have_run) / len(session.items):10.1%}")
+
+
 def graphs() -> None:
     """Print how many random graphs each framework exchanges with Keras; each must come over right, both ways."""
     from saving.test_graph_exchange import ALL, SUFFIXES, _plan
@@ -41,6 +66,9 @@ def graphs() -> None:
 
 
 if __name__ == "__main__":
-    code = pytest.main(["--collect-only", "-qqq", "--no-header", *sys.argv[1:]], plugins=[Items()])
+    options = ["--collect-only", "-qqqq", "--no-header"]
+    if sys.argv[1:2] == ["--commits"]:
+        sys.exit(pytest.main([*options, *sys.argv[3:]], plugins=[Commits(int(sys.argv[2]))]))
+    code = pytest.main([*options, *sys.argv[1:]], plugins=[Items()])
     graphs()
     sys.exit(code)

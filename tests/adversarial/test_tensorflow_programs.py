@@ -21,6 +21,7 @@ def test_program(program: Program, entry: str) -> None:
     assert outcome == program.outcome
 
 
+@pytest.mark.slow
 def test_programs_in_a_process_of_their_own() -> None:
     in_own_process("tensorflow")
 

@@ -15,7 +15,7 @@ from polykeras.backend import Backend
 
 SCRIPT = Path(__file__).parent / "scripts" / "faults.py"
 THREADS = SCRIPT.parent / "threads.py"
-SOON = {"POLYKERAS_WORKER_TIMEOUT": "30"}  # TensorFlow notices some ends of a worker only by this time
+SOON = {"POLYKERAS_WORKER_TIMEOUT": "15"}  # TensorFlow notices some ends of a worker only by this time
 SECONDS = 60.0  # within which a run ends on all workers after one is killed
 
 

@@ -13,6 +13,7 @@ SCRIPT = Path(__file__).parent / "scripts" / "faults.py"
 
 
 @pytest.mark.slow
+@pytest.mark.whole
 @pytest.mark.needs("numpy", "jax", "torch")
 def test_two_workers_on_torch_then_four_on_jax_then_one_on_numpy(tmp_path: Path) -> None:
     for backend, size, epochs in (("torch", 2, 2), ("jax", 4, 4)):

@@ -87,7 +87,7 @@ def test_two_rows_a_worker() -> None:
 
 @pytest.mark.slow
 def test_some_cases_on_each_backend(backend: Backend) -> None:
-    groups = ["draws", "layers:50", "losses:24", "metrics:16", "optimizers:12"]
+    groups = ["draws", "layers:100", "losses:48", "metrics:32", "optimizers:24"]
     results = [results_of(SCRIPT, backend.name, size, ["8", *groups]) for size in (1, 2)]
     compare(*itertools.chain(*results))
 

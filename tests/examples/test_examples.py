@@ -16,6 +16,7 @@ SCRIPTS = sorted(path.stem for path in EXAMPLES.glob("*.py") if path.stem not in
 SHORT = {"text_rnn": ["--epochs", "2", "--sentences", "300"], "diabetes_regression": ["--epochs", "30"]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_example(script: str, backend: Backend, tmp_path: Path) -> None:
     options = ["--backend", backend.name, *SHORT.get(script, ["--epochs", "5"])]

@@ -1,7 +1,8 @@
 """Programs of which each has a process of its own, though their framework is imported once for all.
 
 As a framework takes seconds to import, and there are dozens of such programs, they run in forks of one process that has
-imported it and done nothing with it. Programs on numpy, which is there at once, are started as a user starts them.
+imported it and done nothing with it. Programs on numpy, which is there at once, are started as a user starts them. Programs that run at the
+same time, as the workers of a run, have slots of different numbers, which are processes that fork.
 
 The process that forks is this file as a program, `python forks.py FRAMEWORK MODULE...`. It reads a request a line, and answers each
 with the number of the new process, and with how that ended.
@@ -19,13 +20,13 @@ import sys
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 SECONDS = 300
 
 
 class Forking:
-    """A process that forks: one program after the other.
+    """A process that forks: one program after the other. Its threads, if a framework begins some on being imported, are few.
 
     Args:
         modules: what it imports, the framework first.
@@ -39,6 +40,7 @@ class Forking:
             stdout=subprocess.PIPE,
             text=True,
             bufsize=1,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
         )
         atexit.register(self.close)
 
@@ -54,8 +56,8 @@ class Forking:
         assert self._process.stdout is not None
         return int(self._process.stdout.readline())
 
-    def has_answered(self, seconds: float = 0.0) -> bool:
-        """Return whether there is an answer, or is within so many seconds."""
+    def has_answered(self, seconds: float | None = 0.0) -> bool:
+        """Return whether there is an answer, or is within so many seconds; None: for however long that takes."""
         assert self._process.stdout is not None
         return bool(select.select([self._process.stdout], [], [], seconds)[0])
 
@@ -65,10 +67,10 @@ class Forking:
 
 
 class Forked:
-    """A program in a fork, which is asked what a `subprocess.Popen` is."""
+    """A program in a fork, which is asked what a `subprocess.Popen` is. It leads a session of its own."""
 
     def __init__(self, parent: Forking, pid: int) -> None:
-        self._parent, self._pid = parent, pid
+        self._parent, self.pid = parent, pid
         self.returncode: int | None = None
 
     def poll(self) -> int | None:
@@ -77,19 +79,30 @@ class Forked:
             self.returncode = self._parent.answer()
         return self.returncode
 
-    def wait(self) -> int:
-        """Wait for the end, and return the exit code."""
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for the end, and return the exit code.
+
+        Raises:
+            subprocess.TimeoutExpired: it did not end within so many seconds.
+        """
         if self.returncode is None:
+            if not self._parent.has_answered(timeout):
+                raise subprocess.TimeoutExpired(str(self.pid), timeout or 0.0)
             self.returncode = self._parent.answer()
         return self.returncode
 
+    def send_signal(self, number: int) -> None:
+        """Send it a signal, if it runs."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
     def kill(self) -> None:
         """Kill it, if it runs."""
-        if self.poll() is None:
-            os.kill(self._pid, signal.SIGKILL)
+        self.send_signal(signal.SIGKILL)
 
 
-_forking: dict[tuple[tuple[str, ...], tuple[str, ...]], Forking] = {}
+Key: TypeAlias = tuple[tuple[str, ...], tuple[str, ...], int]
+_forking: dict[Key, Forking] = {}
 
 
 def start(
@@ -98,8 +111,9 @@ def start(
     log: Path,
     options: tuple[str, ...] = (),
     modules: tuple[str, ...] = (),
+    slot: int = 0,
     **environment: str,
-) -> Forked | subprocess.Popen[bytes]:
+) -> Forked:
     """Start a program on a backend.
 
     Args:
@@ -108,18 +122,15 @@ def start(
         log: a file for all that it prints.
         options: of its Python, such as `-W`.
         modules: what it imports besides the framework, and takes its time.
+        slot: a number that no other program has that runs at the same time.
         **environment: variables of its own.
 
     Returns:
         A process, to `poll`, `wait` for and `kill`.
     """
-    if backend == "numpy":
-        with log.open("wb") as file:
-            whole = [sys.executable, *options, *command]
-            return subprocess.Popen(whole, env=os.environ | environment, stdout=file, stderr=file)
-    key = (backend, *modules), options
+    key = (backend, *modules), options, slot
     if key not in _forking:
-        _forking[key] = Forking(*key)
+        _forking[key] = Forking(*key[:2])
     return _forking[key].start({"command": command, "log": str(log), "environment": environment})
 
 
@@ -150,9 +161,11 @@ def _main(modules: list[str]) -> None:
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(log, 1)
         os.dup2(log, 2)
+        os.setsid()
         os.environ |= request["environment"]
         sys.argv = request["command"]
-        sys.path.insert(0, str(Path(sys.argv[0]).parent))
+        more = request["environment"].get("PYTHONPATH")
+        sys.path[:0] = [str(Path(sys.argv[0]).parent), *(more.split(os.pathsep) if more else ())]
         runpy.run_path(sys.argv[0], run_name="__main__")
 
 

@@ -15,6 +15,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from helpers.forks import Forked, start
+
 ROOT = Path(__file__).parents[2]
 RESULTS = "POLYKERAS_TEST_RESULTS"  # the folder for results of workers
 LIMIT = 400.0  # seconds for a whole run
@@ -63,40 +65,29 @@ class Workers:
     ) -> None:
         self._folder = tempfile.TemporaryDirectory()
         port = free_ports(8 + size)
-        shared = os.environ | {
+        shared = {
             "POLYKERAS_BACKEND": backend,
             "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "backends"), str(ROOT / "tests")]),
-            "MASTER_ADDR": "127.0.0.1",
-            "MASTER_PORT": str(port),
-            "WORLD_SIZE": str(size),
             "OMP_NUM_THREADS": "1",
             "TF_CPP_MIN_LOG_LEVEL": "3",
             "CUDA_VISIBLE_DEVICES": "-1",
             RESULTS: self._folder.name,
             **(environment or {}),
         }
-        command = [sys.executable, str(script), *arguments]
-        self.processes: list[subprocess.Popen[str]] = []
+        command = [str(script), *arguments]
+        self.processes: list[subprocess.Popen[bytes] | Forked] = []
         if backend == "numpy":  # MPI's launcher starts its processes itself
             launcher = Path(sys.executable).parent / "mpiexec"
-            shared = {k: v for k, v in shared.items() if k not in ("MASTER_ADDR", "MASTER_PORT", "WORLD_SIZE")}
-            self._start([str(launcher if launcher.exists() else "mpiexec"), "-n", str(size), *command], shared, 0)
-        else:
-            for rank in range(size):
-                self._start(command, shared | {"RANK": str(rank), "LOCAL_RANK": str(rank)}, rank)
-
-    def _start(self, command: Sequence[str], environment: Mapping[str, str], rank: int) -> None:
-        with open(self._path(rank), "w") as log:
-            self.processes.append(
-                subprocess.Popen(
-                    command,
-                    env=dict(environment),
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    text=True,
-                    start_new_session=True,
+            mpi = [str(launcher if launcher.exists() else "mpiexec"), "-n", str(size), sys.executable, *command]
+            with open(self._path(0), "wb") as log:
+                self.processes.append(
+                    subprocess.Popen(mpi, env=os.environ | shared, stdout=log, stderr=log, start_new_session=True)
                 )
-            )
+            return
+        shared |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(size)}
+        for rank in range(size):
+            own = shared | {"RANK": str(rank), "LOCAL_RANK": str(rank)}
+            self.processes.append(start(backend, command, self._path(rank), slot=rank, **own))
 
     def _path(self, rank: int) -> Path:
         return Path(self._folder.name) / f"{rank}.txt"

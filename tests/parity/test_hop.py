@@ -13,7 +13,7 @@ from parity.experiments import cancer_data, worst
 from polykeras import layers, ops
 
 TOUR = ("jax", "torch", "tensorflow", "numpy", "jax")
-pytestmark = pytest.mark.needs("jax", "torch", "tensorflow", "numpy")
+pytestmark = [pytest.mark.needs("jax", "torch", "tensorflow", "numpy"), pytest.mark.whole]
 
 
 # ---- models ------------------------------------------------------------------------------------------------------

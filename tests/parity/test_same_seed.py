@@ -39,6 +39,8 @@ from parity.processes import run_python
 from polykeras import ops
 from polykeras.backend import Backend
 
+pytestmark = pytest.mark.whole
+
 EPOCHS = 10
 EXPERIMENTS = {"cancer": (cancer_model, cancer_data), "digits": (digits_model, digits_data)}
 

@@ -22,6 +22,8 @@ from polykeras.saving import SavedFileError
 from polykeras.saving.walk import parts
 from saving.exchange_cases import MODELS, of_layer
 
+pytestmark = pytest.mark.whole
+
 WEIGHTS = ("w.weights.h5", "w.npz", "w.safetensors", "w.weights.json")
 
 

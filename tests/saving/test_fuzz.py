@@ -10,7 +10,7 @@ from saving import fuzz
 
 pytest.importorskip("h5py")
 pytest.importorskip("safetensors")
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="bounds memory as Linux does")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="bounds memory as Linux does")]
 
 
 @pytest.mark.parametrize("kind", fuzz.FORMATS)

@@ -17,6 +17,7 @@ import pytest
 
 import polykeras
 from helpers import data
+from helpers.slices import selected
 from polykeras import Input, Model, Sequential, layers
 from polykeras.common import nested
 from polykeras.saving import load_model
@@ -222,14 +223,14 @@ class Exchanged:
         failed: what Keras could not do, by name.
     """
 
-    def __init__(self, framework: str, folder: Path) -> None:
+    def __init__(self, framework: str, folder: Path, names: set[str]) -> None:
         self.folder = folder
         self.models: dict[str, Any] = {}
         with polykeras.use_backend("numpy"):
-            for name, make in MODELS.items():
-                model, inputs = make()
+            for name in MODELS.keys() & names:
+                model, inputs = MODELS[name]()
                 self.models[name] = shaken(model), inputs
-            for name in OPTIMIZERS:
+            for name in names.intersection(OPTIMIZERS):
                 self.models[name] = compiled(name)
                 np.savez(folder / f"{name}.labels.npz", LABELS)
             for name, (model, inputs) in self.models.items():
@@ -246,7 +247,7 @@ class Exchanged:
 
 @pytest.fixture(scope="module", params=FRAMEWORKS)
 def exchanged(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Exchanged:
-    return Exchanged(request.param, tmp_path_factory.mktemp("h5"))
+    return Exchanged(request.param, tmp_path_factory.mktemp("h5"), selected(request, "name"))
 
 
 @pytest.mark.keras

@@ -39,11 +39,13 @@ PREALLOCATE = "XLA_PYTHON_CLIENT_PREALLOCATE"
 LOAD = f"import os; import polykeras.backend; polykeras.use_backend('jax'); print(os.environ.get({PREALLOCATE!r}))"
 
 
+@pytest.mark.slow
 @pytest.mark.needs("jax")
 def test_jax_leaves_memory_of_a_gpu_to_others() -> None:
     assert told(LOAD) == "false"
 
 
+@pytest.mark.slow
 @pytest.mark.needs("jax")
 @pytest.mark.parametrize("variable", ["XLA_PYTHON_CLIENT_MEM_FRACTION", "XLA_CLIENT_MEM_FRACTION"])
 def test_what_the_environment_says_of_memory_stays(variable: str) -> None:
@@ -51,6 +53,7 @@ def test_what_the_environment_says_of_memory_stays(variable: str) -> None:
     assert told(LOAD, **{PREALLOCATE: "true"}) == "true"
 
 
+@pytest.mark.slow
 @pytest.mark.needs("jax")
 def test_no_device_is_used_when_jax_is_loaded() -> None:
     program = "import polykeras; polykeras.use_backend('jax'); from jax._src import xla_bridge as x; print(x._backends)"
@@ -77,6 +80,7 @@ print(torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32,
 """
 
 
+@pytest.mark.slow
 @pytest.mark.needs("torch")
 @pytest.mark.parametrize(
     ("before", "after", "expected"),
@@ -96,6 +100,7 @@ def test_torch(before: str, after: str, expected: str) -> None:
 PLACES = ("torch.backends.cuda.matmul", "torch.backends", "torch.backends.mkldnn.matmul", "torch.backends.cudnn")
 
 
+@pytest.mark.slow
 @pytest.mark.needs("torch")
 @pytest.mark.parametrize("place", PLACES)
 def test_what_a_user_set_by_torchs_newer_interface_stays(place: str) -> None:
@@ -108,6 +113,7 @@ def test_what_a_user_set_by_torchs_newer_interface_stays(place: str) -> None:
     assert told(code).split() == [value, "ieee"]
 
 
+@pytest.mark.slow
 @pytest.mark.needs("tensorflow")
 def test_tensorflow() -> None:
     import tensorflow as tf

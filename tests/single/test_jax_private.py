@@ -9,7 +9,7 @@ import pytest
 from helpers import without_names
 
 pytest.importorskip("jax")
-pytestmark = pytest.mark.needs("jax")
+pytestmark = [pytest.mark.needs("jax"), pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

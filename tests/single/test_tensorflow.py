@@ -41,6 +41,7 @@ def run_python(code: str, **environment: str) -> str:
     return run.stdout.strip()
 
 
+@pytest.mark.slow
 def test_loading_imports_no_keras_and_leaves_it_to_the_user() -> None:
     code = """
 import os, sys
@@ -54,6 +55,7 @@ print(keras.backend.backend())
     assert run_python(code, KERAS_BACKEND="tensorflow").split() == ["False", "False", "2", "tensorflow"]
 
 
+@pytest.mark.slow
 def test_a_keras_that_is_imported_already_stays() -> None:
     code = """
 import keras, sys

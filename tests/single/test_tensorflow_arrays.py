@@ -77,6 +77,7 @@ with backend.device_scope("cpu:1"):
 """
 
 
+@pytest.mark.slow
 def test_a_device_scope_is_heeded() -> None:
     run = subprocess.run([sys.executable, "-c", PLACES], capture_output=True, text=True, check=True, timeout=120)
     assert run.stdout.strip().endswith("CPU:1")

@@ -12,7 +12,7 @@ import pytest
 from helpers import without_names
 
 pytest.importorskip("tensorflow")
-pytestmark = pytest.mark.needs("tensorflow")
+pytestmark = [pytest.mark.needs("tensorflow"), pytest.mark.slow]
 
 
 TOGETHER = (

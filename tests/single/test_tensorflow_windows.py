@@ -229,6 +229,7 @@ def test_onednn_keeps_the_gradient_of_tiles(
     assert ("MaxPoolGrad" in {node.op for node in graph.as_graph_def().node}) == kernel
 
 
+@pytest.mark.slow
 def test_who_computes_is_asked_of_tensorflow() -> None:
     code = "from polykeras_tensorflow.private import has_onednn; print(has_onednn())"
     for wanted in ("0", "1"):
@@ -237,6 +238,7 @@ def test_who_computes_is_asked_of_tensorflow() -> None:
         assert done.stdout.split() == [str(wanted == "1")], done.stderr
 
 
+@pytest.mark.slow
 def test_llvms_level_is_chosen_where_xla_compiles_but_a_part(tb: Any) -> None:
     """Else the first model with pooling would choose another one for all programs of the process."""
     code = """

@@ -9,7 +9,7 @@ import pytest
 from helpers import without_names
 
 torch = pytest.importorskip("torch")
-pytestmark = pytest.mark.needs("torch")
+pytestmark = [pytest.mark.needs("torch"), pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

@@ -62,6 +62,7 @@ def run(script: str, install: str, **env: str) -> str:
 INSTALL = "import polykeras.as_keras; polykeras.as_keras.install()\n"
 
 
+@pytest.mark.slow
 def test_a_script_of_keras_trains(backend: Backend) -> None:
     assert run(FIT, INSTALL, KERAS_BACKEND=backend.name).split()[0] == backend.name
 
@@ -82,12 +83,14 @@ ORDERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.needs("tensorflow")
 @pytest.mark.parametrize("order", ORDERS)
 def test_a_program_of_tensorflow_runs_on_it_where_nothing_is_said(order: str, tmp_path: Path) -> None:
     assert run(ORDERS[order], INSTALL, POLYKERAS_HOME=str(tmp_path)).split()[-1] == "tensorflow"
 
 
+@pytest.mark.slow
 @pytest.mark.needs("tensorflow")
 def test_what_was_said_counts_before_what_is_imported(tmp_path: Path) -> None:
     script = "import tensorflow as tf\nimport keras\nprint(keras.backend.backend())"
@@ -105,6 +108,7 @@ def test_keras_has_a_file() -> None:
     assert run(script, INSTALL, POLYKERAS_BACKEND="numpy") == "polykeras"
 
 
+@pytest.mark.slow
 @pytest.mark.needs("tensorflow")
 @pytest.mark.parametrize("install", [INSTALL, f"import tensorflow\n{INSTALL}"], ids=["before", "after"])
 def test_tf_keras_is_the_same(install: str) -> None:

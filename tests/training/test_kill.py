@@ -16,7 +16,7 @@ import pytest
 from helpers.forks import start
 from polykeras.backend import Backend
 
-pytestmark = pytest.mark.cpu_only("equal bits, which sums on a GPU need not have")
+pytestmark = [pytest.mark.cpu_only("equal bits, which sums on a GPU need not have"), pytest.mark.whole]
 
 PROGRAM = Path(__file__).with_name("killed_run.py")
 STEPS, EPOCHS = 6, 6

@@ -14,7 +14,7 @@ from helpers.memory import grown_megabytes, more_objects, survivors
 from polykeras import Sequential, layers
 from polykeras.backend import Backend
 
-pytestmark = pytest.mark.cpu_only("the C library's heap")
+pytestmark = [pytest.mark.slow, pytest.mark.cpu_only("the C library's heap")]
 
 REPEATS = 50
 WIDTH = 256

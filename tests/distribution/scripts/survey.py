@@ -228,7 +228,7 @@ DRAWS: dict[str, Callable[[Any, Any], Any]] = {
     "beta": lambda x, seed: random.beta(each_of(x, 4, 1), 2.0, 0.5, seed=seed),
     "binomial": lambda x, seed: random.binomial(each_of(x, 1, 1), 40.0, 0.5, seed=seed),
     "classes": lambda x, seed: ops.cast(random.categorical(x[:, 0], 4, seed=seed), "float32")[:, None],
-    "integers": lambda x, seed: random.randint(each_of(x, 1, 1), 0, 5, "int32", seed) * ops.ones_like(x),
+    "integers": lambda x, seed: ops.multiply(random.randint(each_of(x, 1, 1), 0, 5, "int32", seed), ops.ones_like(x)),
     "shuffled features": lambda x, seed: random.shuffle(x, axis=2, seed=seed),
     "dropped weights": lambda x, seed: random.dropout(ops.ones((4, 4)), 0.5, seed=seed)[None],
     "shuffled samples": lambda x, seed: random.shuffle(x, seed=seed),

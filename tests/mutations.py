@@ -1,0 +1,165 @@
+"""Twenty changes of the code on purpose, of different kinds: which commands notice them?
+
+`python tests/mutations.py "make test-ci"` makes one change after the other in a copy of the last commit, runs the command there, and
+prints the first test that fails. With `{folder}` in the command, each folder of tests is asked by itself. `--only 3,8` makes some of the
+changes. A command is ended when its first test fails.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[1]
+
+
+class Mutation(NamedTuple):
+    """A change: what it breaks, where, and how."""
+
+    kind: str
+    path: str
+    before: str
+    after: str
+
+
+MUTATIONS = [
+    Mutation("a gradient", "polykeras/backend/families/recurrence.py", "before * f * (1.0 - f)", "before * f"),
+    Mutation("a dtype", "polykeras/dtypes.py", '("bool", "int8", "int16")', '("bool", "int8")'),
+    Mutation(
+        "an optimizer",
+        "polykeras/optimizers/adam.py",
+        "sqrt(one_minus_power(self.beta_2",
+        "sqrt(one_minus_power(self.beta_1",
+    ),
+    Mutation(
+        "a frozen layer",
+        "polykeras/layers/normalization/batch_normalization.py",
+        "if training and self.trainable else",
+        "if training else",
+    ),
+    Mutation("a loss of workers", "polykeras/losses/reduction.py", "total * float(workers())", "total"),
+    Mutation("a callback", "polykeras/training/callbacks/stopping.py", ">= self.patience", "> self.patience"),
+    Mutation(
+        "a last batch",
+        "polykeras/training/padding.py",
+        "ops.cast(valid, config",
+        "ops.cast(ops.ones_like(valid), config",
+    ),
+    Mutation("the order of weights", "polykeras/graph/order.py", "in reversed(needs(node))", "in needs(node)"),
+    Mutation(
+        "a file left over",
+        "polykeras/saving/files/atomic.py",
+        "part.unlink()\n        error",
+        "part.stat()\n        error",
+    ),
+    Mutation(
+        "draws of workers",
+        "polykeras/backend/families/random.py",
+        "shared.workers), self.worker_index())",
+        "shared.workers), 0)",
+    ),
+    Mutation(
+        "a stale recording",
+        "backends/polykeras_torch/compiler/foreign.py",
+        "return not self._held or self._now() == self._known",
+        "return True",
+    ),
+    Mutation(
+        "a kernel of PyTorch", "backends/polykeras_torch/recurrence.py", "d_memory.contiguous()", "torch.zeros_like(c)"
+    ),
+    Mutation("rows on JAX", "backends/polykeras_jax/steps.py", "* (count - block)", "* block"),
+    Mutation(
+        "an order on TensorFlow",
+        "backends/polykeras_tensorflow/indexing.py",
+        "y=tf.constant(tf.int64.min, tf.int64)",
+        "y=tf.constant(0, tf.int64)",
+    ),
+    Mutation("a file of Keras 1", "polykeras/saving/legacy/keras1.py", '"l1l2": {"l1": 0.01, "l2"', '"l1l2": {"l2"'),
+    Mutation("a metric", "polykeras/metrics/confusion.py", "ops.not_equal(y_true, 0)", "ops.greater(y_true, 0.5)"),
+    Mutation(
+        "a check of inputs", "polykeras/layers/base/input_spec.py", "ndim < self.min_ndim:", "ndim < self.min_ndim - 1:"
+    ),
+    Mutation("a resumed run", "polykeras/training/data/orders.py", "deque(seeds)", "deque()"),
+    Mutation("an unknown size", "polykeras/backend/symbolic/dims.py", "return b if not is_known(a) else a", "return a"),
+    Mutation("a name of Keras", "polykeras/as_keras/finder.py", '("", "src", "version", "src.version")', '("",)'),
+]
+
+
+def first_failure(command: str, folder: Path) -> str | None:
+    """Run a command and end it at its first failure.
+
+    Args:
+        command: for the shell.
+        folder: where it runs.
+
+    Returns:
+        The test that failed, or the command's last line if it failed otherwise; None if it passed.
+    """
+    environment = os.environ | {"POLYKERAS_TEST_OPTIONS": "-x"}
+    process = subprocess.Popen(
+        command,
+        shell=True,
+        cwd=folder,
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    last = ""
+    for line in process.stdout:
+        last = line.strip() or last
+        if found := re.match(r"(?:FAILED|ERROR) (\S+)", line):
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            return found[1]
+    return last if process.wait() else None
+
+
+def main() -> None:
+    """Print a line for each change and command."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("command", help="`{folder}` in it stands for each folder of tests")
+    parser.add_argument("--only", default="", help="numbers of changes, as 3,8")
+    told = parser.parse_args()
+    only = [int(number) for number in told.only.split(",") if number]
+    folders = (
+        sorted(path.parent.name for path in ROOT.glob("tests/*/test_*.py")) if "{folder}" in told.command else [""]
+    )
+    missed = 0
+    with tempfile.TemporaryDirectory() as place:
+        copy = Path(place) / "copy"
+        subprocess.run(["git", "worktree", "add", "--quiet", "--detach", copy], cwd=ROOT, check=True)
+        try:
+            for number, mutation in enumerate(MUTATIONS, 1):
+                if only and number not in only:
+                    continue
+                path = copy / mutation.path
+                text = path.read_text()
+                assert text.count(mutation.before) == 1, f"{mutation.path}: {mutation.before!r} is not there once"
+                path.write_text(text.replace(mutation.before, mutation.after))
+                for folder in dict.fromkeys(folders):
+                    begin = time.monotonic()
+                    found = first_failure(told.command.replace("{folder}", folder), copy)
+                    missed += found is None
+                    print(
+                        f"{number:2} {mutation.kind:24} {folder:14} {time.monotonic() - begin:6.0f} s  {found or 'NOT FOUND'}",
+                        flush=True,
+                    )
+                path.write_text(text)
+        finally:
+            subprocess.run(["git", "worktree", "remove", "--force", copy], cwd=ROOT, check=True)
+    sys.exit(bool(missed))
+
+
+if __name__ == "__main__":
+    main()
