@@ -14,7 +14,7 @@ help:
 	@echo "make test     style, numpy, and a slice of the contract on each framework, while you work (about five minutes on two cores)"
 	@echo "make test-ci  what CI checks: the core, and a slice of all large tables, another one after each commit"
 	@echo "make test-everything   all of that, whole (tox: every backend alone, all together, lint, types)"
-	@echo "make test-times   where the time of the last of these went, and its slowest tests"
+	@echo "make test-times   where the time of the last test-ci or test-everything went, and its slowest tests"
 	@echo "make parity   the matrix of operations and layers by backends, with the worst error of each"
 	@echo "make bench    step times beside Keras 3 and hand-written loops"
 	@echo "make count    how much there is: methods, overrides, lines, lengths, import chains"

@@ -57,7 +57,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "cpu_only(reason): assumes the CPU; skipped where --device is another one")
     if device_of(config) == "cpu":  # also where there are others; before any framework is imported
         os.environ |= {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
-    if slices.chosen():
+    if slices.current_slice():
         config.pluginmanager.register(slices.Slices())
     if folder := os.environ.get("POLYKERAS_TIMES"):
         config.pluginmanager.register(Times(folder))

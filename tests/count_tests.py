@@ -1,7 +1,7 @@
 """Print what a collection of the tests tells: what goes to a device, which graphs are exchanged with Keras, what slices take.
 
 `python tests/count_tests.py`, with the options of pytest, as `--backends=torch tests/training`. It runs no test. With `--commits 10` before
-them, it prints which part of the cases the last ten commits have run.
+them, it prints which part of the cases is in the slices of the last ten commits.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Items:
 
 
 class Commits:
-    """Prints for each of the last commits its slice, and the share of all cases that it and those before it have run.
+    """Prints for each of the last commits its slice, and the share of all cases in its slice and those of the commits before it.
 
     Args:
         count: of commits.
@@ -44,14 +44,14 @@ class Commits:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        have_run: set[str] = set()
-        print(f"{'commits back':>12}{'slice':>8}{'cases':>8}{'have run':>10}")
+        covered: set[str] = set()
+        print(f"{'commits back':>12}{'slice':>8}{'cases':>8}{'covered':>10}")
         for before in reversed(range(self._count)):
-            whose = slices.slice_of_commit(before)
-            whole, sliced = slices.parted(session.items)
-            cases = [*whole, *(item for item in sliced if slices.takes(slices.name_of(item), whose))]
-            have_run |= {item.nodeid for item in cases}
-            print(f"{before:12}{whose:>8}{len(cases):8}{len(have_run) / len(session.items):10.1%}")
+            slice_ = slices.slice_of_commit(f"HEAD~{before}")
+            whole, sliced = slices.split(session.items)
+            cases = [*whole, *(item for item in sliced if slices.in_slice(slices.name_of(item), slice_))]
+            covered |= {item.nodeid for item in cases}
+            print(f"{before:12}{slice_:>8}{len(cases):8}{len(covered) / len(session.items):10.1%}")
 
 
 def graphs() -> None:
@@ -61,7 +61,7 @@ def graphs() -> None:
     print(f"\n{'random graphs':<20}{'get_weights':>14}" + "".join(f"{suffix:>14}" for suffix in SUFFIXES))
     for framework in ALL:
         plan = _plan(framework)
-        files = Counter(suffix for suffix, _, exchanged in plan if exchanged)
+        files = Counter(suffix for suffix, _ in plan)
         print(f"{framework:<20}{len(plan):>14}" + "".join(f"{files[suffix]:>14}" for suffix in SUFFIXES))
 
 

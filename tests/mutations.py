@@ -1,8 +1,9 @@
 """Twenty changes of the code on purpose, of different kinds: which commands notice them?
 
 `python tests/mutations.py "make test-ci"` makes one change after the other in a copy of the last commit, runs the command there, and
-prints the first test that fails. With `{folder}` in the command, each folder of tests is asked by itself. `--only 3,8` makes some of the
-changes. A command is ended when its first test fails.
+prints the first test that fails, where the command ends. With `{folder}` in the command, each folder of tests is asked by itself. `--only 3,8`
+makes some of the changes. `--slices 3` runs the command on three slices, one after the other, until one notices. The command should pass on
+the commit as it is: that is not tried.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import NamedTuple
+
+from helpers.slices import PARTS
 
 ROOT = Path(__file__).parents[1]
 
@@ -45,7 +47,7 @@ MUTATIONS = [
         "if training and self.trainable else",
         "if training else",
     ),
-    Mutation("a loss of workers", "polykeras/losses/reduction.py", "total * float(workers())", "total"),
+    Mutation("a loss of workers", "polykeras/losses/reduction.py", "total * float(workers())", "total * 1.0"),
     Mutation("a callback", "polykeras/training/callbacks/stopping.py", ">= self.patience", "> self.patience"),
     Mutation(
         "a last batch",
@@ -73,7 +75,10 @@ MUTATIONS = [
         "return True",
     ),
     Mutation(
-        "a kernel of PyTorch", "backends/polykeras_torch/recurrence.py", "d_memory.contiguous()", "torch.zeros_like(c)"
+        "a kernel of PyTorch",
+        "backends/polykeras_torch/recurrence.py",
+        "d_memory.contiguous()",
+        "d_memory.contiguous() * 0.0",
     ),
     Mutation("rows on JAX", "backends/polykeras_jax/steps.py", "* (count - block)", "* block"),
     Mutation(
@@ -93,17 +98,21 @@ MUTATIONS = [
 ]
 
 
-def first_failure(command: str, folder: Path) -> str | None:
+def first_failure(command: str, folder: Path, slice_: str) -> str | None:
     """Run a command and end it at its first failure.
 
     Args:
         command: for the shell.
         folder: where it runs.
+        slice_: what it is told in `POLYKERAS_SLICE`, if anything.
 
     Returns:
-        The test that failed, or the command's last line if it failed otherwise; None if it passed.
+        The test that failed; None if all passed.
+
+    Raises:
+        RuntimeError: the command failed otherwise.
     """
-    environment = os.environ | {"POLYKERAS_TEST_OPTIONS": "-x"}
+    environment = os.environ | {"PYTEST_ADDOPTS": "-x"} | ({"POLYKERAS_SLICE": slice_} if slice_ else {})
     process = subprocess.Popen(
         command,
         shell=True,
@@ -122,43 +131,52 @@ def first_failure(command: str, folder: Path) -> str | None:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             return found[1]
-    return last if process.wait() else None
+    if process.wait():
+        raise RuntimeError(f"The command failed, and no test did. Its last line: {last}")
+    return None
+
+
+def noticed(command: str, folder: Path, slices: int) -> str:
+    """Return the first test that notices a change, and in which slice if there are several; `NOT FOUND` if none does."""
+    for place in range(1, slices + 1) if slices else [0]:
+        if found := first_failure(command, folder, f"{place}/{PARTS}" if place else ""):
+            return f"{found} (slice {place})" if place else found
+    return "NOT FOUND"
 
 
 def main() -> None:
-    """Print a line for each change and command."""
+    """Print a line for each change and command, and how many of the changes were found."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("command", help="`{folder}` in it stands for each folder of tests")
     parser.add_argument("--only", default="", help="numbers of changes, as 3,8")
+    parser.add_argument("--slices", type=int, default=0, help="how many slices to try, one after the other")
     told = parser.parse_args()
-    only = [int(number) for number in told.only.split(",") if number]
+    only = [int(number) for number in told.only.split(",") if number] or range(1, len(MUTATIONS) + 1)
     folders = (
-        sorted(path.parent.name for path in ROOT.glob("tests/*/test_*.py")) if "{folder}" in told.command else [""]
+        sorted({path.parent.name for path in ROOT.glob("tests/*/test_*.py")}) if "{folder}" in told.command else [""]
     )
-    missed = 0
+    found: set[int] = set()
     with tempfile.TemporaryDirectory() as place:
         copy = Path(place) / "copy"
         subprocess.run(["git", "worktree", "add", "--quiet", "--detach", copy], cwd=ROOT, check=True)
         try:
-            for number, mutation in enumerate(MUTATIONS, 1):
-                if only and number not in only:
-                    continue
+            for number in only:
+                mutation = MUTATIONS[number - 1]
                 path = copy / mutation.path
                 text = path.read_text()
                 assert text.count(mutation.before) == 1, f"{mutation.path}: {mutation.before!r} is not there once"
                 path.write_text(text.replace(mutation.before, mutation.after))
-                for folder in dict.fromkeys(folders):
+                for folder in folders:
                     begin = time.monotonic()
-                    found = first_failure(told.command.replace("{folder}", folder), copy)
-                    missed += found is None
-                    print(
-                        f"{number:2} {mutation.kind:24} {folder:14} {time.monotonic() - begin:6.0f} s  {found or 'NOT FOUND'}",
-                        flush=True,
-                    )
+                    test = noticed(told.command.replace("{folder}", folder), copy, told.slices)
+                    if test != "NOT FOUND":
+                        found.add(number)
+                    seconds = time.monotonic() - begin
+                    print(f"{number:2} {mutation.kind:24} {folder:14} {seconds:6.0f} s  {test}", flush=True)
                 path.write_text(text)
         finally:
             subprocess.run(["git", "worktree", "remove", "--force", copy], cwd=ROOT, check=True)
-    sys.exit(bool(missed))
+    print(f"{len(found)} of {len(only)} changes were found")
 
 
 if __name__ == "__main__":

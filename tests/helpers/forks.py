@@ -1,8 +1,8 @@
 """Programs of which each has a process of its own, though their framework is imported once for all.
 
 As a framework takes seconds to import, and there are dozens of such programs, they run in forks of one process that has
-imported it and done nothing with it. Programs on numpy, which is there at once, are started as a user starts them. Programs that run at the
-same time, as the workers of a run, have slots of different numbers, which are processes that fork.
+imported it and done nothing with it. Programs that run at the same time, as the workers of a run, have slots of different numbers, which are
+processes that fork.
 
 The process that forks is this file as a program, `python forks.py FRAMEWORK MODULE...`. It reads a request a line, and answers each
 with the number of the new process, and with how that ended.
@@ -38,8 +38,7 @@ class Forking:
             [sys.executable, "-P", *options, __file__, *modules],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            text=True,
-            bufsize=1,
+            bufsize=0,  # `select` sees what is in the pipe, and would not see what a buffer holds
             env=os.environ | {"OMP_NUM_THREADS": "1"},
         )
         atexit.register(self.close)
@@ -47,7 +46,7 @@ class Forking:
     def start(self, request: dict[str, Any]) -> Forked:
         """Start a program; the one before has ended."""
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(request) + "\n")
+        self._process.stdin.write(json.dumps(request).encode() + b"\n")
         return Forked(self, self.answer())
 
     def answer(self) -> int:
@@ -56,8 +55,8 @@ class Forking:
         assert self._process.stdout is not None
         return int(self._process.stdout.readline())
 
-    def has_answered(self, seconds: float | None = 0.0) -> bool:
-        """Return whether there is an answer, or is within so many seconds; None: for however long that takes."""
+    def has_answered(self, seconds: float = 0.0) -> bool:
+        """Return whether there is an answer, or is within so many seconds."""
         assert self._process.stdout is not None
         return bool(select.select([self._process.stdout], [], [], seconds)[0])
 
@@ -79,7 +78,7 @@ class Forked:
             self.returncode = self._parent.answer()
         return self.returncode
 
-    def wait(self, timeout: float | None = None) -> int:
+    def wait(self, timeout: float = SECONDS) -> int:
         """Wait for the end, and return the exit code.
 
         Raises:
@@ -87,7 +86,7 @@ class Forked:
         """
         if self.returncode is None:
             if not self._parent.has_answered(timeout):
-                raise subprocess.TimeoutExpired(str(self.pid), timeout or 0.0)
+                raise subprocess.TimeoutExpired(str(self.pid), timeout)
             self.returncode = self._parent.answer()
         return self.returncode
 
@@ -128,10 +127,22 @@ def start(
     Returns:
         A process, to `poll`, `wait` for and `kill`.
     """
+    return _process(backend, options, modules, slot).start(
+        {"command": command, "log": str(log), "environment": environment}
+    )
+
+
+def prepare(backend: str, slots: int) -> None:
+    """Begin the processes that fork, so that they import their framework at the same time."""
+    for slot in range(slots):
+        _process(backend, (), (), slot)
+
+
+def _process(backend: str, options: tuple[str, ...], modules: tuple[str, ...], slot: int) -> Forking:
     key = (backend, *modules), options, slot
     if key not in _forking:
         _forking[key] = Forking(*key[:2])
-    return _forking[key].start({"command": command, "log": str(log), "environment": environment})
+    return _forking[key]
 
 
 # ---- the process that forks --------------------------------------------------------------------------------------
@@ -142,6 +153,7 @@ def _requests() -> Iterator[dict[str, Any]]:
     for line in sys.stdin:
         pid = os.fork()
         if pid == 0:
+            os.setsid()
             yield json.loads(line)
             return
         print(pid, flush=True)
@@ -161,7 +173,6 @@ def _main(modules: list[str]) -> None:
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(log, 1)
         os.dup2(log, 2)
-        os.setsid()
         os.environ |= request["environment"]
         sys.argv = request["command"]
         more = request["environment"].get("PYTHONPATH")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import subprocess
 import time
 import zlib
@@ -25,36 +26,48 @@ REPEATED = os.environ.get("POLYKERAS_FAST") == "0" or "POLYKERAS_VERIFY" in os.e
 LEFT_OUT = "left out: the time for slices is over"
 
 
-def slice_of_commit(before: int = 0) -> str:
-    """Return the slice of the current commit; that of its hash where its place among the commits is unknown.
-
-    Args:
-        before: how many commits to go back.
-    """
+def number_of_commit(commit: str = "HEAD") -> int:
+    """Return a commit's place among those of its branch; in a shallow clone, its hash; 0 where git knows no commit."""
 
     def git(*arguments: str) -> str:
+        command = ["git", *arguments]
         return subprocess.run(
-            ["git", *arguments], cwd=Path(__file__).parent, capture_output=True, text=True, check=True
+            command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True
         ).stdout.strip()
 
-    shallow = git("rev-parse", "--is-shallow-repository") == "true"
-    number = int(git("rev-parse", "HEAD"), 16) if shallow else int(git("rev-list", "--count", "HEAD"))
-    return f"{(number - before) % PARTS + 1}/{PARTS}"
+    try:
+        if git("rev-parse", "--is-shallow-repository") == "true":
+            return int(git("rev-parse", commit), 16)
+        return int(git("rev-list", "--count", "--first-parent", commit))
+    except (OSError, subprocess.CalledProcessError):
+        return 0
+
+
+def slice_of_commit(commit: str = "HEAD") -> str:
+    """Return the slice that CI takes for a commit."""
+    return f"{number_of_commit(commit) % PARTS + 1}/{PARTS}"
 
 
 @functools.cache
-def chosen() -> str | None:
+def current_slice() -> str | None:
     """Return the slice that runs; None if everything does."""
-    told = os.environ.get("POLYKERAS_SLICE")
-    return slice_of_commit() if told == "commit" else told or None
+    asked = os.environ.get("POLYKERAS_SLICE")
+    if asked in (None, "", "commit"):
+        return slice_of_commit() if asked else None
+    found = re.fullmatch(r"(\d+)/(\d+)", asked)
+    if not found or not 1 <= int(found[1]) <= int(found[2]):
+        raise pytest.UsageError(
+            f"POLYKERAS_SLICE: expected `commit`, or one of five slices as `1/5` to `5/5`. Received: {asked!r}"
+        )
+    return asked
 
 
-def takes(name: str, whose: str | None = None) -> bool:
-    """Return whether a case is in a slice such as `"2/5"`: that which runs by default."""
-    of = whose or chosen()
-    if of is None:
+def in_slice(name: str, slice_: str | None = None) -> bool:
+    """Return whether a case is in a slice such as `"2/5"`, by default in that which runs."""
+    slice_ = slice_ or current_slice()
+    if slice_ is None:
         return True
-    place, parts = map(int, of.split("/"))
+    place, parts = map(int, slice_.split("/"))
     return zlib.crc32(name.encode()) % parts == place - 1
 
 
@@ -70,7 +83,7 @@ def selected(request: pytest.FixtureRequest, parameter: str) -> set[Any]:
 
 
 class Slices:
-    """A plugin of pytest that keeps the cases of one slice, and what always runs, which comes first."""
+    """A plugin of pytest that keeps the cases of one slice, and what always runs."""
 
     def __init__(self) -> None:
         self._deadline = float(os.environ.get("POLYKERAS_DEADLINE", "inf"))
@@ -78,8 +91,8 @@ class Slices:
 
     @pytest.hookimpl(trylast=True)  # after marks are set
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
-        whole, sliced = parted(items)
-        kept = [item for item in sliced if takes(name_of(item))]
+        whole, sliced = split(items)
+        kept = [item for item in sliced if in_slice(name_of(item))]
         self._sliced = {item.nodeid for item in kept}
         config.hook.pytest_deselected(items=[item for item in sliced if item.nodeid not in self._sliced])
         kept.sort(key=lambda item: item.get_closest_marker("slow") is None)  # no worker is left alone with a long one
@@ -90,8 +103,10 @@ class Slices:
         if item.nodeid in self._sliced and time.time() > self._deadline:
             pytest.skip(LEFT_OUT)
 
-    def pytest_report_header(self) -> str:
-        return f"slice {chosen()} of large tables; again with POLYKERAS_SLICE={chosen()}"
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        if not hasattr(session.config, "workerinput"):
+            line = f"slice {current_slice()} of large tables; again with POLYKERAS_SLICE={current_slice()}"
+            session.config.get_terminal_writer().line(line)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         skipped = [report for report in terminalreporter.stats.get("skipped", ()) if LEFT_OUT in str(report.longrepr)]
@@ -99,7 +114,7 @@ class Slices:
             terminalreporter.write_line(f"{count} cases of {folder} were {LEFT_OUT}.")
 
 
-def parted(items: list[pytest.Item]) -> tuple[list[pytest.Item], list[pytest.Item]]:
+def split(items: list[pytest.Item]) -> tuple[list[pytest.Item], list[pytest.Item]]:
     """Return what always runs, and what runs in its slice alone."""
     tables = Counter(map(_table, items))
     parts: tuple[list[pytest.Item], list[pytest.Item]] = [], []

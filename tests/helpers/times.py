@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from helpers.forks import Forking
+
 
 class Times:
     """A plugin of pytest that measures and reports.
@@ -28,8 +30,8 @@ class Times:
         self._folder = Path(folder)
         self._spent = {"waited": 0.0, "compiled": 0.0}
         self._nested = False
-        for method in ("wait", "communicate"):
-            self._measure(subprocess.Popen, method, "waited")
+        for owner, method in (subprocess.Popen, "wait"), (subprocess.Popen, "communicate"), (Forking, "has_answered"):
+            self._measure(owner, method, "waited")
 
     def pytest_configure(self, config: pytest.Config) -> None:
         if not hasattr(config, "workerinput"):

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from helpers.forks import Forked, start
+from helpers.forks import Forked, prepare, start
 
 ROOT = Path(__file__).parents[2]
 RESULTS = "POLYKERAS_TEST_RESULTS"  # the folder for results of workers
@@ -85,6 +85,7 @@ class Workers:
                 )
             return
         shared |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(size)}
+        prepare(backend, size)
         for rank in range(size):
             own = shared | {"RANK": str(rank), "LOCAL_RANK": str(rank)}
             self.processes.append(start(backend, command, self._path(rank), slot=rank, **own))
@@ -126,6 +127,7 @@ class Workers:
         for process in self.processes:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
+            process.kill()
             process.wait()
         self._folder.cleanup()
 

@@ -83,12 +83,12 @@ class Exchange:
             for i, (name, case) in enumerate(CASES.items()):
                 if name in names:
                     self._add(f"{i}", name, *of_layer(case))
-            for name in MODELS.keys() & names:
+            for name in [name for name in MODELS if name in names]:
                 self._add(name.replace(" ", "_"), name, *MODELS[name]())
                 for suffix in WEIGHTS:
                     file, model, _ = self.models[name]
                     model.save_weights(folder / f"{file}{suffix}")
-            self._add_compiled(names.intersection(OPTIMIZERS))
+            self._add_compiled([name for name in OPTIMIZERS if name in names])
         # On processors without AVX-512 TensorFlow leaves oneDNN out, without which it has no convolution that Keras calls
         # for channels that come first.
         environment = os.environ | {

@@ -21,7 +21,7 @@ import pytest
 
 import polykeras as keras
 from differential.opponent import EVERYTHING
-from helpers.slices import chosen, takes
+from helpers.slices import current_slice, in_slice
 from polykeras.backend import use_backend
 from polykeras.common import naming
 from polykeras.saving.files import hdf5
@@ -37,7 +37,7 @@ GRAPHS = range(500)
 
 OWN = own_layers(keras)
 KNOWN = {cls.__name__: cls for cls in OWN}
-pytestmark = [pytest.mark.slow, pytest.mark.whole]  # each test looks at the graphs of a slice
+pytestmark = [pytest.mark.slow, pytest.mark.whole]  # the graphs are sliced: see _plan
 
 
 def _plan(framework: str) -> list[tuple[str, int]]:
@@ -45,7 +45,7 @@ def _plan(framework: str) -> list[tuple[str, int]]:
 
     Each graph goes to one framework in one kind of file; with `POLYKERAS_COMPARE=all`, to each in each.
     """
-    pairs = [(suffix, seed) for suffix in SUFFIXES for seed in GRAPHS if takes(f"graph {seed}")]
+    pairs = [(suffix, seed) for suffix in SUFFIXES for seed in GRAPHS if in_slice(f"graph {seed}")]
     if EVERYTHING:
         return pairs
     place = ALL.index(framework)
@@ -212,7 +212,7 @@ def test_we_read_ops_in_h5_files_that_keras_cannot(exchange: Exchange) -> None:
         name = f"{path.name.partition('.')[0]}.keras"
         if not exchange.predicts(keras.saving.load_model(path, KNOWN, compile=False), name, f"{name} predicted"):
             wrong.append(name)
-    assert paths or chosen()  # a slice may have none
+    assert paths or current_slice()  # a slice may have none
     assert not wrong, f"{len(wrong)} of {len(paths)}: {wrong[:10]}"
 
 

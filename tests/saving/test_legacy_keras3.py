@@ -227,10 +227,10 @@ class Exchanged:
         self.folder = folder
         self.models: dict[str, Any] = {}
         with polykeras.use_backend("numpy"):
-            for name in MODELS.keys() & names:
+            for name in [name for name in MODELS if name in names]:
                 model, inputs = MODELS[name]()
                 self.models[name] = shaken(model), inputs
-            for name in names.intersection(OPTIMIZERS):
+            for name in [name for name in OPTIMIZERS if name in names]:
                 self.models[name] = compiled(name)
                 np.savez(folder / f"{name}.labels.npz", LABELS)
             for name, (model, inputs) in self.models.items():
