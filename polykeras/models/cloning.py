@@ -37,7 +37,7 @@ def clone_model(
     call_function: Callable[..., Any] | None = None,
     recursive: bool = False,
 ) -> Any:
-    """Return a copy of a model with new layers and new weights, connected in the same way. It is not compiled.
+    """Return a copy of a model: new layers and new weights, connected in the same way, and compiled if the model is.
 
     Args:
         model: any model, or a layer. A subclassed model or a layer is made again from its config, and built if it was.
@@ -50,6 +50,20 @@ def clone_model(
     Raises:
         ValueError: another argument is given for a subclassed model, or `call_function` for a Sequential.
     """
+    cloned = _cloned(model, input_tensors, clone_function, call_function, recursive)
+    if isinstance(model, Model) and model.compiled:
+        cloned.compile_from_config(model.get_compile_config())
+    return cloned
+
+
+def _cloned(
+    model: Layer,
+    input_tensors: Any,
+    clone_function: Callable[[Any], Any] | None,
+    call_function: Callable[..., Any] | None,
+    recursive: bool,
+) -> Any:
+    """Return a copy of a model as `clone_model` does, not compiled."""
     clone = clone_function or _clone
     if recursive:
         clone = _recursive(clone, call_function)
