@@ -21,6 +21,12 @@ def to_snake_case(name: str) -> str:
     return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
+def object_name(obj: Any) -> str:
+    """Return the name of an object: its `name`, or that of a function or of its class in snake case."""
+    name = getattr(obj, "name", None)
+    return name if isinstance(name, str) else to_snake_case(getattr(obj, "__name__", type(obj).__name__))
+
+
 def unique_name(prefix: str) -> str:
     """Return `prefix`, or `prefix_1`, `prefix_2`, ... if it was given out before in this process."""
     number = _counts[prefix]

@@ -7,6 +7,7 @@ from typing import Any
 
 from polykeras import dtypes, ops
 from polykeras.backend.spec import Array
+from polykeras.common.naming import object_name
 from polykeras.common.types import ArrayLike, DTypeLike
 from polykeras.layers.base.context import get_mask
 from polykeras.losses.loss import LOSSES, cast_predictions, match_ranks
@@ -118,13 +119,13 @@ class MeanMetricWrapper(Mean):
 
     Args:
         fn: takes labels and predictions, and returns a value for each sample (or a scalar).
-        name: the name in logs; by default the function's name.
+        name: the name in logs; by default the function's name in snake case.
         dtype: the dtype of the state.
         **kwargs: passed on to the function.
     """
 
     def __init__(self, fn: Callable[..., Any], name: str | None = None, dtype: DTypeLike = None, **kwargs: Any) -> None:
-        super().__init__(name or getattr(fn, "name", None) or getattr(fn, "__name__", "metric"), dtype)
+        super().__init__(name or object_name(fn), dtype)
         self._fn = fn
         self._fn_kwargs = kwargs
         if type(self).direction is None and (fn in LOSSES or type(fn) in LOSSES):

@@ -32,7 +32,7 @@ def _added_up(update_state: M) -> M:
 
     @functools.wraps(update_state)
     def update(self: Metric, *args: Any, **kwargs: Any) -> Any:
-        if collectives.workers() == 1:
+        if collectives.workers() == 1 or self.passes_on:
             return update_state(self, *args, **kwargs)
         alone = not any(map(ops.ndim, nested.flatten((args, kwargs)))) and not are_added_up(self.variables)
         if is_ours(type(self)) and not alone:
@@ -70,6 +70,9 @@ class Metric(Configurable, Measure):
 
     # A trait: samples that are masked change nothing. Of the metrics of polykeras; a user's must state it.
     sample_by_sample: ClassVar[bool] = True
+
+    # Whether `update_state` does no more than to update other metrics, each of which sees to all workers by itself.
+    passes_on: ClassVar[bool] = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

@@ -114,9 +114,7 @@ class Functional(Model):
 
     @property
     def output_names(self) -> list[str]:
-        """The names of the layers that return the outputs; for a dict of outputs, its keys."""
-        if isinstance(self._outputs_tree, dict):
-            return sorted(self._outputs_tree)
+        """The names of the layers that return the outputs."""
         return list(map(self._name_of, self._graph.outputs))
 
     def _flat_inputs(self, inputs: Any) -> list[Any]:

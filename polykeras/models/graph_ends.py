@@ -82,5 +82,5 @@ class GraphEnds:
 
     @property
     def output_names(self) -> list[str]:
-        """The names of the layers that return the outputs; for a dict of outputs, its keys."""
+        """The names of the layers that return the outputs."""
         return self._graph_or_raise("output_names").output_names

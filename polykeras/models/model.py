@@ -64,7 +64,8 @@ class Model(GraphEnds, Trainer, Layer):
 
     _module_in_configs = "keras"
     _first_end_in_configs = 0  # see `polykeras.models.functional_config`
-    _untracked = (*Layer._untracked, "history", "_repeated")  # they come and go with each run
+    # The first two come and go with each run; parts of the third belong to the model once they are used.
+    _untracked = (*Layer._untracked, "history", "_repeated", "_compile_arguments")
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         if cls is Model and _is_functional(args, kwargs):

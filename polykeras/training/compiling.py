@@ -21,6 +21,7 @@ from polykeras.saving.serialization import deserialize_keras_object, serialize_k
 from polykeras.training.compiled_loss import CompiledLoss, name_metrics
 from polykeras.training.compiled_metrics import CompiledMetrics
 from polykeras.training.diagnosis import warn_of_wrong_activation
+from polykeras.training.logs import list_order
 from polykeras.training.steps.cache import StepCache
 from polykeras.variables import Variable, unique
 
@@ -127,13 +128,11 @@ class Compiled:
         scaled = auto_scale_loss and self.dtype_policy.name == "mixed_float16"
         if scaled and not isinstance(self.optimizer, optimizers.LossScaleOptimizer | None):
             self.optimizer = optimizers.LossScaleOptimizer(self.optimizer)
-        self._compiled_loss = None if loss is None else CompiledLoss(loss, loss_weights)
-        self._compiled_metrics = (
-            CompiledMetrics(metrics, weighted_metrics) if metrics is not None or weighted_metrics is not None else None
-        )
-        for compiled in (self._compiled_loss, self._compiled_metrics):
-            if compiled is not None:
-                compiled.output_names = getattr(self, "output_names", None)
+        names = getattr(self, "output_names", None)
+        self._compiled_loss = None if loss is None else CompiledLoss(loss, loss_weights, names)
+        self._compiled_metrics = None
+        if metrics is not None or weighted_metrics is not None:
+            self._compiled_metrics = CompiledMetrics(metrics, weighted_metrics, names, self._compiled_loss)
         self._loss_tracker = Mean(name="loss")
         self.run_eagerly = run_eagerly
         if steps_per_execution != "auto":
@@ -213,22 +212,29 @@ class Compiled:
 
     @property
     def metrics(self) -> list[Metric]:
-        """All metrics: the loss, the metrics of `compile`, and those in attributes of layers and of the model."""
-        found: list[Metric] = []
-        if self._loss_tracker is not None:
-            found.append(self._loss_tracker)
+        """The loss, the metrics of `compile` as one, the losses of several outputs, and those in attributes.
+
+        These are attributes of the model and of its layers, not of models within it, which are trained by themselves.
+        """
+        found = [part for part in (self._loss_tracker, self._compiled_metrics) if part is not None]
         if self._compiled_loss is not None:
             found += self._compiled_loss.metrics
-        if self._compiled_metrics is not None:
-            found += self._compiled_metrics.metrics
         for layer in self._flatten_layers():
-            found += own_metrics(layer)
+            if layer is self or not isinstance(layer, Compiled):
+                found += own_metrics(layer)
         return unique(found)
+
+    def _metrics_in_logs(self) -> dict[str, Metric]:
+        """Return the metrics, those of `compile` one by one, by their names in logs."""
+        found: dict[str, Metric] = {}
+        for metric in self.metrics:
+            found |= metric.by_name if isinstance(metric, CompiledMetrics) else {metric.name: metric}
+        return found
 
     @property
     def metrics_names(self) -> list[str]:
-        """The names of the metrics in logs."""
-        return [metric.name for metric in self.metrics]
+        """The names of the values in the lists that `evaluate` and `train_on_batch` return."""
+        return list_order(self._metrics_in_logs(), self.metrics)
 
     def reset_metrics(self) -> None:
         """Reset all metrics."""

@@ -14,7 +14,7 @@ from polykeras.layers import Dense
 from polykeras.training.data.sources import Source
 from polykeras.training.data.streams import StreamSource
 from polykeras.training.data.unpack import unpack_x_y_sample_weight
-from polykeras.training.outputs import by_output
+from polykeras.training.outputs import by_output, known_names
 from polykeras.training.steps.prepare import prepare
 
 if TYPE_CHECKING:
@@ -116,9 +116,10 @@ def warn_of_wrong_activation(model: Compiled) -> None:
     layers = model._last_layers()
     if compiled is None or overrides(model, "call", "train_step", "compute_loss"):
         return
-    names = compiled.output_names or [layer.name for layer in layers]
+    outputs = getattr(model, "output", None)
+    names = known_names(outputs, compiled.output_names) or [layer.name for layer in layers]
     try:
-        losses = by_output(compiled.given, names, "loss")
+        losses = by_output(compiled.given, names, "loss", outputs)
     except ValueError:  # raised again once the outputs are known
         return
     for layer, loss in zip(layers, losses, strict=False):

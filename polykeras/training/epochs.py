@@ -24,7 +24,6 @@ from polykeras.training.resuming.progress import Progress
 from polykeras.training.steps.fillable import fills
 from polykeras.training.steps.prepare import prepare
 from polykeras.training.steps.sizes import ChunkSize
-from polykeras.training.steps.step import Step
 
 
 def run_epoch(
@@ -48,12 +47,12 @@ def run_epoch(
     logs, done = (progress.position.logs, progress.position.step) if progress else ({}, 0)
     if done and model.stop_training:
         return logs, done
-    own, step, backend = model._own_function(kind), None, registry.current()
+    own, backend = model._own_function(kind), registry.current()
     if own is not None:
         size = ChunkSize(batches_in_call(model))
         chunks = function_chunks(source, own, backend, size.steps, done)
     else:
-        step, size, chunks = _compiled_chunks(model, kind, source, callback_list, progress, done)
+        size, chunks = _compiled_chunks(model, kind, source, callback_list, progress, done)
     together = own is None and steps_run_together(backend)
     batch_begins = getattr(callback_list, f"on_{kind}_batch_begin")
     batch_ended = getattr(callback_list, f"on_{kind}_batch_end")
@@ -63,7 +62,7 @@ def run_epoch(
         logs = run()
         if own is not None and not isinstance(logs, dict):
             raise TypeError(f"Expected a dict of logs by name from {own!r}; received {logs!r}.")
-        logs = host_logs(logs, step.log_names if step else logs)  # which waits for the chunk
+        logs = host_logs(logs)  # which waits for the chunk
         if 2 * (done - start) >= size.steps:  # shorter ones are mostly overhead, or have a batch of another shape
             size.record(done - start, time.perf_counter() - begin)
         if progress:
@@ -77,8 +76,8 @@ def run_epoch(
 
 def _compiled_chunks(
     model: Any, kind: str, source: Source, callback_list: CallbackList, progress: Progress | None, done: int
-) -> tuple[Step, ChunkSize, Iterator[Chunk]]:
-    """Return the step of an epoch, the size of its chunks, and the chunks."""
+) -> tuple[ChunkSize, Iterator[Chunk]]:
+    """Return the size of the chunks of an epoch, and the chunks."""
     backend, first = registry.current(), source.first_batch()
     share = share_of(backend, source)
     cuts = share is not None and (share.cuts_streams or isinstance(source, ArraySource))
@@ -94,8 +93,8 @@ def _compiled_chunks(
     whole = partial(prepare, model, kind, first) if share else None
     if isinstance(source, ArraySource):
         filled = source.ends_partial and share is None and fills(model, kind, step, first)
-        return step, size, array_chunks(source, step, backend, ends, filled, done, share, whole)
-    return step, size, stream_chunks(source, step, backend, ends, done, share, whole)
+        return size, array_chunks(source, step, backend, ends, filled, done, share, whole)
+    return size, stream_chunks(source, step, backend, ends, done, share, whole)
 
 
 def run_evaluation(model: Any, source: Source, callback_list: CallbackList) -> tuple[dict[str, Any], int]:

@@ -2,38 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from polykeras.backend import registry
+from polykeras.metrics import Metric
+from polykeras.training.compiled_metrics import each
 
 
-def host_logs(logs: dict[str, Any], names: Collection[str]) -> dict[str, Any]:
+def host_logs(logs: Mapping[str, Any]) -> dict[str, Any]:
     """Bring logs to the host; wait for them.
 
     Args:
         logs: numbers or arrays by name.
-        names: their names, in the order of the result.
 
     Returns:
-        Python floats, and arrays for what is no scalar, by name.
+        Python floats, and arrays for what is no scalar, in the order of the names.
     """
     backend = registry.current()
-    if not names:  # nothing to wait for below, and the memory of the batches is about to be used again
+    if not logs:  # nothing to wait for below, and the memory of the batches is about to be used again
         backend.synchronize()
     host: dict[str, Any] = {}
-    for name in names:
+    for name in sorted(logs):
         value = logs[name]
         array = np.asarray(backend.to_numpy(value) if backend.is_tensor(value) else value)
         host[name] = float(array) if array.ndim == 0 else array
     return host
 
 
-def as_list(logs: dict[str, Any]) -> Any:
-    """Return the values without names: a list, or the value if there is only one."""
-    values = list(logs.values())
+def list_order(names: Collection[str], metrics: Iterable[Metric]) -> list[str]:
+    """Return the names of the values in a returned list: first the metrics whose own names are there, then the others.
+
+    So the loss comes first, then the metrics of a single output or the losses of several. The metrics of several
+    outputs have other names in logs than their own, and follow in the order of these. As in Keras, two metrics of one
+    name give the value twice.
+
+    Args:
+        names: the names in the logs.
+        metrics: those of the model.
+    """
+    own = [metric.name for metric in each(metrics)]
+    return [name for name in own if name in names] + sorted(name for name in names if name not in own)
+
+
+def as_list(logs: dict[str, Any], order: Sequence[str]) -> Any:
+    """Return the values without names: a list, or the value if there is only one.
+
+    Args:
+        logs: values by name.
+        order: the names of the values in the list; see `list_order`.
+    """
+    values = [logs[name] for name in order]
     return values[0] if len(values) == 1 else values
 
 

@@ -23,7 +23,7 @@ from polykeras.training.data.splitting import split_data
 from polykeras.training.data.unpack import pack_x_y_sample_weight
 from polykeras.training.diagnosis import check_batch, check_source, warn_of_nan
 from polykeras.training.epochs import check_steps, run_epoch, run_evaluation, validates
-from polykeras.training.logs import as_list, host_logs
+from polykeras.training.logs import as_list, host_logs, list_order
 from polykeras.training.parallel.agreeing import agree_after_epoch
 from polykeras.training.parallel.facts import check_run
 from polykeras.training.parallel.one_batch import prepare_for_batch
@@ -158,7 +158,7 @@ class Trainer(StepMethods):
             logs, done = run_evaluation(self, source, callback_list)
         if not self.stop_evaluating:
             check_steps(done, steps, None)
-        return logs if return_dict else as_list(logs)
+        return logs if return_dict else as_list(logs, list_order(logs, self.metrics))
 
     @takes_legacy_arguments
     def predict(
@@ -267,7 +267,7 @@ class Trainer(StepMethods):
             warn_of_nan(before, logs, epoch)
         if progress.validation is not None and validates(epoch, validation_freq):
             values, _ = run_evaluation(self, progress.validation, callback_list)
-            logs = logs | {f"val_{name}": value for name, value in values.items()}
+            logs = dict(sorted((logs | {f"val_{name}": value for name, value in values.items()}).items()))
             progress.validation_done()
         progress.epoch_done(logs)
         callback_list.on_epoch_end(epoch, logs)
@@ -288,8 +288,13 @@ class Trainer(StepMethods):
         with shared_run():
             step, batch = prepare_for_batch(self, kind, source.first_batch())
             check_batch(self, kind, batch)
-            logs = host_logs(step.run_batch(batch), step.log_names)
-        return logs if return_dict else as_list(logs)
+            logs = host_logs(step.run_batch(batch))
+        if return_dict:
+            return logs
+        names = tuple(logs)
+        if names not in step.list_orders:
+            step.list_orders[names] = list_order(names, self.metrics)
+        return as_list(logs, step.list_orders[names])
 
     def _validation_source(self, data: Any, batch_size: int | None, steps: int | None) -> Source | None:
         if data is None:

@@ -297,7 +297,7 @@ def test_losses_and_metrics(tmp_path: Path) -> None:
         assert model.optimizer.beta_1 == 0.8
         logs = model.test_on_batch(X, np.eye(2)[np.arange(8) % 2], return_dict=True)
     assert set(logs) == {"loss", "accuracy", "mae", "auc"}
-    assert any(isinstance(metric, metrics.CategoricalAccuracy) for metric in model.metrics)
+    assert any(isinstance(metric, metrics.CategoricalAccuracy) for metric in model.compiled_metrics.metrics)
 
 
 def test_losses_by_output_and_old_names(tmp_path: Path) -> None:

@@ -138,7 +138,7 @@ def test_accuracy_is_the_fitting_one(
     model.compile("sgd", loss, metrics=["accuracy"])
     y = labels(np.arange(50))
     model.fit(X, y, verbose=0)
-    assert type(next(m for m in model.metrics if m.name == "accuracy")).__name__ == expected
+    assert type(model.compiled_metrics.by_name["accuracy"]).__name__ == expected
     predicted = model.predict(X, verbose=0)
     chosen = predicted[:, 0] > 0.5 if units == 1 else predicted.argmax(-1)
     truth = y if y.ndim == 1 else y.argmax(-1)

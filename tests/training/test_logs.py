@@ -24,23 +24,29 @@ def two_outputs(**kwargs: Any) -> Model:
 
 LABELS = [Y, np.arange(40) % 3]
 
+# What is given to `compile`, and the names of the values in lists; in logs they are sorted. Both are Keras's.
 SPECS: dict[str, tuple[dict[str, Any], list[str]]] = {
     "losses alone": ({}, ["loss", "a_loss", "b_loss"]),
     "flat list": ({"metrics": ["mae", "accuracy"]}, ["loss", "a_loss", "b_loss", "a_mae", "b_accuracy"]),
     "list of lists": (
-        {"metrics": [["mae", "mse"], ["accuracy"]]},
+        {"metrics": [["mse", "mae"], ["accuracy"]]},
         ["loss", "a_loss", "b_loss", "a_mae", "a_mse", "b_accuracy"],
     ),
     "dict": ({"metrics": {"b": "accuracy"}}, ["loss", "a_loss", "b_loss", "b_accuracy"]),
     "weighted": (
         {"metrics": {"b": ["accuracy"]}, "weighted_metrics": {"a": ["mae"], "b": ["accuracy"]}},
-        ["loss", "a_loss", "b_loss", "b_accuracy", "a_mae", "weighted_b_accuracy"],
+        ["loss", "a_loss", "b_loss", "a_mae", "b_accuracy", "b_weighted_accuracy"],
     ),
+    "several times": (
+        {"metrics": [["mae", "mae"], None], "weighted_metrics": [["mae", "mae"], []]},
+        ["loss", "a_loss", "b_loss", "a_mae", "a_mae_1", "a_weighted_mae", "a_weighted_mae_1"],
+    ),
+    "none weighted": ({"metrics": {"a": ["mae"]}, "weighted_metrics": []}, ["loss", "a_loss", "b_loss", "a_mae"]),
     "dict of losses": (
         {"loss": {"a": "mae", "b": "sparse_categorical_crossentropy"}, "loss_weights": {"a": 2.0}},
         ["loss", "a_loss", "b_loss"],
     ),
-    "one loss": ({"loss": {"a": "mse"}}, ["loss", "a_loss"]),
+    "one loss": ({"loss": ["mse", None], "metrics": {"a": ["mae"]}}, ["loss", "a_mae"]),
     "an object": (
         {"metrics": [[polykeras.metrics.MeanSquaredError(name="own")], None]},
         ["loss", "a_loss", "b_loss", "a_own"],
@@ -50,22 +56,26 @@ SPECS: dict[str, tuple[dict[str, Any], list[str]]] = {
 
 @pytest.mark.parametrize("name", SPECS)
 def test_names_and_order_of_logs(backend: Backend, name: str) -> None:
-    spec, names = SPECS[name]
+    spec, order = SPECS[name]
+    names = sorted(order)
     model = two_outputs(**spec)
     history = model.fit(X, LABELS, batch_size=20, validation_split=0.5, verbose=0)
     assert list(history.history) == [*names, *(f"val_{n}" for n in names)]
     logs = model.evaluate(X, LABELS, batch_size=20, verbose=0, return_dict=True)
     values = model.evaluate(X, LABELS, batch_size=20, verbose=0)
-    assert list(logs) == names == model.metrics_names
-    assert values == list(logs.values())
+    assert list(logs) == names
+    assert model.metrics_names == order
+    assert values == [logs[n] for n in order]
     assert all(type(value) is float for value in values)
 
 
 def test_single_batches_give_the_same_names(backend: Backend) -> None:
     model = two_outputs(metrics=["mae", "accuracy"])
     logs = model.train_on_batch(X, LABELS, return_dict=True)
-    assert list(logs) == ["loss", "a_loss", "b_loss", "a_mae", "b_accuracy"]
+    assert list(logs) == ["a_loss", "a_mae", "b_accuracy", "b_loss", "loss"]
     model.reset_metrics()
+    logs, values = model.test_on_batch(X, LABELS, return_dict=True), model.test_on_batch(X, LABELS)
+    np.testing.assert_allclose(values, [logs[n] for n in ["loss", "a_loss", "b_loss", "a_mae", "b_accuracy"]])
     assert len(model.train_on_batch(X, LABELS)) == 5
 
 
@@ -82,7 +92,7 @@ def test_values_of_logs_are_those_of_numpy(backend: Backend) -> None:
         "b_loss": b_loss,
         "a_mae": np.mean(np.abs(a - Y)),
         "b_accuracy": np.mean(b.argmax(-1) == LABELS[1]),
-        "weighted_a_mae": np.average(np.abs(a - Y)[:, 0], weights=weights),
+        "a_weighted_mae": np.average(np.abs(a - Y)[:, 0], weights=weights),
     }
     assert logs.keys() == expected.keys()
     for key, value in expected.items():
@@ -134,7 +144,7 @@ class Logging(polykeras.Sequential):
 def test_logs_within_logs(backend: Backend, eagerly: bool) -> None:
     model = linear(Logging, run_eagerly=eagerly)
     model.logs = lambda mean: {"b": mean, "more": {"z": mean + 1.0, "a": {"y": mean + 2.0}}, "c": 3.0}
-    expected = {"b": [X.mean()], "z": [X.mean() + 1], "y": [X.mean() + 2], "c": [3.0]}
+    expected = {"b": [X.mean()], "c": [3.0], "y": [X.mean() + 2], "z": [X.mean() + 1]}
     history = model.fit(X, Y, batch_size=40, verbose=0).history
     assert list(history) == list(expected)
     for name, value in expected.items():

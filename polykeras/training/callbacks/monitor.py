@@ -66,7 +66,8 @@ class MonitorCallback(Callback):
         name = self.monitor.removeprefix("val_")
         if name == "loss" or name.endswith("_loss"):
             return "down"
-        found = next((m.direction for m in getattr(self.model, "metrics", ()) if m.name == name), None)
+        metrics = getattr(self.model, "_metrics_in_logs", dict)()
+        found = metrics[name].direction if name in metrics else None
         if found is None:
             raise ValueError(
                 f"{type(self).__name__}: whether {self.monitor!r} should grow or shrink is not known. Pass mode='max' "

@@ -90,12 +90,10 @@ class CompiledStep(Step):
         return _Programs(self._traced, unique(variables), self._backend, self._donate, self._collective)
 
     def _traced(self, batch: Any) -> Any:
-        """Run the function while it is traced; note that it runs, and the names of its logs."""
+        """Run the function while it is traced; note that it runs."""
         self._in_code = True
         result = self.function(batch)
         self._in_code, self._is_traced = False, True  # not where it raises
-        if isinstance(result, dict):
-            self._log_names = list(result)
         return result
 
     def _execute(self, call: Callable[[_Programs, list[Any]], tuple[Any, Any]]) -> Any:

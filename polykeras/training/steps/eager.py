@@ -63,8 +63,6 @@ class EagerStep(Step):
         # A step that fails changes no variable.
         with Scope() as scope, location.eager_step() if location else nullcontext():
             result = self.function(batch)
-        if isinstance(result, dict):
-            self._log_names = list(result)
         with Uninterrupted():  # all of them or none
             for variable, value in zip(*scope.updates(), strict=True):
                 variable.assign(value)

@@ -15,6 +15,7 @@ from polykeras.common.traits import overrides
 from polykeras.distribution.connections import current_job
 from polykeras.distribution.strategies import distribution
 from polykeras.training import padding
+from polykeras.training.compiled_metrics import each
 from polykeras.training.logs import flat_logs
 from polykeras.training.steps.build import build, draws_of, symbolic
 from polykeras.training.steps.compiled import CompiledStep
@@ -73,7 +74,7 @@ def _new_step(model: StepMethods, kind: str, batch: Any, backend: Backend, reset
             )
     # A reset inside of the compiled step costs nothing. A user's own may do more than assign: it is called each time.
     resets_inside = resets and built and not overrides(model, "reset_metrics")
-    resets_inside = resets_inside and not any(overrides(metric, "reset_state") for metric in model.metrics)
+    resets_inside = resets_inside and not any(overrides(metric, "reset_state") for metric in each(model.metrics))
     draws = draws_of(model, step, batch) if built and workers > 1 else Draws()
     step = _in_context(native_step(step, model, kind, backend), model, kind, context, resets_inside)
     of_whole = step if workers > 1 and workers == current_job().size else None

@@ -25,6 +25,7 @@ class Step(ABC):
         function: as given.
         compiles: as given.
         example: as given.
+        list_orders: the order of the values in returned lists, by the names of the logs, as far as it was asked for.
     """
 
     def __init__(self, function: Callable[[Any], Any], backend: Backend, compiles: bool, example: Any = None) -> None:
@@ -32,13 +33,8 @@ class Step(ABC):
         self.function = function
         self.compiles = compiles
         self.example = example
-        self._log_names: list[str] = []
+        self.list_orders: dict[tuple[str, ...], list[str]] = {}
         self._sizes = StepSizes(compiles and backend.execution.compiles_each_size)
-
-    @property
-    def log_names(self) -> list[str]:
-        """The names of the logs in the order of the function; backends may return them in another one."""
-        return self._log_names
 
     @property
     def sizes(self) -> StepSizes:

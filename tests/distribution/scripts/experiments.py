@@ -151,7 +151,7 @@ class _OwnResults(keras.Model):
         return super().compute_loss(*args, **kwargs) / (1.0 + 0.01 * self.seen.result())
 
     def get_metrics_result(self) -> dict[str, Any]:
-        return {f"own_{metric.name}": metric.result() for metric in self.metrics if metric.name != "compile_metrics"}
+        return {f"own_{name}": value for name, value in super().get_metrics_result().items()}
 
 
 def own_parts() -> tuple[keras.Model, dict[str, Any]]:

@@ -28,11 +28,6 @@ class WrappedStep(Step):
         self._done = 0  # steps of the pass over the data
 
     @property
-    def log_names(self) -> list[str]:
-        """The names of the logs of the step inside."""
-        return self._step.log_names
-
-    @property
     def sizes(self) -> StepSizes:
         """What the step inside learned of sizes."""
         return self._step.sizes
