@@ -5,13 +5,13 @@ from __future__ import annotations
 from polykeras import ops
 from polykeras.backend.spec import Array
 from polykeras.common.types import ArrayLike
-from polykeras.losses.labels import floats
+from polykeras.losses.labels import broadcast_floats
 from polykeras.losses.loss import LOSSES, FunctionLoss
 
 
 def _signs(y_true: ArrayLike, y_pred: ArrayLike, name: str) -> tuple[Array, Array]:
     """Return labels, with 0 and 1 turned into -1 and 1, and predictions."""
-    y_true, y_pred = floats(y_true, y_pred, name)
+    y_true, y_pred = broadcast_floats(y_true, y_pred, name)
     is_binary = ops.all(ops.logical_or(ops.equal(y_true, 0.0), ops.equal(y_true, 1.0)))
     return ops.where(is_binary, 2.0 * y_true - 1.0, y_true), y_pred
 
@@ -57,7 +57,7 @@ def categorical_hinge(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
     Returns:
         Floats, `(...)`: the shape without the last axis.
     """
-    y_true, y_pred = floats(y_true, y_pred, "categorical_hinge")
+    y_true, y_pred = broadcast_floats(y_true, y_pred, "categorical_hinge")
     right = ops.sum(y_true * y_pred, axis=-1)
     wrong = ops.max((1.0 - y_true) * y_pred, axis=-1)
     return ops.maximum(wrong - right + 1.0, 0.0)

@@ -5,15 +5,16 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import cache
+from types import FunctionType
 from typing import Any, ClassVar, TypeVar
 
 from polykeras import config, dtypes, ops
 from polykeras.backend.spec import Array
 from polykeras.common import logits, nested
-from polykeras.common.naming import to_snake_case
+from polykeras.common.naming import is_ours, object_name, to_snake_case
 from polykeras.common.types import ArrayLike, DTypeLike
 from polykeras.layers.base.context import get_mask
-from polykeras.losses.reduction import REDUCTIONS, reduce_weighted
+from polykeras.losses.reduction import REDUCTIONS, reduce_weighted, spread
 from polykeras.saving.configurable import Configurable, init_parameters
 from polykeras.saving.serialization import Registry, deserialize_keras_object, serialize_keras_object
 
@@ -84,7 +85,13 @@ class Loss(Configurable):
         counts = self.compute_mask(y_true, y_pred)
         if counts is not None:
             mask = counts if mask is None else ops.logical_and(mask, counts)
+        if not ops.shape(values) and self._is_users():
+            values = spread(values, sample_weight, mask)
         return reduce_weighted(values, sample_weight, mask, self.reduction)
+
+    def _is_users(self) -> bool:
+        """Whether a user wrote it. Such a loss may be one number for all samples, whose weights then give a mean."""
+        return not is_ours(type(self))
 
     def call(self, y_true: ArrayLike, y_pred: ArrayLike) -> Array:
         """Return the losses of the samples, with the shape of the labels without the last axis."""
@@ -194,7 +201,7 @@ class LossFunctionWrapper(Loss):
     Args:
         fn: a function that returns the losses of the samples.
         reduction: see `Loss`.
-        name: the name in logs; by default the function's name.
+        name: the name in logs; by default the function's name in snake case.
         dtype: see `Loss`.
         **kwargs: passed on to the function.
     """
@@ -207,7 +214,7 @@ class LossFunctionWrapper(Loss):
         dtype: DTypeLike = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(name or getattr(fn, "__name__", "loss"), reduction, dtype)
+        super().__init__(name or object_name(fn), reduction, dtype)
         self.fn = fn
         self._fn_kwargs = kwargs
 
@@ -216,6 +223,9 @@ class LossFunctionWrapper(Loss):
         if not nested.is_nested(y_true) and not nested.is_nested(y_pred):
             y_true, y_pred = match_ranks(y_true, y_pred)
         return self.fn(y_true, y_pred, **self._fn_kwargs)
+
+    def _is_users(self) -> bool:
+        return not (isinstance(self.fn, FunctionType) and is_ours(self.fn))
 
     def get_config(self) -> dict[str, Any]:
         """Return the function and its arguments."""

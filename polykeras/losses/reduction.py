@@ -50,6 +50,18 @@ def reduce_weighted(
     return total / (size if size != 0 else 1)
 
 
+def spread(value: Array, sample_weight: ArrayLike | None, mask: Array | None) -> Array:
+    """Return a scalar loss of a whole batch once for each weight, so that weights and masks apply to it.
+
+    Args:
+        value: the loss.
+        sample_weight: weights of the samples, or None.
+        mask: bools, or None.
+    """
+    parts = [part for part in (sample_weight, mask) if part is not None]
+    return ops.broadcast_to(value, ops.shape(max(parts, key=ops.ndim))) if parts else value
+
+
 def _is_column(x: Array) -> bool:
     shape = () if x is None else ops.shape(x)
     return len(shape) == 2 and shape[-1] == 1

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from polykeras import ops
 from polykeras.autodiff import value_and_grad
 from polykeras.backend import registry
 from polykeras.backend.handles import convert
@@ -48,7 +49,7 @@ class StepMethods(StepFunctions):
         if self._compiled_loss is not None and y is not None:
             context = step_context(self)
             terms.append(self._compiled_loss(y, y_pred, sample_weight, context and context.rows))
-        terms += self._terms_of_layers()
+        terms += [term if ops.ndim(term) == 0 else ops.sum(term) for term in self._terms_of_layers()]
         if not terms:
             if self._compiled_loss is not None:
                 raise ValueError(

@@ -286,3 +286,51 @@ def test_crossentropy_by_the_shapes(
     model = still(Sequential([Input((3,)), layers.Dense(units, activation)]), name)
     (loss,) = model.fit(X, labels, verbose=0).history["loss"]
     assert still(model, same).evaluate(X, labels, verbose=0) == pytest.approx(loss, rel=1e-5)
+
+
+class OneNumber(losses.Loss):
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        return ops.mean(ops.square(y_true - y_pred))
+
+
+@pytest.mark.parametrize("loss", [lambda t, p: ops.mean(ops.square(t - p)), OneNumber()], ids=["function", "class"])
+def test_a_loss_of_ones_own_may_be_one_number(backend: Backend, loss: Any) -> None:
+    """Weights of samples then scale it by their mean, and a mask by the share of what counts, which is all."""
+    model = still(Sequential([Input((3,)), layers.Dense(1)]), loss)
+    expected = squared(Y, model.predict(X, verbose=0))
+    weights = np.linspace(0.0, 3.0, 40).astype("float32")
+    (weighted,) = model.fit(X, Y, sample_weight=weights, batch_size=40, verbose=0).history["loss"]
+    assert weighted == pytest.approx(expected * weights.mean(), rel=1e-5)
+    rows = np.ones((6, 4, 1), "float32")
+    rows[:, 2:] = 0.0
+    model = still(Sequential([Input((4, 1)), layers.Masking(), layers.Dense(1, use_bias=False)]), loss)
+    expected = squared(np.ones_like(rows), model.predict(rows, verbose=0))
+    assert model.evaluate(rows, np.ones_like(rows), verbose=0) == pytest.approx(expected, rel=1e-5)
+
+
+def test_what_layers_add_to_the_loss_is_summed(backend: Backend) -> None:
+    class Adding(layers.Layer):
+        def call(self, inputs: Any) -> Any:
+            self.add_loss(0.1 * ops.square(inputs))
+            self.add_loss(ops.mean(inputs))
+            return inputs
+
+    model = still(Sequential([Input((3,)), Adding(), layers.Dense(1)]))
+    expected = squared(Y, model.predict(X, verbose=0)) + 0.1 * (X**2).sum() + X.mean()
+    (loss,) = model.fit(X, Y, batch_size=40, verbose=0).history["loss"]
+    assert loss == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:.*are broadcast to")
+@pytest.mark.parametrize("name", ["hinge", "squared_hinge", "categorical_hinge"])
+def test_hinge_losses_broadcast_labels(backend: Backend, name: str) -> None:
+    labels = np.sign(Y)
+    model = still(Sequential([Input((3,)), layers.Dense(3)]), name, metrics=[name])
+    p = model.predict(X, verbose=0)
+    margin = np.maximum(1.0 - labels * p, 0.0)
+    expected = {
+        "hinge": margin.mean(),
+        "squared_hinge": (margin**2).mean(),
+        "categorical_hinge": np.maximum(((1 - labels) * p).max(-1) - (labels * p).sum(-1) + 1, 0.0).mean(),
+    }[name]
+    np.testing.assert_allclose(model.evaluate(X, labels, verbose=0), [expected] * 2, rtol=1e-5)
