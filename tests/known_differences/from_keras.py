@@ -511,6 +511,97 @@ OBJECTS = (
     ),
 )
 
+TRAINING = (
+    FromKeras(
+        "models.Model",
+        "a step that returns a loss of its own",
+        "value",
+        "the logs are what the step returns",
+        "if their names are those of the model's metrics, the metrics' values, though the step updates none: a loss of 0",
+        "a training whose loss is 0 in every epoch looks solved; the weights move all the same",
+    ),
+    FromKeras(
+        "models.Model",
+        "metrics of masked outputs",
+        "value",
+        "what a mask leaves out does not count in AUC, Precision, Recall, counts, IoU, F-scores, R2 and RMSE, as in every mean",
+        "it counts: padding is a true negative, or one more class",
+        "the metrics of a padded sequence are those of the sequence; Keras's means and losses do so",
+    ),
+    FromKeras(
+        "models.Model",
+        "a metric that is a function, labels (n,), predictions (n, 1)",
+        "value",
+        "the function gets both with one number of axes, as a loss does",
+        "(n,) and (n, 1) are broadcast to (n, n): each label meets each prediction",
+        "the same function as a loss gets both as (n, 1), in Keras too",
+    ),
+    FromKeras(
+        "models.Model",
+        "accuracy of outputs (n,)",
+        "value",
+        "`accuracy` of one number a sample is the share of samples on the right side of 0.5",
+        "whether the largest of all samples is the same in labels and outputs: 0 or 1 a batch",
+        "labels [0, 1, 1] and outputs [0.1, 0.8, 0.9] are right three times",
+    ),
+    FromKeras(
+        "models.Model",
+        "PearsonCorrelation of one number",
+        "value",
+        "0 where the variance is 0",
+        "nan: 0 / 0",
+        "divide_no_nan in the other metrics; one nan would make the metric nan for the epoch",
+    ),
+    FromKeras(
+        "models.Model",
+        "CosineSimilarity of labels (n, 1), predictions (n, k)",
+        "value",
+        "the cosine of the angle after broadcasting, from -1 to 1",
+        "each side is normalized before it is broadcast: up to -sqrt(k)",
+        "a cosine lies from -1 to 1",
+    ),
+    FromKeras(
+        "models.Model",
+        "a dict of weights, a list of losses",
+        "value",
+        "a weight belongs to the output that it names",
+        "the weights by sorted names are paired with the losses by position",
+        "`loss_weights` documents a dict from names of outputs to weights",
+    ),
+    FromKeras(
+        "models.Model",
+        "labels that are nan",
+        "error",
+        "nan in labels is refused, with the rows; `config.set_check_data(False)` allows it to a loss that expects it",
+        "whatever the loss makes of it",
+        "with every built-in loss one nan makes all weights nan after one step, in silence",
+    ),
+    FromKeras(
+        "models.Model",
+        "order of logs within logs",
+        "value",
+        "all logs in the order of their names",
+        "what a step or a metric returned within a dict stands together, at the place of that dict's name",
+        "the lists that `evaluate` returns have the order of the names, in Keras too",
+    ),
+    FromKeras(
+        "models.Model",
+        "metrics_names",
+        "value",
+        "the names of the values that `evaluate` returns, in their order",
+        "`compile_metrics` in place of all metrics of `compile`",
+        "`dict(zip(model.metrics_names, model.evaluate(...)))` is what the property is for",
+    ),
+    FromKeras(
+        "models.Model",
+        "a metric without a name",
+        "value",
+        "the class in snake case",
+        "with a number, that of the objects of the class that were made before in the process",
+        "the names in logs of a model do not depend on what else was made; equal names in one model get numbers all the same",
+    ),
+)
+
 EXCHANGED = (
     FromKeras(
         "layers.Maximum layers.Minimum layers.Multiply",
@@ -563,7 +654,7 @@ EXCHANGED = (
 )
 """Their cases are those of `tests/contract/layer_cases`; the exchange of files with Keras leaves these out."""
 
-FROM_KERAS: tuple[FromKeras, ...] = (*OPS, *LOSSES, *METRICS, *OPTIMIZERS, *LAYERS, *OBJECTS, *EXCHANGED)
+FROM_KERAS: tuple[FromKeras, ...] = (*OPS, *LOSSES, *METRICS, *OPTIMIZERS, *LAYERS, *OBJECTS, *TRAINING, *EXCHANGED)
 
 
 def of(subject: str) -> list[FromKeras]:

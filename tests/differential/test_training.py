@@ -1,0 +1,149 @@
+"""What training, evaluation and their logs give otherwise than in Keras, on purpose."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import polykeras
+from differential.opponent import keras
+from known_differences.from_keras import TRAINING
+
+pytestmark = pytest.mark.keras
+
+X = np.array([[1.0], [2.0], [3.0]], "float32")
+Y = np.array([0.0, 1.0, 1.0], "float32")
+
+
+def identity(library: Any, **kwargs: Any) -> Any:
+    """Return a model of one number that gives its inputs, compiled."""
+    model = library.Sequential([library.Input((1,)), library.layers.Dense(1, kernel_initializer="ones")])
+    model.compile("sgd", **{"loss": "mse", **kwargs})
+    return model
+
+
+def own_loss_in_logs(library: Any) -> Any:
+    class Own(library.Sequential):  # type: ignore[misc, name-defined]
+        def test_step(self, state: Any, data: Any) -> Any:
+            return {"loss": library.ops.sum(data[1])}, state
+
+    model = Own([library.Input((1,)), library.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    return model.evaluate(X, Y, verbose=0)
+
+
+def false_negatives_of_masked_times(library: Any) -> Any:
+    model = library.Sequential([library.Input((2, 1)), library.layers.Masking(), library.layers.Activation("linear")])
+    model.compile(loss="mse", metrics=[library.metrics.FalseNegatives(name="missed")])
+    x = np.array([[[1.0], [0.0]]], "float32")
+    return model.evaluate(x, np.ones_like(x), verbose=0, return_dict=True)["missed"]
+
+
+def function_of_labels_without_last_axis(library: Any) -> Any:
+    def error(y_true: Any, y_pred: Any) -> Any:
+        return library.ops.mean(library.ops.abs(y_true - y_pred), -1)
+
+    model = identity(library, metrics=[error])
+    return round(model.evaluate(X, X[:, 0], verbose=0, return_dict=True)["error"], 4)
+
+
+def accuracy_of_numbers(library: Any) -> Any:
+    class Flat(library.Model):  # type: ignore[misc, name-defined]
+        def call(self, inputs: Any) -> Any:
+            return inputs[:, 0]
+
+    model = Flat()
+    model.compile(loss="mse", metrics=["accuracy"])
+    return round(model.evaluate(np.array([[0.1], [0.8], [0.9]], "float32"), Y, verbose=0, return_dict=True)["accuracy"])
+
+
+def correlation_of_one_number(library: Any) -> Any:
+    metric = library.metrics.PearsonCorrelation()
+    metric.update_state(X, X + 1)
+    return str(float(metric.result()))
+
+
+def cosine_with_one_number(library: Any) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = library.losses.CosineSimilarity()(np.ones((1, 1), "float32"), np.ones((1, 3), "float32"))
+    return round(float(found), 3)
+
+
+def weights_of_losses(library: Any) -> Any:
+    x = library.Input((1,))
+    outputs = [library.layers.Dense(1, name=name, kernel_initializer=name_of) for name, name_of in WEIGHTED]
+    model = library.Model(x, [layer(x) for layer in outputs])
+    model.compile("sgd", ["mse", "mse"], loss_weights={"a": 1.0, "b": 0.0})
+    return model.evaluate(np.ones((1, 1)), [np.ones((1, 1))] * 2, verbose=0)[0]
+
+
+WEIGHTED = [("b", "zeros"), ("a", "ones")]  # the loss of "a" is 0, that of "b" 1
+
+
+def labels_that_are_nan(library: Any) -> bool:
+    def known(y_true: Any, y_pred: Any) -> Any:
+        missing = library.ops.isnan(y_true)
+        return library.ops.where(missing, 0.0, library.ops.square(library.ops.where(missing, 0.0, y_true) - y_pred))
+
+    try:
+        identity(library, loss=known).evaluate(X, np.array([[1.0], [np.nan], [3.0]]), verbose=0)
+    except ValueError:
+        return True
+    return False
+
+
+def names_of_metrics(library: Any) -> Any:
+    model = identity(library, metrics=["mae"])
+    model.evaluate(X, Y, verbose=0)
+    return model.metrics_names
+
+
+def logs_within_logs(library: Any) -> Any:
+    class Own(library.Sequential):  # type: ignore[misc, name-defined]
+        def test_step(self, state: Any, data: Any) -> Any:
+            return {"b": {"z": library.ops.sum(data[1])}, "c": library.ops.sum(data[0])}, state
+
+    model = Own([library.Input((1,)), library.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    return list(model.evaluate(X, Y, verbose=0, return_dict=True))
+
+
+def second_metric_without_a_name(library: Any) -> Any:
+    class ByNobody(library.metrics.Metric):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+
+    ByNobody()
+    return ByNobody().name
+
+
+SHOWN: dict[str, tuple[Callable[[Any], Any], Any, Any]] = {
+    "a step that returns a loss of its own": (own_loss_in_logs, 2.0, 0.0),
+    "metrics of masked outputs": (false_negatives_of_masked_times, 0.0, 1.0),
+    "a metric that is a function, labels (n,), predictions (n, 1)": (function_of_labels_without_last_axis, 0.0, 0.8889),
+    "accuracy of outputs (n,)": (accuracy_of_numbers, 1, 0),
+    "PearsonCorrelation of one number": (correlation_of_one_number, "0.0", "nan"),
+    "CosineSimilarity of labels (n, 1), predictions (n, k)": (cosine_with_one_number, -1.0, -1.732),
+    "a dict of weights, a list of losses": (weights_of_losses, 0.0, 1.0),
+    "labels that are nan": (labels_that_are_nan, True, False),
+    "order of logs within logs": (logs_within_logs, ["c", "z"], ["z", "c"]),
+    "metrics_names": (names_of_metrics, ["loss", "mae"], ["loss", "compile_metrics"]),
+    "a metric without a name": (second_metric_without_a_name, "by_nobody", "by_nobody_1"),
+}
+"""What shows each difference: a function of the library, what it gives here, and there."""
+
+
+@pytest.mark.parametrize("case", SHOWN)
+def test_they_differ_as_is_said(case: str) -> None:
+    show, ours, theirs = SHOWN[case]
+    assert show(polykeras) == ours
+    assert show(keras()) == theirs
+
+
+def test_each_is_shown() -> None:
+    assert {entry.case for entry in TRAINING} == set(SHOWN)
