@@ -71,7 +71,9 @@ def _changed(backend: Backend, members: dict[str, Any]) -> Backend:
     return twin
 
 
-def _as_it_is(self: Any, fn: Callable[..., Any], donate_first: bool = False) -> Callable[..., Any]:
+def _as_it_is(
+    self: Any, fn: Callable[..., Any], donate_first: bool = False, collective: bool = False
+) -> Callable[..., Any]:
     """Replace `compile`: return a function that calls `fn` on arrays of the backend."""
 
     def own(x: Any) -> Any:

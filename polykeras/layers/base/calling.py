@@ -15,6 +15,7 @@ from polykeras.graph.inference import known_shape
 from polykeras.layers.base.call_arguments import call_spec, prepare_arguments
 from polykeras.layers.base.context import CallContext
 from polykeras.layers.base.input_spec import assert_input_compatibility
+from polykeras.layers.base.samples_axis import check_call
 from polykeras.variables import autocast_scope
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ def call_within(layer: Layer, context: CallContext, args: tuple[Any, ...], kwarg
         else:
             outputs = layer.call(*args, **kwargs)
         if distribution() is not None:
+            check_call(layer, args)
             outputs = distribute_output(outputs, "/".join(context.path))
     except Exception as error:
         place = f" of {'/'.join(context.path)}" if len(context.path) > 1 else ""

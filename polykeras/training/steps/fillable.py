@@ -18,6 +18,7 @@ from polykeras.common import nested
 from polykeras.common.traits import overrides, trait
 from polykeras.graph.operation import OpOperation
 from polykeras.layers.base.layer import Layer
+from polykeras.layers.base.samples_axis import is_along_samples
 from polykeras.layers.base.shapes import map_shapes
 from polykeras.training.padding import Filled
 from polykeras.training.steps.build import runs_on_shapes
@@ -96,7 +97,7 @@ def _mixing(layer: Any, kind: str) -> Iterator[str]:
         yield "holds code that is no layer"
     ranks: list[int] = []
     map_shapes(lambda shape: ranks.append(len(shape)), layer._build_shapes or {})
-    if min(ranks, default=2) < 2 or _is_along_samples(layer):
+    if min(ranks, default=2) < 2 or is_along_samples(layer, ranks):
         yield "may work along the axis of the samples"
     for name in ("activation", "recurrent_activation"):
         function = getattr(layer, name, None)
@@ -125,12 +126,5 @@ def _summing_up(judge: Any) -> Iterator[str]:
         yield "does not say that it treats each sample by itself"
     if getattr(judge, "reduction", "sum") in ("none", None):
         yield "is not reduced to a number"
-    if _is_along_samples(judge):
+    if is_along_samples(judge):
         yield "may work along the axis of the samples"
-
-
-def _is_along_samples(part: Any) -> bool:
-    """Return whether an axis may be the first one: 0, or one counted from the end that may lie there."""
-    found = [getattr(part, name, None) for name in ("axis", "axes", "attention_axes")]
-    axes = [i for axis in found if axis is not None for i in ((axis,) if isinstance(axis, int) else axis)]
-    return any(i == 0 or i < -1 for i in axes)
