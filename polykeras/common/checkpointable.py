@@ -35,10 +35,13 @@ class Checkpointable:
 
     Attributes:
         _in_files: whether a file without this object's variables is refused. Keras's files hold no random states.
+        _optional_in_files: whether a file may lack this object's variables, or hold others, which are left out with a
+            warning. Those of an optimizer depend on what was trained.
         _alone_in_files: whether a model's file may hold this object alone; true of a layer, for example.
     """
 
     _in_files: ClassVar[bool] = True
+    _optional_in_files: ClassVar[bool] = False
     _alone_in_files: ClassVar[bool] = False
 
     def _saved_variables(self) -> Sequence[Variable]:

@@ -20,6 +20,8 @@ class OptimizerVariables(Checkpointable):
         name: the prefix of their paths.
     """
 
+    _optional_in_files = True
+
     def __init__(self, name: str) -> None:
         self.name = name
         self.built = False

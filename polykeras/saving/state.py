@@ -59,7 +59,7 @@ def load_state(
         SavedFileError: if the file does not fit the model; then nothing is changed.
     """
     left_out: list[str] = []
-    found = [(path, part) for path, part in parts(root) if not _is_within(path, without)]
+    found = [(path, part) for path, part in parts(root) if not is_within(path, without)]
     # On the host: no framework is needed to read a file.
     with unchanged_on_error([part for _, part in found]), registry.use_backend("numpy"):
         for path, part in found:
@@ -85,10 +85,11 @@ def _name_of(root: Any) -> str:
 
 def _unread(file: ArrayFile, read: set[str], without: Sequence[str]) -> list[str]:
     """Return the groups of arrays in a file that no part of a model reads."""
-    return [name for name in file.names() if name not in read and not _is_within(name, without)]
+    return [name for name in file.names() if name not in read and not is_within(name, without)]
 
 
-def _is_within(path: str, others: Sequence[str]) -> bool:
+def is_within(path: str, others: Sequence[str]) -> bool:
+    """Return whether a part is one of others, or within one."""
     return any(path == other or path.startswith(f"{other}/") for other in others)
 
 
