@@ -5,16 +5,20 @@ from __future__ import annotations
 import base64
 import marshal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from types import CodeType, FunctionType
+from types import CellType, CodeType, FunctionType
 from typing import Any
 
 import numpy as np
 
+from polykeras.common import nested
+from polykeras.common.checkpointable import Checkpointable
 from polykeras.config import is_unsafe_deserialization_enabled
+from polykeras.variables import Variable
 
+_PARTS = ("code", "defaults", "closure")
 _allowed: ContextVar[bool] = ContextVar("polykeras_code_in_files", default=False)
 
 
@@ -33,27 +37,46 @@ def is_code_allowed() -> bool:
     return _allowed.get()
 
 
-def describe_lambda(function: FunctionType) -> dict[str, Any]:
+def describe_lambda(function: FunctionType, within: Callable[[Any], Any]) -> dict[str, Any]:
     """Return the config of a function without a name.
 
+    Args:
+        function: the function.
+        within: describes its defaults, and the variables of the function around it that it uses.
+
     Raises:
-        TypeError: if it refers to variables of the function around it, which no config can hold.
+        TypeError: if such a variable is neither plain data nor an object without state.
     """
-    if function.__closure__:
-        raise TypeError(
-            f"A `lambda` that uses the variables {list(function.__code__.co_freevars)} of the enclosing function "
-            "cannot be serialized. Write a `Layer` or a named function, and register it with "
-            "`polykeras.saving.register_keras_serializable`."
-        )
     code = base64.encodebytes(marshal.dumps(function.__code__)).decode("ascii")
-    config = {"code": code, "defaults": function.__defaults__, "closure": None, "python": _version()}
+    cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
+    parts = code, within(function.__defaults__), tuple(_described(*cell, within) for cell in cells) or None
+    # Keras reads a `Lambda` layer by the three keys, and other functions by "value".
+    config = dict(zip(_PARTS, parts, strict=True)) | {"python": _version(), "value": parts}
     return {"class_name": "__lambda__", "config": config}
 
 
-def lambda_of(config: Any) -> FunctionType:
+def _described(name: str, cell: CellType, within: Callable[[Any], Any]) -> Any:
+    try:
+        value = cell.cell_contents
+        if not any(isinstance(part, (Checkpointable, Variable)) for part in nested.flatten(value)):
+            return within(value)
+        reason = f"a copy of {type(value).__name__} would have a state of its own."
+    except (TypeError, ValueError, NotImplementedError) as error:
+        reason = str(error)
+    raise TypeError(
+        f"A `lambda` uses the variable {name!r} of the enclosing function, which cannot be serialized: {reason} Write "
+        "a `Layer` or a named function, and register it with `polykeras.saving.register_keras_serializable`."
+    )
+
+
+def lambda_of(config: Any, within: Callable[[Any], Any]) -> FunctionType:
     """Return the function of such a config, written by `describe_lambda` or by Keras.
 
     Its global names are limited to NumPy as `np` and `numpy`, polykeras as `polykeras` and `keras`, and `ops`.
+
+    Args:
+        config: the config.
+        within: reads its defaults, and the variables that it uses of the function around it.
 
     Raises:
         ValueError: if code is not allowed, or was written by another version of Python.
@@ -65,13 +88,14 @@ def lambda_of(config: Any) -> FunctionType:
         )
     if config.get("python", _version()) != _version():
         raise ValueError(f"The code was made by Python {config['python']}; this is {_version()}, which cannot run it.")
-    code = marshal.loads(base64.b64decode(config["code"]))
+    parts = config["value"] if "value" in config else [config.get(part) for part in _PARTS]
+    code = marshal.loads(base64.b64decode(parts[0]))
     if not isinstance(code, CodeType):
         raise ValueError("The file's code of a `lambda` is invalid.")
-    defaults = config.get("defaults")
+    defaults, closure = (None if part is None else tuple(map(within, part)) for part in parts[1:])
     library = sys.modules["polykeras"]
     scope = {"np": np, "numpy": np, "polykeras": library, "keras": library, "ops": library.ops}
-    return FunctionType(code, scope, "<lambda>", tuple(defaults) if defaults else None)
+    return FunctionType(code, scope, "<lambda>", defaults, closure and tuple(map(CellType, closure)))
 
 
 def _version() -> str:

@@ -111,7 +111,7 @@ def serialize_keras_object(obj: Any) -> Any:
     if hasattr(obj, "get_config"):
         return shared_objects.mark(obj, _describe(obj))
     if isinstance(obj, FunctionType) and obj.__name__ == "<lambda>":
-        return describe_lambda(obj)
+        return describe_lambda(obj, serialize_keras_object)
     if callable(obj) and hasattr(obj, "__name__"):
         if _module_of(obj):
             return obj.__name__
@@ -206,7 +206,7 @@ def deserialize_keras_object(
     if found is not keras_values.NOTHING:
         return found
     if name == "__lambda__":
-        return lambda_of(inner)
+        return lambda_of(inner, deserialize_keras_object)
     if name == "function":
         return _function(checked_name(inner, "config"), config, default)
     known = shared_objects.find(config)

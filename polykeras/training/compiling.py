@@ -157,14 +157,29 @@ class Compiled:
         warn_of_wrong_activation(self)
 
     def get_compile_config(self) -> dict[str, Any] | None:
-        """Return the arguments of `compile` as plain data; None if it was not called."""
+        """Return the arguments of `compile` as plain data; None if it was not called.
+
+        Warns:
+            UserWarning: an argument cannot be described, and is left out: a function without a name, say, that uses a
+                model of the function around it.
+        """
         if not self.compiled:
             return None
         told = dict(self._compile_arguments, optimizer=self.optimizer)
         del told["auto_scale_loss"]  # the optimizer is wrapped already
         if told["steps_per_execution"] == "auto":  # Keras does not know this value
             del told["steps_per_execution"]
-        return {name: serialize_keras_object(value) for name, value in told.items()}
+        described = {}
+        for name, value in told.items():
+            try:
+                described[name] = serialize_keras_object(value)
+            except (TypeError, NotImplementedError) as error:
+                warnings.warn(
+                    f"{self.name!r}: the `{name}` of `compile` is left out of its config, and of files: {error} After "
+                    f"loading, pass it again: `model.compile(model.optimizer, {name}=...)`, with the other arguments.",
+                    stacklevel=2,
+                )
+        return described
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compile with what `get_compile_config` returned, here or in Keras.

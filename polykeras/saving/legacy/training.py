@@ -94,7 +94,7 @@ def training_config(told: Mapping[str, Any]) -> dict[str, Any]:
     found = dict(told)
     for key, module in (("loss", LOSSES), ("metrics", METRICS), ("weighted_metrics", METRICS)):
         found[key] = _described(told.get(key), module)
-    optimizer = found.pop("optimizer")
+    optimizer = found.pop("optimizer", None)
     if optimizer is not None:
         name = optimizer.get("registered_name") or optimizer["class_name"]
         found["optimizer_config"] = {"class_name": name, "config": optimizer["config"]}
@@ -102,7 +102,7 @@ def training_config(told: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _described(value: Any, module: str) -> Any:
-    if isinstance(value, list):
+    if isinstance(value, (list, tuple)):
         return [_described(part, module) for part in value]
     if isinstance(value, Mapping) and "class_name" not in value:
         return {key: _described(part, module) for key, part in value.items()}

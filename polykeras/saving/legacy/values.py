@@ -12,6 +12,7 @@ from typing import Any
 from polykeras.saving import lambdas
 from polykeras.saving.custom_objects import find_custom, find_exactly
 from polykeras.saving.legacy.layout import Context
+from polykeras.saving.serialization import deserialize_keras_object
 
 # Keras 3 gave the name to another function; see `polykeras.activations.hard_sigmoid_of_keras_2`.
 RENAMED_ACTIVATIONS = {"hard_sigmoid": "hard_sigmoid_of_keras_2"}
@@ -127,19 +128,17 @@ def _function(value: Any, kind: str | None, context: Context) -> Any:
 
 def _of_code(code: str, defaults: Any, closure: Any, *, context: Context) -> Any:
     """Return the function of code in a file, if code is allowed and was written by this version of Python."""
-    if closure:
-        raise context.refuse("the code uses variables of its enclosing function, which are not restored.")
     try:
         data = base64.b64decode(code.encode("ascii"), validate=False)
     except (UnicodeEncodeError, binascii.Error):  # the first versions wrote plain bytes
         data = code.encode("raw_unicode_escape")
-    config = {"code": base64.b64encode(data).decode("ascii"), "defaults": defaults}
+    config = {"code": base64.b64encode(data).decode("ascii"), "defaults": defaults, "closure": closure}
     foreign = (
         "the code was not made by this version of Python, and cannot run here. Pass the function in custom_objects, "
         "under the name of the layer."
     )
     try:
-        function = lambdas.lambda_of(config)
+        function = lambdas.lambda_of(config, deserialize_keras_object)
     except (EOFError, MemoryError, TypeError) as error:
         raise context.refuse(foreign) from error
     except ValueError as error:
