@@ -109,4 +109,9 @@ class Configurable:
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
         """Return an object from the result of `get_config`."""
-        return cls(**{name: deserialize_keras_object(value) for name, value in config.items()})
+        return cls(**{name: _argument_of(value) for name, value in config.items()})
+
+
+def _argument_of(value: Any) -> Any:
+    """Return the argument that a part of a config describes. A tuple, which no file holds, stays one."""
+    return tuple(map(_argument_of, value)) if isinstance(value, tuple) else deserialize_keras_object(value)

@@ -57,6 +57,6 @@ def _quantized_names(part: Any) -> Iterator[str]:
         if _quantizes(part):
             yield str(part.get("name"))
         part = list(part.values())
-    if isinstance(part, list):
+    if isinstance(part, (list, tuple)):
         for inner in part:
             yield from _quantized_names(inner)

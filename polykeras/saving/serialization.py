@@ -105,7 +105,8 @@ def serialize_keras_object(obj: Any) -> Any:
     if described is not keras_values.NOTHING:
         return described
     if isinstance(obj, (list, tuple)):
-        return [serialize_keras_object(part) for part in obj]
+        parts = [serialize_keras_object(part) for part in obj]
+        return tuple(parts) if isinstance(obj, tuple) else parts
     if isinstance(obj, dict):
         return {key: serialize_keras_object(value) for key, value in obj.items()}
     if hasattr(obj, "get_config"):
