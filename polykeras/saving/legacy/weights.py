@@ -17,8 +17,9 @@ from polykeras.saving.files.hdf5 import Hdf5File
 from polykeras.saving.legacy.classes import is_model
 from polykeras.saving.legacy.forms import Part, match
 from polykeras.saving.legacy.layout import TOP_LEVEL, Origin, arrays_of, names_of, origin_of, weights_place
-from polykeras.saving.legacy.order import not_trained, owners, trained
+from polykeras.saving.legacy.order import not_trained, owners, trained, weights_in_order
 from polykeras.saving.state import unchanged_on_error
+from polykeras.variables import Variable
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Found:
         arrays: all arrays, in the order of the file.
         path: the file.
         place: the group in the file.
+        some: single weights, each with its array, of a layer whose others do not fit.
     """
 
     parts: list[Part]
@@ -38,6 +40,7 @@ class Found:
     arrays: list[StoredArray]
     path: str
     place: str
+    some: Sequence[tuple[Variable, StoredArray]] = ()
 
 
 def load_legacy_weights(layer: Any, path: str, by_name: bool = False, skip_mismatch: bool = False) -> list[str]:
@@ -90,6 +93,7 @@ def find_weights(
             if not skip_mismatch:
                 raise
             left_out.append(f"{error.place}: {error.reason}")
+            found.append(_find_some(layer, file, inner_place))
     return found, left_out
 
 
@@ -144,12 +148,24 @@ def _find(within: list[Any], layer: Any, file: Hdf5File, place: str, origin: Ori
     return Found(parts, list(stored), list(stored.values()), file.path, place)
 
 
+def _find_some(layer: Any, file: Hdf5File, place: str) -> Found:
+    """Return those weights of a layer whose shapes are those of the file, as Keras does. No older form is tried."""
+    stored = arrays_of(file, place)
+    own = weights_in_order(layer)
+    pairs = zip(own, stored.values(), strict=True) if len(own) == len(stored) else ()
+    some = [(variable, array) for variable, array in pairs if variable.shape == array.shape]
+    return Found([], list(stored), list(stored.values()), file.path, place, some)
+
+
 def assign(found: list[Found]) -> None:
     """Read weights and assign them to their layers: all of them, or none if one cannot be read."""
     variables = [v for one in found for part in one.parts for v in part.owner._own_variables()]
+    variables += [variable for one in found for variable, _ in one.some]
     # On the host: no framework is needed to read a file.
     with unchanged_on_error([SavedGroup("weights", variables)]), registry.use_backend("numpy"):
         for one in found:
+            for variable, array in one.some:
+                variable.assign(np.asarray(array))
             for part in one.parts:
                 first = [np.asarray(a) for a in one.arrays[part.first : part.first + len(part.form.shapes)]]
                 with reading(one.path, one.place):
