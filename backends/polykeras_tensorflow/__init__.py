@@ -25,10 +25,10 @@ def _load() -> Backend:
     return TensorflowBackend()
 
 
-def _on_host(function: Callable[..., Any], arrays: list[Any], spec: Callable[..., Any]) -> Any:
+def _on_host(function: Callable[..., Any], arrays: list[Any], specs: Callable[..., Any]) -> Any:
     from polykeras_tensorflow.host_calls import on_host
 
-    return on_host(function, arrays, spec)
+    return on_host(function, arrays, specs)
 
 
 def _dataset_of(make: Callable[[], Iterator[Any]]) -> Any:

@@ -12,6 +12,7 @@ from polykeras.backend.axes import canonical_axis
 from polykeras.backend.families.indexing import Indexing
 from polykeras.backend.families.sorting import Sorting
 from polykeras.backend.spec import Array, Shape
+from polykeras.backend.symbolic import UnknownDim
 from polykeras.backend.symbolic.dims import broadcast
 from polykeras_tensorflow.elementwise import HALVES
 from polykeras_tensorflow.sizes import sizes_of
@@ -32,7 +33,8 @@ def _wrap(indices: Array, sizes: int | Shape, checked: bool = True) -> Array:
     """
     indices = _indices(indices)
     # With several columns, each index is in range if it is in range for the shortest axis.
-    if are_limited(indices, sizes if isinstance(sizes, int) else min(sizes, default=0)):
+    known = isinstance(sizes, int) or not any(isinstance(n, UnknownDim) for n in sizes)
+    if known and are_limited(indices, sizes if isinstance(sizes, int) else min(sizes, default=0)):
         return indices
     limits = tf.convert_to_tensor(sizes, indices.dtype)
     wrapped = raw.SelectV2(condition=raw.Less(x=indices, y=tf.zeros_like(indices)), t=indices + limits, e=indices)

@@ -10,18 +10,18 @@ from polykeras.backend.providers import provider_of, providers
 from polykeras.backend.registry import load
 
 
-def on_host(function: Callable[..., Any], arrays: list[Any], spec: Callable[..., Any]) -> Any:
+def on_host(function: Callable[..., Any], arrays: list[Any], specs: Callable[..., Any]) -> Any:
     """Apply a function of host arrays to arrays that a framework traces. Return NotImplemented for other arrays.
 
     Args:
-        function: takes NumPy arrays and returns one.
+        function: takes NumPy arrays and returns a list of them.
         arrays: arrays of any framework.
-        spec: takes the shapes of the arrays (None for unknown sizes), and returns the shape and dtype of the result.
+        specs: takes the shapes of the arrays (None for unknown sizes), and returns the shape and dtype of each result.
     """
     for array in arrays:
         provider = provider_of(array)
         if provider is not None and provider.on_host is not None:
-            return provider.on_host(function, arrays, spec)
+            return provider.on_host(function, arrays, specs)
     return NotImplemented
 
 

@@ -34,9 +34,9 @@ class Provider:
             values. Batches may hold NumPy arrays in place of the framework's own. Called only for such data, so the
             framework is loaded.
         on_host: runs a function of host arrays inside a function that the framework traces, such as a map over a data
-            set: `on_host(function, arrays, spec)`, where `spec(*shapes)` returns the shape and dtype of the result
-            (None for unknown sizes). Returns NotImplemented if no array is traced. Called only for arrays of the
-            framework, whatever the current backend is.
+            set: `on_host(function, arrays, specs)`, where the function returns a list, and `specs(*shapes)` the shape
+            and dtype of each result (None for unknown sizes). Returns NotImplemented if no array is traced. Called
+            only for arrays of the framework, whatever the current backend is.
         dataset_of: makes a data set of the framework from a function that returns a new iterator over NumPy arrays, or
             trees of them; None if the framework has no such data sets.
         layer_methods: names of methods that layers have if the backend is loaded, for messages when it is not.

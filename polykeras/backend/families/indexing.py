@@ -240,7 +240,7 @@ class Indexing(Family):
         Raises:
             ValueError: if a size is negative and not -1.
         """
-        if any(n < -1 for n in shape):
+        if any(type(n) is int and n < -1 for n in shape):  # a size may be unknown, and cannot be compared then
             raise ValueError(f"slice: a size must be 0 or more, or -1 for the rest; received shape {tuple(shape)}.")
         backend: Any = self
         starts = convert(backend, start_indices)

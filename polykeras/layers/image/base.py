@@ -9,7 +9,7 @@ from polykeras import config, ops, random
 from polykeras.backend.spec import Array
 from polykeras.common import nested
 from polykeras.common.types import ArrayLike
-from polykeras.layers.base.layer import Layer
+from polykeras.layers.base.data_layer import DataLayer
 from polykeras.layers.image import boxes
 from polykeras.ops.image.layout import as_batch, as_images
 from polykeras.seeds import SeedGenerator
@@ -18,7 +18,7 @@ Transformation = Mapping[str, Any]
 """The random numbers for a batch, and its `"size"`, `(height, width)`."""
 
 
-class ImageLayer(Layer):
+class ImageLayer(DataLayer):
     """Base of layers that change images `(batch, height, width, channels)`, single images, or channels first.
 
     The input is an array of images, or a dict with `"images"` and any of `"labels"`, `"bounding_boxes"` (a dict of

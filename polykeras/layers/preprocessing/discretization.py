@@ -11,10 +11,11 @@ from polykeras import ops
 from polykeras.backend.spec import Array
 from polykeras.backend.symbolic import SymbolicArray
 from polykeras.common.types import ArrayLike, DTypeLike
+from polykeras.layers.base.data_layer import DataLayer
 from polykeras.layers.base.layer import LAYERS
 from polykeras.layers.preprocessing.encoding import MODES, encode, refuse_sparse
 from polykeras.layers.preprocessing.encoding import output_mode as one_of_modes
-from polykeras.layers.preprocessing.host import DataLayer, batches
+from polykeras.layers.preprocessing.host import batches
 
 
 @LAYERS.register()

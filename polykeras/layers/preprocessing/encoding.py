@@ -10,8 +10,9 @@ from polykeras import ops
 from polykeras.backend.spec import Array
 from polykeras.common.arguments import one_of, positive_int
 from polykeras.common.types import ArrayLike
+from polykeras.layers.base.data_layer import DataLayer
 from polykeras.layers.base.layer import LAYERS
-from polykeras.layers.preprocessing.host import DataLayer, Tokens
+from polykeras.layers.preprocessing.host import Tokens
 
 MODES = ("int", "one_hot", "multi_hot", "count")
 

@@ -8,11 +8,11 @@ from typing import Any
 from polykeras import ops
 from polykeras.common.arguments import one_of
 from polykeras.common.naming import unique_name
+from polykeras.layers.base.data_layer import DataLayer
 from polykeras.layers.base.layer import LAYERS
 from polykeras.layers.preprocessing.discretization import Discretization
 from polykeras.layers.preprocessing.encoding import CategoryEncoding
 from polykeras.layers.preprocessing.hashing import HashedCrossing, Hashing
-from polykeras.layers.preprocessing.host import DataLayer
 from polykeras.layers.preprocessing.index_lookup import IndexLookup
 from polykeras.layers.preprocessing.lookups import IntegerLookup, StringLookup
 from polykeras.layers.preprocessing.numeric import Normalization, Rescaling

@@ -17,8 +17,6 @@ from polykeras.backend import foreign_data, registry
 from polykeras.backend.handles import Handle
 from polykeras.backend.symbolic import SymbolicArray
 from polykeras.common import nested
-from polykeras.graph import KerasTensor
-from polykeras.layers.base.layer import Layer
 
 
 class Tokens(NamedTuple):
@@ -130,11 +128,13 @@ def run_on_host(function: Callable[..., Any], inputs: list[Any], spec: Callable[
     """
     if any(isinstance(x, SymbolicArray) for x in inputs):
         return SymbolicArray(*spec(*(x.dims if isinstance(x, SymbolicArray) else np.shape(x) for x in inputs)))
-    result = foreign_data.on_host(lambda *arrays: function(*map(host_data, arrays)), inputs, spec)
-    if result is NotImplemented:
+    results = foreign_data.on_host(
+        lambda *arrays: [function(*map(host_data, arrays))], inputs, lambda *shapes: [spec(*shapes)]
+    )
+    if results is NotImplemented:
         result = function(*map(host_data, inputs))
         return result if dtypes.is_text(result) else ops.convert_to_tensor(result)
-    return result
+    return results[0]
 
 
 def batches(data: Any, steps: int | None = None) -> Iterator[Any]:
@@ -166,39 +166,6 @@ def is_data(data: Any) -> bool:
         leaves = nested.flatten(data)
         return bool(leaves) and all(isinstance(leaf, (str, bytes, bool, int, float, np.generic)) for leaf in leaves)
     return hasattr(data, "shape") or hasattr(data, "__array__") or isinstance(data, (str, bytes))
-
-
-class DataLayer(Layer):
-    """Base of layers for numbers that can also run in a map over a data set, of any framework.
-
-    There they compute on the host, whatever the current backend is. Elsewhere they are ordinary layers.
-    """
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Call the layer; see `Layer`."""
-        if args and _is_foreign(args[0]):
-            spec = self._host_spec(args[0])
-            result = foreign_data.on_host(lambda x: self._on_host(x, args[1:], kwargs), [args[0]], spec)
-            if result is not NotImplemented:
-                return result
-        return super().__call__(*args, **kwargs)
-
-    def _on_host(self, x: np.ndarray, others: tuple[Any, ...], kwargs: dict[str, Any]) -> np.ndarray:
-        with registry.use_backend("numpy"):
-            return np.asarray(super().__call__(x, *others, **kwargs))
-
-    def _host_spec(self, x: Any) -> Callable[..., tuple[Any, str]]:
-        def spec(shape: tuple[int | None, ...]) -> tuple[Any, str]:
-            output = self.compute_output_spec(KerasTensor(shape, x.dtype))
-            return output.shape, output.dtype
-
-        return spec
-
-
-def _is_foreign(x: Any) -> bool:
-    """Return whether `x` is an array of another framework."""
-    ours = isinstance(x, (np.ndarray, KerasTensor, SymbolicArray, Handle)) or registry.current().is_tensor(x)
-    return hasattr(x, "shape") and not ours
 
 
 def column(x: Any) -> Any:

@@ -10,10 +10,11 @@ import numpy as np
 from polykeras import config, ops
 from polykeras.backend.spec import Array
 from polykeras.common.types import ArrayLike, InputShape
+from polykeras.layers.base.data_layer import DataLayer
 from polykeras.layers.base.input_spec import InputSpec
 from polykeras.layers.base.layer import LAYERS
 from polykeras.layers.base.weights import known_sizes
-from polykeras.layers.preprocessing.host import DataLayer, batches
+from polykeras.layers.preprocessing.host import batches
 
 
 @LAYERS.register()
@@ -99,7 +100,7 @@ class Normalization(DataLayer):
         mean = variance = np.float64(0.0)
         total = 0
         for batch in map(np.asarray, batches(data)):
-            if batch.ndim == 1 and hasattr(data, "element_spec"):
+            if batch.ndim == 1 and hasattr(type(data), "element_spec"):
                 batch = batch[None]
             if not self.built:
                 self.build(batch.shape if 0 in self._kept(batch.ndim) else (None, *batch.shape[1:]))

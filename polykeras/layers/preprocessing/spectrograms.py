@@ -10,9 +10,9 @@ from polykeras import config, initializers, ops
 from polykeras.backend.spec import Array
 from polykeras.common.arguments import one_of
 from polykeras.common.types import InputShape
+from polykeras.layers.base.data_layer import DataLayer
 from polykeras.layers.base.input_spec import InputSpec
 from polykeras.layers.base.layer import LAYERS, Layer
-from polykeras.layers.preprocessing.host import DataLayer
 
 _MODES = ("log", "magnitude", "psd", "real", "imag", "angle", "stft")
 

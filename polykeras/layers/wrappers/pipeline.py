@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from polykeras.layers.base.call_arguments import call_spec
+from polykeras.layers.base.data_layer import DataLayer
 from polykeras.layers.base.layer import LAYERS, Layer
 
 
 @LAYERS.register()
-class Pipeline(Layer):
+class Pipeline(DataLayer):
     """Calls layers one after another, usually preprocessing layers; `training` is True by default.
 
     It is not a model, and cannot be trained by itself.
