@@ -14,12 +14,16 @@ import polykeras
 from polykeras.as_keras.places import is_module, modules_within, public_names, sources_of
 from polykeras.backend import registry
 from polykeras.common.release import KERAS_RELEASE
+from polykeras.saving.serialization import registry_of
 
 TENSORFLOW = "tensorflow"
 _LEGACY_COPY = f"{TENSORFLOW}.python.keras"  # of Keras 2, in TensorFlow's own folder
 _PUBLIC = f"{TENSORFLOW}.keras"
 # Where Keras is found. The first that fits counts. Keras 3 was Keras Core before its release.
 _ROOTS = ("keras._tf_keras.keras", "keras.api", _LEGACY_COPY, _PUBLIC, "keras_core", "keras")
+
+_OBJECTS = "ALL_OBJECTS_DICT"
+"""What a family of functions or classes has in `keras.src`: all of them by name."""
 
 
 def _within_keras(name: str) -> str | None:
@@ -44,6 +48,9 @@ class KerasModule(ModuleType):
             if value is not None and not isinstance(value, ModuleType):
                 setattr(self, name, value)
                 return value
+        family = path.removeprefix("src.").removesuffix(f".{_OBJECTS}")
+        if name == _OBJECTS and (objects := registry_of(f"keras.{family}")) is not None:
+            return objects.by_name()
         if is_module(path):
             return import_module(f"{self.__name__}.{name}")
         raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")

@@ -13,7 +13,9 @@ import numpy as np
 
 from polykeras import config
 from polykeras.applications.building import fitting_shape
+from polykeras.backend import registry
 from polykeras.backend.handles import find_symbolic
+from polykeras.backend.symbolic import SYMBOLIC
 from polykeras.common.arguments import int_tuple
 from polykeras.common.naming import reset_names as reset_uids
 from polykeras.common.naming import to_snake_case, unique_name
@@ -112,6 +114,11 @@ def no_automatic_dependency_tracking(fn: F) -> F:
 def in_safe_mode() -> bool:
     """Return whether code in files is refused, as in `load_model` without `safe_mode=False`."""
     return not is_code_allowed()
+
+
+def in_symbolic_scope() -> bool:
+    """Return whether operations run on shapes and dtypes alone, as within a `SymbolicScope`."""
+    return registry.current() is SYMBOLIC
 
 
 def in_tf_graph() -> bool:
@@ -278,6 +285,7 @@ __all__ = [
     "get_object_name",
     "in_grain_data_pipeline",
     "in_safe_mode",
+    "in_symbolic_scope",
     "in_tf_graph",
     "is_keras_tensor",
     "jax",

@@ -62,6 +62,10 @@ class NamedObjects:
         """Return the names of all objects, without aliases."""
         return list(dict.fromkeys((*self._objects, *self._later)))
 
+    def by_name(self) -> dict[str, Any]:
+        """Return all objects by their names and aliases."""
+        return {alias: self._load(name) for alias, name in self._aliases.items()}
+
     def knows(self, name: str) -> bool:
         """Return whether there is an object of that name."""
         return name in self._aliases

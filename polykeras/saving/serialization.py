@@ -82,6 +82,11 @@ Registry[Any]("seed generator", "keras.random").register()(SeedGenerator)  # its
 # ---- to configs ------------------------------------------------------------------------------------------------
 
 
+def registry_of(module: str) -> Registry[Any] | None:
+    """Return the registry of a public module, given as configs spell it, or None if it has none."""
+    return _registries.get(module)
+
+
 def _module_of(obj: Any) -> str | None:
     """Return the public module of a built-in class or function, or None for a user's."""
     return next((module for module, registry in _registries.items() if obj in registry), None)

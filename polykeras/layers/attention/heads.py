@@ -100,13 +100,17 @@ class Heads(Layer):
             (*(None,) * (free - 1), *outer),
             activation="sigmoid" if name == "gate" else None,
             bias_axes=after if self.use_bias else None,
-            activity_regularizer=None if name == "attention_output" else self.activity_regularizer,
-            dtype=self.dtype_policy,
             name=name,
-            **as_arguments(kernel=self._options("kernel"), bias=self._options("bias")),
+            **self._get_common_kwargs_for_sublayer()
+            | ({"activity_regularizer": None} if name == "attention_output" else {}),
         )
         dense.build(shape)
         return dense
+
+    def _get_common_kwargs_for_sublayer(self) -> dict[str, Any]:
+        """Return the arguments that projections share. Layers of other libraries make further projections with them."""
+        options = as_arguments(kernel=self._options("kernel"), bias=self._options("bias"))
+        return options | {"activity_regularizer": self.activity_regularizer, "dtype": self.dtype_policy}
 
     def _options(self, prefix: str) -> Options:
         """Return a copy of the initializer for one projection, and the shared regularizer and constraint."""
