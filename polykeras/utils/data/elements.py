@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -30,8 +30,23 @@ def as_rows(leaf: Any) -> Any:
     return as_array(leaf)
 
 
+class Spec(NamedTuple):
+    """The shape and the dtype of a leaf of the elements of a data set."""
+
+    shape: tuple[int | None, ...]
+    dtype: np.dtype[Any]
+
+
+def spec_of(leaf: Any) -> Spec:
+    """Return the shape and dtype of a leaf as it is yielded."""
+    array = shown(leaf)
+    return Spec(array.shape, array.dtype)
+
+
 def shown(leaf: Any) -> Any:
-    """Return a leaf as it is yielded: arrays of any framework become NumPy arrays."""
+    """Return a leaf as it is yielded: arrays of any framework become NumPy arrays. A data set stays as it is."""
+    if hasattr(type(leaf), "element_spec"):
+        return leaf
     array = as_array(leaf)
     if array.dtype.kind in "US" and not isinstance(leaf, np.ndarray):
         array = np.array(leaf, dtype=object)

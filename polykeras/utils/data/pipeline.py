@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,13 +14,12 @@ from polykeras.backend import foreign_data
 from polykeras.common import nested
 from polykeras.common.arguments import positive_int
 from polykeras.utils.data.elements import as_rows, map_in_threads, shown, stack, stack_padded, stack_ragged
+from polykeras.utils.data.nesting import INFINITE, UNKNOWN, Nesting, call_on
 
-INFINITE = -1
-UNKNOWN = -2
 THREADS = 4  # if the number of parallel calls is left to us
 
 
-class Dataset:
+class Dataset(Nesting):
     """A sequence of elements: arrays, or tuples and dictionaries of them. `fit` accepts a data set of batches.
 
     Each method returns a new data set and does not change this one. Nothing is read before the iteration.
@@ -131,20 +131,16 @@ class Dataset:
             num_parallel_calls: the number of threads; -1 (`AUTOTUNE`) for several, by default one.
             deterministic: accepted as in `tf.data`, without effect; the order is always kept.
         """
-
-        def call(element: Any) -> Any:
-            return map_func(*element) if isinstance(element, tuple) else map_func(element)
-
+        call = partial(call_on, map_func)
         threads = THREADS if num_parallel_calls == -1 else num_parallel_calls or 1
         return self._then(lambda: map_in_threads(call, self._make(), threads), self._length)
 
     def filter(self, predicate: Callable[..., Any]) -> Dataset:
         """Return a data set of the elements for which a function, called as in `map`, returns a true value."""
-
-        def keeps(element: Any) -> bool:
-            return bool(predicate(*element) if isinstance(element, tuple) else predicate(element))
-
-        return self._then(lambda: filter(keeps, self._make()), UNKNOWN if self._length else 0)
+        keeps = partial(call_on, predicate)
+        return self._then(
+            lambda: (element for element in self._make() if keeps(element)), UNKNOWN if self._length else 0
+        )
 
     def enumerate(self, start: int = 0) -> Dataset:
         """Return a data set of pairs of a number, counted from `start`, and an element."""
