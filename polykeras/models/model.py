@@ -10,11 +10,13 @@ from importlib import import_module
 from typing import IO, TYPE_CHECKING, Any
 
 from polykeras import fast
+from polykeras.backend.handles import find_symbolic
 from polykeras.common.legacy_arguments import takes_legacy_arguments
 from polykeras.common.naming import did_you_mean
 from polykeras.common.supplied import Supplied
 from polykeras.common.unsupported import not_yet
 from polykeras.graph import KerasTensor
+from polykeras.layers.base.context import current_context
 from polykeras.layers.base.layer import LAYERS, Layer
 from polykeras.layers.base.shapes import map_shapes
 from polykeras.models.functional_config import functional_from_config
@@ -98,6 +100,9 @@ class Model(GraphEnds, Trainer, Layer):
             served = self._repeated.serve(self, args[0])
             if served is not None:
                 return served[0]
+        if kwargs.get("training") and current_context() is None and find_symbolic((args, kwargs)) is None:
+            with self.native_training_call():
+                return self._marked(super().__call__(*args, **kwargs))
         return self._marked(super().__call__(*args, **kwargs))
 
     def __getattr__(self, name: str) -> Any:

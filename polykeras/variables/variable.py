@@ -206,7 +206,7 @@ class Variable(Located, ArrayOperators):
         with value_lock.lock:
             if not runs.others_run():
                 value = self.stored_value(backend)
-                if parameters is not None and parameters.requested and self._trainable and parameters.is_grad_enabled():
+                if parameters is not None and self._trainable and parameters.wanted():
                     value = parameter_of(self, backend)
                 if self._sharing is OWNED:
                     self._sharing = SHARED

@@ -12,10 +12,16 @@ class NativeParameters:
     Attributes:
         requested: whether native code of this process has asked for parameters. From then on each trainable variable
             that is read outside of steps gets one.
+        calls: how many calls run now whose variables get one, see `NativeMixin.native_training_call`.
     """
 
     def __init__(self) -> None:
         self.requested = False
+        self.calls = 0
+
+    def wanted(self) -> bool:
+        """Return whether a trainable variable that is read now outside of steps gets a parameter."""
+        return (self.requested or self.calls > 0) and self.is_grad_enabled()
 
     def make(self, value: Any, trainable: bool) -> Any:
         """Return a parameter that holds an array's memory.

@@ -7,7 +7,8 @@ defined here or in a subclass comes before what the base defines. Without that b
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from polykeras.backend import Backend, registry
@@ -94,6 +95,23 @@ class NativeMixin(NativeBase):
             parameters.requested = True
             for variable in self.trainable_variables:
                 parameters.clear_gradient(parameter_of(variable, backend))
+
+    @contextmanager
+    def native_training_call(self) -> Iterator[None]:
+        """Let variables that are read in a call in training mode, outside of steps, gather gradients.
+
+        Neutral code has no use for such a call by itself. The first step of a loop of native code may begin with it and
+        go on with `loss.backward()`, before anything was asked for.
+        """
+        parameters = registry.current().native.parameters
+        if parameters is None or is_functional():
+            yield
+            return
+        parameters.calls += 1
+        try:
+            yield
+        finally:
+            parameters.calls -= 1
 
     def _native_backend(self) -> Backend:
         """Return the current backend, of a framework with layers of its own.
