@@ -1,13 +1,17 @@
-"""NumPy helpers for data."""
+"""Helpers for data: one-hot vectors, vectors of length 1."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from polykeras import ops
+from polykeras.backend import registry
 from polykeras.common.types import ArrayLike
 
 
-def to_categorical(x: ArrayLike, num_classes: int | None = None) -> np.ndarray:
+def to_categorical(x: ArrayLike, num_classes: int | None = None) -> Any:
     """Return class numbers as one-hot vectors.
 
     Args:
@@ -15,7 +19,8 @@ def to_categorical(x: ArrayLike, num_classes: int | None = None) -> np.ndarray:
         num_classes: the number of classes; by default the largest number plus 1.
 
     Returns:
-        float32 zeros and ones, `(..., num_classes)`.
+        Zeros and ones, `(..., num_classes)`: a NumPy array of float64, as in Keras. For an array of the backend it is
+        one too, of the default float dtype.
 
     Raises:
         ValueError: if a number is negative or not below `num_classes`, or `x` holds no numbers.
@@ -24,6 +29,9 @@ def to_categorical(x: ArrayLike, num_classes: int | None = None) -> np.ndarray:
         >>> to_categorical([0, 2]).tolist()
         [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
     """
+    if registry.current().is_tensor(x) and not isinstance(x, np.ndarray):
+        classes = int(ops.max(x)) + 1 if num_classes is None else num_classes
+        return ops.one_hot(ops.squeeze(x, -1) if ops.ndim(x) > 1 and ops.shape(x)[-1] == 1 else x, classes)
     given = np.asarray(x)
     try:
         numbers = given.astype("int64")
@@ -40,7 +48,7 @@ def to_categorical(x: ArrayLike, num_classes: int | None = None) -> np.ndarray:
             f"to_categorical: class numbers must lie in 0 to {classes - 1}; received {numbers.min()} to "
             f"{numbers.max()}."
         )
-    return np.eye(classes, dtype="float32")[numbers]
+    return np.eye(classes)[numbers]
 
 
 def normalize(x: ArrayLike, axis: int = -1, order: int = 2) -> np.ndarray:
