@@ -327,9 +327,9 @@ def test_lambda() -> None:
     layer = L.Lambda(lambda x, training: x * 2 if training else x)
     assert_array_equal(numpy(layer(X, training=True)), 2 * X)
     assert layer.get_config()["function"]["class_name"] == "__lambda__"
-    factor = 2.0
-    with pytest.raises(NotImplementedError, match=r"`lambda` that uses the variables .*register_keras_serializable"):
-        L.Lambda(lambda x: x * factor).get_config()
+    dense = L.Dense(1)
+    with pytest.raises(NotImplementedError, match=r"`lambda` uses the variable 'dense' .*register_keras_serializable"):
+        L.Lambda(lambda x: dense(x)).get_config()
 
 
 # ---- errors ----------------------------------------------------------------------------------------------------------
