@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
-
-import numpy as np
 
 from polykeras import config
 from polykeras.backend import registry
@@ -85,7 +84,9 @@ def _compiled_chunks(
     step = prepare(model, kind, local, workers=share.workers if share else 1)
     step.begin_pass(done)
     fixed = model.steps_per_execution
-    size = step.sizes.chunk(local, int(fixed) if fixed != "auto" else 1 if callback_list.watches(kind) else None)
+    # A callback that has told the run to end before its first step lets this one step run.
+    single = callback_list.watches(kind) or (model.stop_training if kind == "train" else model.stop_evaluating)
+    size = step.sizes.chunk(local, int(fixed) if fixed != "auto" else 1 if single else None)
     next_stop = None
     if progress:
         progress.step, next_stop = step, callback_list.next_stop
@@ -108,42 +109,29 @@ def run_evaluation(model: Any, source: Source, callback_list: CallbackList) -> t
     Returns:
         The logs, and the number of steps that are done.
     """
+    model.stop_evaluating = False
     callback_list.on_test_begin({})
     model.reset_metrics()
-    model.stop_evaluating = False
     logs, done = run_epoch(model, "test", source, callback_list)
     callback_list.on_test_end(logs)
     return logs, done
 
 
-def validates(epoch: int, frequency: int | Sequence[int]) -> bool:
-    """Return whether an epoch ends with a validation.
-
-    Args:
-        epoch: counted from 0.
-        frequency: after every so many epochs, or after the listed ones, counted from 1.
-    """
-    done = epoch + 1
-    return done % frequency == 0 if isinstance(frequency, (int, np.integer)) else done in frequency
-
-
-def check_steps(done: int, wanted: int | None, epoch: int | None) -> None:
-    """Refuse data that ended early.
+def warn_if_short(done: int, wanted: int | None, epoch: int | None) -> None:
+    """Warn of data that ended early.
 
     Args:
         done: the number of steps that were done.
         wanted: the number of steps that were asked for; None if none was.
         epoch: the epoch of training, counted from 0; None in evaluation and prediction.
-
-    Raises:
-        ValueError: fewer steps were done than asked for.
     """
     limit = config.max_steps_per_epoch()
     if wanted is None or done >= (wanted if limit is None else min(wanted, limit)):
         return
     where = "" if epoch is None else f" of epoch {epoch + 1}"
-    raise ValueError(
-        f"The data ended early: {wanted} steps{where} were asked for and {done} came. The steps done so far "
-        "count: the weights and `model.history` keep them. Let the generator go on without end, or ask for fewer "
-        "steps."
+    warnings.warn(
+        f"The data ran out: {wanted} steps{where} were asked for and {done} came. Let the generator go on without end "
+        "(`repeat()` of a tf.data.Dataset), or ask for fewer steps.",
+        UserWarning,
+        stacklevel=5 if epoch is None else 6,  # through the wrappers of `evaluate` and `fit`
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, nullcontext
 from typing import Any
 
 from polykeras import config
@@ -22,7 +22,7 @@ from polykeras.training.data.sources import Source, make_batch, make_source
 from polykeras.training.data.splitting import split_data
 from polykeras.training.data.unpack import pack_x_y_sample_weight
 from polykeras.training.diagnosis import check_batch, check_source, warn_of_nan
-from polykeras.training.epochs import check_steps, run_epoch, run_evaluation, validates
+from polykeras.training.epochs import run_epoch, run_evaluation, warn_if_short
 from polykeras.training.logs import as_list, host_logs, list_order
 from polykeras.training.parallel.agreeing import agree_after_epoch
 from polykeras.training.parallel.facts import check_run
@@ -32,6 +32,7 @@ from polykeras.training.predicting import joined, prediction_chunks, single_batc
 from polykeras.training.resuming.progress import Progress
 from polykeras.training.step_methods import StepMethods
 from polykeras.training.steps.prepare import prepare
+from polykeras.training.validation import Validation
 
 
 class Trainer(StepMethods):
@@ -49,7 +50,7 @@ class Trainer(StepMethods):
         callbacks: Sequence[Callback] | Callback | None = None,
         validation_split: float = 0.0,
         validation_data: Any = None,
-        shuffle: bool = True,
+        shuffle: bool | str = True,
         class_weight: dict[int, float] | None = None,
         sample_weight: Any = None,
         initial_epoch: int = 0,
@@ -66,18 +67,21 @@ class Trainer(StepMethods):
                 arrays before `fit` ends: a framework may read them in place. Streams are read ahead in another thread,
                 the same one for all epochs.
             y: labels, in the structure of the outputs. Leave it out for streams.
-            batch_size: samples per step, 32 by default. Streams ignore it, since they come in batches.
+            batch_size: samples per step, 32 by default; with `steps_per_epoch`, what so many steps need for all
+                samples. Streams ignore it, since they come in batches.
             epochs: the number of the last epoch: `epochs - initial_epoch` epochs are run.
             verbose: 0: silent; 1: a progress bar, or in a log one line per epoch; 2: one line per epoch. "auto" is 1.
             callbacks: a list of callbacks, whose hooks are called during training.
             validation_split: the share of the samples, taken from the end, that is used for validation.
             validation_data: `(x, y)`, `(x, y, sample_weight)` or a stream, to evaluate after each epoch.
-            shuffle: put the samples into a new order each epoch. One seed gives the same order on every backend.
+            shuffle: put the samples into a new order for each pass over them; with "batch", those of each batch alone.
+                One seed gives the same order on every backend.
             class_weight: weights of classes in the loss.
             sample_weight: weights of samples in the loss, `(samples,)` or by output.
             initial_epoch: the number of the first epoch, to continue earlier training.
-            steps_per_epoch: steps per epoch, for endless streams.
-            validation_steps: steps per validation, for endless streams.
+            steps_per_epoch: steps per epoch. The next epoch goes on where it ends; an epoch in which the data end is
+                shorter, and the next one begins with them anew.
+            validation_steps: steps per validation. Each validation begins with the data, if they can begin anew.
             validation_batch_size: samples per step of validation; `batch_size` by default.
             validation_freq: validate after every so many epochs, or after the listed ones (counted from 1).
 
@@ -86,13 +90,15 @@ class Trainer(StepMethods):
 
         Raises:
             ValueError: the model is not compiled; the data do not fit together or do not fit the model; a label, or an
-                index for an `Embedding`, is out of range; a stream ended early.
+                index for an `Embedding`, is out of range; a generator has nothing left for an epoch.
 
         Warns:
             RuntimeWarning: the loss is nan, from the epoch on that the message names.
+            UserWarning: the data end before `steps_per_epoch` or `validation_steps`.
         """
         self._require_compiled("fit")
-        positive_int(epochs, "epochs")
+        if epochs != 0:
+            positive_int(epochs, "epochs")
         if (limit := config.max_epochs()) is not None and limit < epochs:
             warnings.warn(f"Training is limited to {limit} epochs by `max_epochs`.", UserWarning, stacklevel=4)
             epochs = limit
@@ -100,30 +106,31 @@ class Trainer(StepMethods):
         if validation_split and validation_data is None:
             (x, y, sample_weight), validation_data = split_data(x, y, sample_weight, validation_split)
         source = make_source(x, y, sample_weight, batch_size, shuffle, class_weight, steps_per_epoch, "steps_per_epoch")
-        validation = self._validation_source(validation_data, validation_batch_size or batch_size, validation_steps)
-        validated = validation and validation.steps
-        callback_list = assemble(callbacks, self, verbose, epochs, source.steps, True, validated)
+        source.reset()
+        size = validation_batch_size or batch_size
+        validation = Validation(self, validation_data, size, validation_steps, validation_freq)
+        callback_list = assemble(callbacks, self, verbose, epochs, source.steps, True, validation.steps)
         history = self.history = next(c for c in callback_list.callbacks if isinstance(c, History))
-        progress = Progress(self, callback_list.callbacks, source, validation, initial_epoch)
+        progress = Progress(self, callback_list.callbacks, source, validation.source, initial_epoch)
         check_source(self, "train", source)
-        check_source(self, "test", validation)
+        check_source(self, "test", validation.source)
         self.stop_training = False
         with ExitStack() as ends:  # all of them, also if one raises: `leave` may let a signal through
-            if validation is not None:
-                ends.callback(validation.close)
+            if validation.source is not None:
+                ends.callback(validation.source.close)
             ends.callback(source.close)
             ends.callback(callback_list.leave)
             ends.enter_context(shared_run())
             progress.begin(callback_list, epochs)
             run = {"epochs": epochs, "validation_freq": validation_freq, "begins": progress.position}
-            check_run(self, source, validation, run, callback_list.callbacks)
+            check_run(self, source, validation.source, run, callback_list.callbacks)
             logs: dict[str, Any] = progress.position.logs
             for epoch in () if progress.is_over() else range(progress.position.epoch, epochs):
-                logs = self._fit_epoch(epoch, progress, callback_list, steps_per_epoch, validation_freq)
+                logs = self._fit_epoch(epoch, progress, callback_list, steps_per_epoch, validation)
                 agree_after_epoch(self)
                 if self.stop_training:
                     break
-            if self.optimizer is not None and self.optimizer.built:
+            if epochs and self.optimizer is not None and self.optimizer.built:
                 self.optimizer.finalize_variable_values(self.trainable_variables)
             callback_list.on_train_end(logs)
         return history
@@ -140,8 +147,13 @@ class Trainer(StepMethods):
         steps: int | None = None,
         callbacks: Sequence[Callback] | Callback | None = None,
         return_dict: bool = False,
+        *,
+        _use_cached_eval_dataset: Source | None = None,
     ) -> Any:
-        """Return the loss and the metrics on data. Arguments are as for `fit`; `steps` is for endless streams.
+        """Return the loss and the metrics on data. Arguments are as for `fit`; `steps` are the steps at most.
+
+        `fit` validates by this method, so that a model may override it. It then passes `_use_cached_eval_dataset`, as
+        in Keras: its validation data, prepared once for all epochs.
 
         Returns:
             A dict by name with `return_dict`. Otherwise a list in the order of `metrics_names`, or a float if there is
@@ -149,15 +161,21 @@ class Trainer(StepMethods):
 
         Raises:
             ValueError: the model is not compiled, or the data do not fit.
+
+        Warns:
+            UserWarning: the data end before `steps`.
         """
         self._require_compiled("evaluate")
-        source = make_source(self._texts_to_numbers(x), y, sample_weight, batch_size, steps=steps)
+        source = _use_cached_eval_dataset
+        if source is None:
+            source = make_source(self._texts_to_numbers(x), y, sample_weight, batch_size, steps=steps)
+            check_source(self, "test", source)
+        source.reset()
         callback_list = assemble(callbacks, self, verbose, 1, source.steps)
-        check_source(self, "test", source)
-        with closing(source), shared_run():
+        with nullcontext() if _use_cached_eval_dataset else closing(source), shared_run():
             logs, done = run_evaluation(self, source, callback_list)
         if not self.stop_evaluating:
-            check_steps(done, steps, None)
+            warn_if_short(done, steps, None)
         return logs if return_dict else as_list(logs, list_order(logs, self.metrics))
 
     @takes_legacy_arguments
@@ -175,7 +193,7 @@ class Trainer(StepMethods):
             x: inputs, as for `fit`. Labels and weights in the batches of a stream are ignored.
             batch_size: samples per step, 32 by default.
             verbose: as for `fit`.
-            steps: batches to take from a stream.
+            steps: steps at most; of arrays without `batch_size`, the batches that all samples make.
             callbacks: callbacks whose `on_predict_...` hooks are called.
 
         Returns:
@@ -210,7 +228,7 @@ class Trainer(StepMethods):
         finally:
             source.close()
         if not self.stop_predicting:
-            check_steps(done, steps, None)
+            warn_if_short(done, steps, None)
         callback_list.on_predict_end({})
         return joined(parts, backend, samples)
 
@@ -252,7 +270,7 @@ class Trainer(StepMethods):
         progress: Progress,
         callback_list: CallbackList,
         steps_per_epoch: int | None,
-        validation_freq: int | Sequence[int],
+        validation: Validation,
     ) -> dict[str, Any]:
         """Train for an epoch, or the rest of one, and validate; return the logs."""
         before: dict[str, Any] = {}
@@ -263,10 +281,10 @@ class Trainer(StepMethods):
             progress.epoch_begun()
         logs, steps = run_epoch(self, "train", progress.source, callback_list, progress)
         if not self.stop_training:
-            check_steps(steps, steps_per_epoch, epoch)
+            warn_if_short(steps, steps_per_epoch, epoch)
             warn_of_nan(before, logs, epoch)
-        if progress.validation is not None and validates(epoch, validation_freq):
-            values, _ = run_evaluation(self, progress.validation, callback_list)
+        if validation.is_due(epoch):
+            values = validation.run(callback_list)
             logs = dict(sorted((logs | {f"val_{name}": value for name, value in values.items()}).items()))
             progress.validation_done()
         progress.epoch_done(logs)
@@ -295,11 +313,3 @@ class Trainer(StepMethods):
         if names not in step.list_orders:
             step.list_orders[names] = list_order(names, self.metrics)
         return as_list(logs, step.list_orders[names])
-
-    def _validation_source(self, data: Any, batch_size: int | None, steps: int | None) -> Source | None:
-        if data is None:
-            return None
-        x, *others = data if isinstance(data, (tuple, list)) else (data,)
-        return make_source(
-            self._texts_to_numbers(x), *others, batch_size=batch_size, steps=steps, steps_name="validation_steps"
-        )

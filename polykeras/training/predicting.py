@@ -18,9 +18,9 @@ from polykeras.backend.execution_policy import CannotRunBatches
 from polykeras.common import nested
 from polykeras.training.chunks.chunk import Chunk
 from polykeras.training.chunks.functions import batches_in_call, function_chunks
-from polykeras.training.data.array_source import ArraySource
+from polykeras.training.data.array_source import BATCH_SIZE, ArraySource
 from polykeras.training.data.checks import has_nan, host_array
-from polykeras.training.data.sources import BATCH_SIZE, Source
+from polykeras.training.data.sources import Source
 from polykeras.training.shape_buckets import in_bucket
 from polykeras.training.steps.fillable import why_not
 from polykeras.training.steps.prepare import prepare
@@ -80,7 +80,7 @@ def _compiled_chunks(source: Source, step: Step, backend: Backend, filled: bool,
         for i, batch in enumerate(source.read_epoch()):
             yield i, i + 1, lambda batch=batch: step.run_batch(batch)
         return
-    start, whole = 0, source.steps - (source.ends_partial and not filled)
+    start, whole = 0, source.in_epoch - (source.ends_partial and not filled)
     at_once = not watched and whole >= FEWEST and _is_small(source, step)
     while at_once and start < whole and step.can_run_batches():
         stop = min(start + AT_ONCE, whole)

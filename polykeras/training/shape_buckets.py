@@ -51,7 +51,7 @@ def rounded(size: int, coarser: int) -> int:
 
 
 def in_bucket(x: np.ndarray, rows: int) -> np.ndarray:
-    """Return an array with the rows of a bucket: its first row is repeated at the end.
+    """Return an array with the rows of a bucket: its first row is repeated at the end, or 0 if there is none.
 
     Args:
         x: an array; it is returned as it is if it has so many rows already.
@@ -65,5 +65,5 @@ def in_bucket(x: np.ndarray, rows: int) -> np.ndarray:
     shape = (rows, *x.shape[1:])
     bucket = aligned_empty(shape, x.dtype) if x.dtype.kind in "fiub" else np.empty(shape, x.dtype)
     bucket[: len(x)] = x
-    bucket[len(x) :] = x[:1]
+    bucket[len(x) :] = x[:1] if len(x) else 0
     return bucket

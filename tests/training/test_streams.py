@@ -193,7 +193,7 @@ def test_a_data_set_keeps_its_order(backend: Backend, workers: int) -> None:
     dataset = Numbered(workers=workers, max_queue_size=4)
     model.fit(dataset, shuffle=False, epochs=2, verbose=0)
     assert numbers(model) == [0, 1, 2, 3, 4, 5] * 2
-    assert sorted(map(str, dataset.diary[:8])) == sorted(map(str, ["begin", 0, 1, 2, 3, 4, 5, "end"]))
+    assert sorted(map(str, dataset.diary[1:9])) == sorted(map(str, ["begin", 0, 1, 2, 3, 4, 5, "end"]))
     assert readers() == []
 
 
@@ -211,8 +211,9 @@ def test_a_data_set_is_shuffled_as_the_seed_says(backend: Backend) -> None:
 
 def test_a_part_of_a_data_set_an_epoch(backend: Backend) -> None:
     model = watched()
-    model.fit(Numbered(), shuffle=False, steps_per_epoch=4, epochs=3, verbose=0)
-    assert numbers(model) == [0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4, 5]
+    with pytest.warns(UserWarning, match="ran out: 4 steps of epoch 2 were asked for and 2 came"):
+        model.fit(Numbered(), shuffle=False, steps_per_epoch=4, epochs=3, verbose=0)
+    assert numbers(model) == [0, 1, 2, 3, 4, 5, 0, 1, 2, 3]
 
 
 def test_a_data_set_without_end(backend: Backend) -> None:

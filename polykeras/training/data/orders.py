@@ -26,10 +26,14 @@ class Orders:
 
     def permutation(self, things: np.ndarray | int) -> np.ndarray:
         """Return an array, or the numbers below an int, in the next order."""
+        return self.generator().permutation(things)
+
+    def generator(self) -> np.random.Generator:
+        """Return the generator of random numbers for the next order."""
         with self.lock:
             seed = self._again.popleft() if self._again else random.draw_seed()
             self.drawn.append(seed)
-        return random.host_generator(seed).permutation(things)
+        return random.host_generator(seed)
 
     def forget(self) -> None:
         """Forget the seeds so far, when later data do not depend on them."""

@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
 
-BATCH_SIZE = 32  # the default
-
-
 Source: TypeAlias = ArraySource | StreamSource
 
 
@@ -39,12 +36,11 @@ def is_stream(x: Any) -> bool:
     return has_batches and not hasattr(x, "__array__") and not isinstance(x, (list, tuple, dict, np.ndarray))
 
 
-def _dataset_batches(dataset: PyDataset, shuffle: bool, orders: Orders) -> Iterator[Any]:
+def _dataset_batches(dataset: PyDataset, shuffle: bool | str, orders: Orders) -> Iterator[Any]:
     count = dataset.num_batches
     order: Iterable[int] = itertools.count() if count is None else range(count)
     if shuffle and count is not None:
         order = orders.permutation(count).tolist()
-    dataset.on_epoch_begin()
     if dataset.workers <= 1:
         for i in order:
             yield dataset[i]
@@ -72,7 +68,7 @@ def _length(x: Any) -> int | None:
         return None
 
 
-def _stream(x: Any, steps: int | None, shuffle: bool, class_weight: dict[int, float] | None) -> StreamSource:
+def _stream(x: Any, steps: int | None, shuffle: bool | str, class_weight: dict[int, float] | None) -> StreamSource:
     if isinstance(x, PyDataset):
         length = x.num_batches
         if steps is None and length is None:
@@ -83,6 +79,7 @@ def _stream(x: Any, steps: int | None, shuffle: bool, class_weight: dict[int, fl
             steps,
             length=length,
             class_weight=class_weight,
+            on_epoch_begin=x.on_epoch_begin,
             on_epoch_end=x.on_epoch_end,
             depth=x.max_queue_size,
             orders=orders,
@@ -97,7 +94,7 @@ def make_source(
     y: Any = None,
     sample_weight: Any = None,
     batch_size: int | None = None,
-    shuffle: bool = False,
+    shuffle: bool | str = False,
     class_weight: dict[int, float] | None = None,
     steps: int | None = None,
     steps_name: str = "steps",
@@ -109,10 +106,10 @@ def make_source(
             `tf.data.Dataset` or another iterable of batches.
         y: a tree of arrays; None for streams.
         sample_weight: weights of the samples; None for streams.
-        batch_size: 32 by default. Streams ignore it, since they come in batches.
-        shuffle: put the samples into a new order each epoch.
+        batch_size: 32 by default, or what `steps` batches need for all rows. Streams ignore it.
+        shuffle: put the samples into a new order for each pass over them; see `ArraySource`.
         class_weight: weights by class.
-        steps: batches per epoch; None for all.
+        steps: batches per epoch; the next epoch goes on after them. None for all.
         steps_name: what the user's argument for `steps` is called, for messages.
 
     Raises:
@@ -130,7 +127,7 @@ def make_source(
                 )
         source = _stream(x, steps, shuffle, class_weight)
     else:
-        size = BATCH_SIZE if batch_size is None else positive_int(batch_size, "batch_size")
+        size = None if batch_size is None else positive_int(batch_size, "batch_size")
         source = ArraySource(_host_data(x, y, sample_weight, class_weight), size, shuffle, steps)
     limit = config.max_steps_per_epoch()
     if limit is not None and (source.steps is None or source.steps > limit):

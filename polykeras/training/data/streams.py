@@ -15,16 +15,6 @@ from polykeras.training.data.reader import END, BatchQueue, Worker, read_into
 CLOSING_SECONDS = 5.0  # the longest wait for the end of reading, since an iterator may block
 
 
-def _endless(make: Callable[[], Iterator[Any]]) -> Iterator[Any]:
-    """Yield the data again and again, for epochs that continue in the data."""
-    empty = False
-    while not empty:
-        empty = True
-        for item in make():
-            empty = False
-            yield item
-
-
 def _nothing(*args: Any) -> None:
     pass
 
@@ -38,11 +28,13 @@ class StreamSource:
 
     Attributes:
         make: returns an iterator over the data from their beginning. For a Python generator it returns the generator.
-        limit: batches per epoch; the next epoch continues after them. None: an epoch is all batches.
+        limit: batches per epoch; the next epoch continues after them. An epoch in which the data end is shorter, and
+            the next one begins anew. None: an epoch is all batches.
         restarts: whether `make` starts from the beginning each time.
         length: the number of batches; None if unknown.
         class_weight: weights by class, turned into sample weights.
-        on_epoch_end: called after each epoch.
+        on_epoch_begin: called before each epoch, by the thread that reads.
+        on_epoch_end: called after each epoch, and by `reset`.
         depth: the number of batches to read ahead. None: two, or a buffer of small batches.
         orders: gives `make` the orders of the data.
         check: called with each batch, or with several joined into one, before it is used. It may raise.
@@ -53,6 +45,7 @@ class StreamSource:
     restarts: bool = True
     length: int | None = None
     class_weight: dict[int, float] | None = None
+    on_epoch_begin: Callable[[], None] = field(default_factory=lambda: _nothing)
     on_epoch_end: Callable[[], None] = field(default_factory=lambda: _nothing)
     depth: int | None = None
     orders: Orders = field(default_factory=Orders)
@@ -60,7 +53,7 @@ class StreamSource:
 
     def __post_init__(self) -> None:
         self._worker = Worker()
-        self._all = _endless(self.make) if self.restarts else self.make()  # for epochs that continue in the data
+        self._rest: Iterator[Any] | None = None  # what is left of the data, for epochs that continue in them
         self._begun: Iterator[Any] | None = None  # the items of an epoch from which some were read
         self._sample: list[Any] = []  # the last item that was read
         self._queue: BatchQueue | None = None  # of the latest epoch
@@ -79,6 +72,14 @@ class StreamSource:
     def limit_to(self, steps: int) -> None:
         """Let an epoch have at most so many batches. The next epoch continues after them."""
         self.limit = steps
+
+    def reset(self) -> None:
+        """Let the next epoch begin with the data, if they can begin anew. What is begun goes on."""
+        if self._begun is not None:
+            return
+        if self.restarts:
+            self._rest = None
+        self.on_epoch_end()
 
     def first_batch(self) -> Any:
         """Return the first batch of the next epoch, for its shapes.
@@ -103,18 +104,25 @@ class StreamSource:
         """Begin the next epoch, if it is not begun, by reading its first item. Return its items."""
         if self._begun is not None:
             return self._begun
-        if self.goes_on:
-            items = islice(self._all, self.limit)
-        else:
-            self.orders.forget()
-            items = self.make()
-        item = self._next_item(items)
+        self._in_thread(self.on_epoch_begin)
+        rest, item = self._rest, END
+        if rest is not None:
+            item = self._next_item(rest)
+        if rest is None or (item is END and self.restarts):
+            if not self.goes_on:
+                self.orders.forget()
+            rest = self._in_thread(self.make)
+            item = self._next_item(rest)
+        self._rest = rest if self.goes_on else None
         self._sample = [] if item is END else [item]
-        self._begun = chain(self._sample, items)
+        self._begun = chain(self._sample, islice(rest, self.limit and self.limit - 1))
         return self._begun
 
+    def _in_thread(self, function: Callable[[], Any]) -> Any:
+        return self._worker.submit(function).result()
+
     def _next_item(self, items: Iterator[Any]) -> Any:
-        return self._worker.submit(partial(next, items, END)).result()
+        return self._in_thread(partial(next, items, END))
 
     def read_epoch(self, at_once: int = 0) -> Generator[Any, None, None]:
         """Read one epoch, or what `seek` left of it, and yield its batches: fewer than `steps` only if the data end.
@@ -193,7 +201,7 @@ class StreamSource:
         for _ in range(epochs):
             self._begin()
             if self.goes_on:
-                self._skip(self.limit)
+                self._skip(self.limit, self.restarts)
             self._abandon()
             self.on_epoch_end()
         if not self.goes_on:
@@ -201,12 +209,12 @@ class StreamSource:
         if batches:
             self._skip(batches)
 
-    def _skip(self, batches: int | None) -> None:
-        """Skip a number of batches of the epoch, or all."""
+    def _skip(self, batches: int | None, may_end: bool = False) -> None:
+        """Skip a number of batches of the epoch, or all; fewer if the data end and may do so."""
         items = self._begin()
         for done in count():
             item = self._next_item(items) if done != batches else END
-            if item is END and batches in (done, None):
+            if item is END and (may_end or batches in (done, None)):
                 return
             if item is END:
                 raise ValueError(

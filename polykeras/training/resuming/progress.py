@@ -179,8 +179,9 @@ class Progress:
         run = saved.run
         self.position = Position(**run["position"])
         self._at_begin, self._at_epoch = run["at_begin"], run["at_epoch"]
-        if isinstance(self.validation, StreamSource):
-            self.validation.seek(self.position.validations, 0)
+        for _ in range(self.position.validations if isinstance(self.validation, StreamSource) else 0):
+            self.validation.reset()
+            self.validation.seek(1, 0)
         trains = not run["stop_training"] and self.position.epoch < epochs
         if trains:
             self._seek(run)
@@ -199,10 +200,10 @@ class Progress:
     def _seek(self, run: dict[str, Any]) -> None:
         """Move the training data to the position. The random numbers of a stream continue from there."""
         position, source = self.position, self.source
+        epochs, within = position.epoch - position.first_epoch, position.step > 0
         if not isinstance(source, StreamSource):
-            source.orders.repeat(run["orders"] if position.step else ())
+            source.seek(epochs, within, run["orders"])
             return
-        within = position.step > 0
 
         def before_epoch() -> None:
             source.orders.repeat(run["orders"] if within else ())
@@ -212,7 +213,7 @@ class Progress:
             source.orders.repeat(run["orders"])
             if run["at_begin"] is not None:
                 seeds.set_global_state(run["at_begin"])
-        source.seek(position.epoch - position.first_epoch, position.step, before_epoch)
+        source.seek(epochs, position.step, before_epoch)
         if source.goes_on and not within:
             seeds.set_global_state(run["globals"])
         if not within:
