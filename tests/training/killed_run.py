@@ -42,7 +42,7 @@ class Killer(callbacks.Callback):
         """Counts calls in this process only."""
         return {}
 
-    def _called(self, *args: Any) -> None:
+    def _called(self, *args: Any, **kwargs: Any) -> None:
         self._left -= 1
         if self._left == 0:
             os.kill(os.getpid(), self._signal)

@@ -231,6 +231,7 @@ def test_a_data_set_between_epochs_and_then_within_one(tmp_path: Path) -> None:
     check_resumed(fit, tmp_path / "b", [CutAt(5, 1)])
 
 
+@pytest.mark.filterwarnings("ignore:The data ran out")
 def test_a_data_set_in_which_epochs_go_on(backend: Backend, tmp_path: Path) -> None:
     def fit(model: Any, more: list[Any]) -> Any:
         return model.fit(Batches(), epochs=5, verbose=0, callbacks=more, steps_per_epoch=7)
@@ -655,7 +656,7 @@ class Signals(callbacks.Callback):
         """It is for one process."""
         return {}
 
-    def _called(self, *args: Any) -> None:
+    def _called(self, *args: Any, **kwargs: Any) -> None:
         self._left -= 1
         if self._left == 0:
             signal.raise_signal(self._number)

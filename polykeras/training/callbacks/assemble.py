@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from polykeras.common import nested
 from polykeras.training.callbacks.base import Callback
 from polykeras.training.callbacks.callback_list import CallbackList
+from polykeras.training.callbacks.foreign import as_callback
 from polykeras.training.callbacks.history import History
 from polykeras.training.callbacks.progress import ProgbarLogger, ProgressDisplay
 from polykeras.training.parallel.share import is_first_worker
@@ -38,7 +40,7 @@ def assemble(
     """
     if isinstance(callbacks, CallbackList):
         return callbacks
-    given = [] if callbacks is None else [callbacks] if isinstance(callbacks, Callback) else list(callbacks)
+    given = [as_callback(callback) for callback in nested.flatten(callbacks)] if callbacks else []
     if not is_first_worker():
         given = [c for c in given if not getattr(c, "first_worker_only", False)]
         verbose = 0

@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 class Callback:
     """Base class of objects that watch or steer training.
 
-    Hooks are called with `logs`, a dict of floats. If a callback overrides a hook for batches, `fit` runs one step at a
-    time, so that the callback sees every batch. With `per_chunk = True` the hooks for batches are called once per chunk
-    of steps instead; `next_stop` says where chunks have to end.
+    Hooks are called with `logs`, a dict of floats: those for batches by name (`logs=logs`), the others by place. If a
+    callback overrides a hook for batches, `fit` runs one step at a time, so that the callback sees every batch. With
+    `per_chunk = True` the hooks for batches are called once per chunk of steps instead; `next_stop` says where chunks
+    have to end.
 
     With `BackupAndRestore`, the state of a callback is part of the run: see `get_state`.
 
@@ -145,7 +146,7 @@ class Callback:
             batch: the step, counted from 0.
             logs: empty; kept for Keras code.
         """
-        self.on_batch_begin(batch, logs)
+        self.on_batch_begin(batch, logs=logs)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Called after a training step.
@@ -154,7 +155,7 @@ class Callback:
             batch: the step, counted from 0.
             logs: the loss and the metrics so far, by name.
         """
-        self.on_batch_end(batch, logs)
+        self.on_batch_end(batch, logs=logs)
 
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Called before evaluation or validation."""
@@ -200,6 +201,8 @@ class Callback:
             logs: `"outputs"`: the outputs of the step.
         """
 
+
+HOOKS = frozenset(name for name in vars(Callback) if name.startswith("on_"))
 
 _BATCH_HOOKS = {
     "train": ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end"),

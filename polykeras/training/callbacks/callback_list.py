@@ -6,7 +6,10 @@ from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
-from polykeras.training.callbacks.base import Callback, watches_batches
+from polykeras import ops
+from polykeras.common import nested
+from polykeras.training.callbacks.base import HOOKS, Callback, watches_batches
+from polykeras.training.callbacks.foreign import as_callback
 from polykeras.training.callbacks.history import History
 from polykeras.training.callbacks.progress import ProgbarLogger
 
@@ -18,7 +21,7 @@ class CallbackList(Callback):
     """Calls the hooks of several callbacks, in order. It has all hooks of `Callback` itself.
 
     Args:
-        callbacks: a list or tuple of callbacks, or one callback.
+        callbacks: a list or tuple of callbacks, or one callback. One that is no `Callback` has hooks of the same names.
         add_history: add a `History` if there is none.
         add_progbar: add a `ProgbarLogger` if there is none.
         model: the model that is trained.
@@ -37,15 +40,10 @@ class CallbackList(Callback):
         **params: Any,
     ) -> None:
         super().__init__()
-        given = [callbacks] if isinstance(callbacks, Callback) else list(callbacks or ())
+        given = [as_callback(callback) for callback in nested.flatten(callbacks)] if callbacks else []
         for wanted, kind in ((add_history, History), (add_progbar, ProgbarLogger)):
             if wanted and not any(isinstance(callback, kind) for callback in given):
                 given.append(kind())
-        for callback in given:
-            if not isinstance(callback, Callback):
-                raise ValueError(
-                    f"callbacks must be Callback objects; received {callback!r} ({type(callback).__name__})."
-                )
         self.callbacks = sorted(given, key=lambda callback: getattr(callback, "runs_last", False))
         self._stopping = [c for c in self.callbacks if type(c).next_stop is not Callback.next_stop]
         self.set_model(model)
@@ -99,20 +97,47 @@ class CallbackList(Callback):
                 callback.set_params({**callback.params, "resumed": saved is not None})
         return saved
 
+    def on_train_resume(self, epoch: int, step: int) -> None:
+        """Tell all callbacks that the run continues an earlier one."""
+        for callback in self.callbacks:
+            callback.on_train_resume(epoch, step)
+
     def leave(self) -> None:
         """The run is over."""
         for callback in self.callbacks:
             callback._leave()
 
 
+def _plain(logs: dict[str, Any] | None) -> dict[str, Any]:
+    """Return new logs, with Python numbers for scalars: a user's own loop passes tensors."""
+    return {name: v if type(v) is float else _number(v) for name, v in logs.items()} if logs else {}
+
+
+def _number(value: Any) -> Any:
+    shape = getattr(value, "shape", () if isinstance(value, (int, float)) else None)
+    return float(ops.convert_to_numpy(value)) if shape is not None and tuple(shape) == () else value
+
+
 def _hook_of_all(name: str) -> Callable[..., None]:
-    @wraps(getattr(Callback, name))
-    def hook(self: CallbackList, *args: Any, **kwargs: Any) -> None:
+    """Return the hook that calls those of all callbacks, with the arguments by place and by name as in Keras."""
+
+    def of_batch(self: CallbackList, batch: int, logs: dict[str, Any] | None = None) -> None:
+        logs = _plain(logs)
         for callback in self.callbacks:
-            getattr(callback, name)(*args, **kwargs)
+            getattr(callback, name)(batch, logs=logs)
 
-    return hook
+    def of_epoch(self: CallbackList, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        logs = _plain(logs)
+        for callback in self.callbacks:
+            getattr(callback, name)(epoch, logs)
+
+    def of_run(self: CallbackList, logs: dict[str, Any] | None = None) -> None:
+        logs = _plain(logs)
+        for callback in self.callbacks:
+            getattr(callback, name)(logs)
+
+    return wraps(getattr(Callback, name))(of_batch if "batch" in name else of_epoch if "epoch" in name else of_run)
 
 
-for _hook in [name for name in vars(Callback) if name.startswith("on_")]:
+for _hook in HOOKS - {"on_train_resume"}:
     setattr(CallbackList, _hook, _hook_of_all(_hook))

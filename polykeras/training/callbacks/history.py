@@ -11,8 +11,9 @@ class History(Callback):
     """Keeps the logs of each epoch. `fit` adds a `History` by itself and returns it.
 
     Attributes:
-        epoch: the numbers of the epochs, counted from 0.
-        history: for each name in the logs, a list of one value per epoch.
+        epoch: the numbers of the epochs of the last run, counted from 0.
+        history: for each name in the logs, a list of one value per epoch. If one `History` is passed to several runs,
+            they follow one another.
     """
 
     def __init__(self) -> None:
@@ -21,9 +22,8 @@ class History(Callback):
         self.history: dict[str, list[Any]] = {}
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Begin anew."""
+        """Count the epochs anew."""
         self.epoch = []
-        self.history = {}
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Append the epoch's logs."""

@@ -6,9 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from polykeras.common.naming import did_you_mean
-from polykeras.training.callbacks.base import Callback
-
-_HOOKS = frozenset(name for name in vars(Callback) if name.startswith("on_"))
+from polykeras.training.callbacks.base import HOOKS, Callback
 
 
 class LambdaCallback(Callback):
@@ -19,12 +17,12 @@ class LambdaCallback(Callback):
         on_epoch_end: takes the epoch and the logs.
         on_train_begin: takes the logs.
         on_train_end: takes the logs.
-        on_train_batch_begin: takes the step and the logs.
-        on_train_batch_end: takes the step and the logs.
-        **kwargs: any other hook of `Callback`.
+        on_train_batch_begin: takes the step, and the logs by the name `logs`.
+        on_train_batch_end: takes the step, and the logs by the name `logs`.
+        **kwargs: any other hook of `Callback`, or an attribute of the callback.
 
     Raises:
-        TypeError: a name is not a hook of `Callback`.
+        TypeError: a name begins with `on_` and is not a hook of `Callback`.
     """
 
     def __init__(
@@ -35,12 +33,12 @@ class LambdaCallback(Callback):
         on_train_end: Callable[..., Any] | None = None,
         on_train_batch_begin: Callable[..., Any] | None = None,
         on_train_batch_end: Callable[..., Any] | None = None,
-        **kwargs: Callable[..., Any],
+        **kwargs: Any,
     ) -> None:
         super().__init__()
         for name in kwargs:
-            if name not in _HOOKS:
-                raise TypeError(f"LambdaCallback: there is no hook {name!r}.{did_you_mean(name, _HOOKS)}")
+            if name.startswith("on_") and name not in HOOKS:
+                raise TypeError(f"LambdaCallback: there is no hook {name!r}.{did_you_mean(name, HOOKS)}")
         hooks = {
             "on_epoch_begin": on_epoch_begin,
             "on_epoch_end": on_epoch_end,

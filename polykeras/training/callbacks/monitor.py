@@ -67,7 +67,7 @@ class MonitorCallback(Callback):
         if name == "loss" or name.endswith("_loss"):
             return "down"
         metrics = getattr(self.model, "_metrics_in_logs", dict)()
-        found = metrics[name].direction if name in metrics else None
+        found = _direction_of(metrics[name]) if name in metrics else None
         if found is None:
             raise ValueError(
                 f"{type(self).__name__}: whether {self.monitor!r} should grow or shrink is not known. Pass mode='max' "
@@ -79,7 +79,7 @@ class MonitorCallback(Callback):
         """Return the watched value. If the logs do not have it, warn and return None.
 
         Raises:
-            ValueError: the value is not a scalar.
+            ValueError: the value is not a scalar, or an array of one number.
         """
         logs = logs or {}
         value = logs.get(self.monitor)
@@ -94,9 +94,14 @@ class MonitorCallback(Callback):
                 stacklevel=3,
             )
             return None
-        if np.ndim(value):
+        if np.size(value) != 1:
             raise ValueError(
                 f"{type(self).__name__} watches {self.monitor!r}, which must be a scalar; received an array of shape "
                 f"{np.shape(value)}."
             )
-        return float(value)
+        return float(np.reshape(value, ()))
+
+
+def _direction_of(metric: Any) -> str | None:
+    """Return the direction of a metric: what a user's metric says in Keras's way, `_direction`, or our own."""
+    return getattr(metric, "_direction", metric.direction)
