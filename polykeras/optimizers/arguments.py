@@ -89,14 +89,14 @@ def refuse_unknown(owner: object, unknown: Mapping[str, Any]) -> None:
 
 
 def check_clipping(owner: object, **bounds: float | None) -> None:
-    """Raise ValueError unless at most one bound is given, and it is positive."""
+    """Raise ValueError unless at most one bound is given, and it is not negative."""
     given = {name: bound for name, bound in bounds.items() if bound is not None}
     if len(given) > 1:
         raise ValueError(f"{type(owner).__name__}: only one kind of clipping at a time; received {given}.")
     for name, bound in given.items():
-        if not bound > 0:
+        if not bound >= 0:
             raise ValueError(
-                f"{type(owner).__name__}: `{name}` must be positive; received {bound!r}. None: no clipping."
+                f"{type(owner).__name__}: `{name}` must be positive; received {bound!r}. None or 0: no clipping."
             )
 
 

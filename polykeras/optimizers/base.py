@@ -34,7 +34,7 @@ class Optimizer(OptimizerState):
     Args:
         learning_rate: a number, a schedule, or a function without arguments that returns a number.
         weight_decay: before each update, the variables shrink by the fraction `weight_decay * learning_rate`.
-        clipnorm: the largest L2 norm of each gradient.
+        clipnorm: the largest L2 norm of each gradient; None or 0: no clipping, and so with the next two.
         clipvalue: the largest absolute value of each element of the gradients.
         global_clipnorm: the largest L2 norm of all gradients together.
         use_ema: whether to keep exponential moving averages of the variables.
@@ -102,7 +102,7 @@ class Optimizer(OptimizerState):
         return self._iterations
 
     def apply(self, grads: Sequence[Array], trainable_variables: Iterable[Variable] | None = None) -> None:
-        """Update variables. Variables that are not trainable are not changed.
+        """Update variables.
 
         Args:
             grads: one array for each variable, of its shape. Where workers share a batch, each passes those of its own
@@ -174,11 +174,11 @@ class Optimizer(OptimizerState):
         branch(backend, complete, update, wait, unique([*self._trainable_variables, *self._variables]))
 
     def _update(self, backend: Backend, gradients: list[Array], variables: list[Variable]) -> None:
-        if self.clipnorm is not None:
+        if self.clipnorm:
             gradients = clip_each(backend, gradients, self.clipnorm)
-        elif self.global_clipnorm is not None:
+        elif self.global_clipnorm:
             gradients = clip_together(backend, gradients, self.global_clipnorm)
-        elif self.clipvalue is not None:
+        elif self.clipvalue:
             gradients = clip_values(backend, gradients, self.clipvalue)
         rate = self._current_rate(backend)
         if type(self).update_step is not Optimizer.update_step:

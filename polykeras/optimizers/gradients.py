@@ -20,25 +20,26 @@ class NoGradients(ValueError):
 
 
 def present(gradients: Sequence[Array], variables: Sequence[Variable]) -> list[tuple[Any, Variable]]:
-    """Return pairs of gradients and trainable variables, without variables that have no gradient; warn about these.
+    """Return pairs of gradients and variables, without those that have no gradient; warn about trainable ones of these.
 
     Raises:
         NoGradients: if no variable has a gradient.
     """
-    pairs = [pair for pair in zip(gradients, variables, strict=True) if pair[1].trainable]
-    lacking = [repr(variable.path) for gradient, variable in pairs if gradient is None]
+    pairs = list(zip(gradients, variables, strict=True))
+    found = [pair for pair in pairs if pair[0] is not None]
+    lacking = [repr(variable.path) for gradient, variable in pairs if gradient is None and variable.trainable]
     if lacking:
         message = (
             f"Variable {', '.join(lacking)} has no gradient (None): the loss does not depend on it. Leave it out of "
             "the list, set `trainable = False`, or take gradients with `polykeras.value_and_grad`, which returns zeros."
         )
-        if len(lacking) == len(pairs):
+        if not found:
             raise NoGradients(
                 f"{message} In a training loop in PyTorch's idiom, call `model.zero_grad()` before the first forward "
                 "pass, so that weights get gradients."
             )
         warnings.warn(f"{message} It is not changed.", stacklevel=4)
-    return [pair for pair in pairs if pair[0] is not None]
+    return found
 
 
 def checked(backend: Backend, gradient: Array, variable: Variable) -> Array:

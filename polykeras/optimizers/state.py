@@ -178,7 +178,7 @@ class OptimizerState(OptimizerVariables, Configurable):
 
         Args:
             var_list: variables.
-            var_names: regular expressions; a variable with a match in its path is excluded.
+            var_names: regular expressions; a variable with a match in its name, such as `kernel`, is excluded.
 
         Raises:
             ValueError: if the optimizer is built already.
@@ -191,7 +191,7 @@ class OptimizerState(OptimizerVariables, Configurable):
     def is_excluded_from_weight_decay(self, variable: Variable) -> bool:
         """Return whether `exclude_from_weight_decay` excluded a variable."""
         names = self._not_decayed_names
-        return id(variable) in self._not_decayed or (names is not None and names.search(variable.path) is not None)
+        return id(variable) in self._not_decayed or (names is not None and names.search(variable.name) is not None)
 
     def weight_decay_of(self, variable: Variable) -> float | None:
         """Return the weight decay of a variable, or None."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -153,15 +154,15 @@ def check_values(data: Any) -> None:
             )
 
 
-def weights_from_classes(y: Any, class_weight: dict[int, float]) -> np.ndarray:
+def weights_from_classes(y: Any, class_weight: Mapping[int, float]) -> np.ndarray:
     """Return a weight for each sample from weights by class.
 
     Args:
-        y: integer labels `(n,)` or `(n, 1)`, or one-hot labels `(n, classes)`.
-        class_weight: the weight of each class; 1 for missing classes.
+        y: labels `(n,)` or `(n, 1)`, rounded to whole numbers; or one-hot labels `(n, classes)`.
+        class_weight: the weight of each class; 1 for missing classes. Keys may be whole numbers of any type, as 1.0.
 
     Raises:
-        ValueError: there are several outputs, `class_weight` is no dict, or a key is not an int.
+        ValueError: there are several outputs, `class_weight` is no dict, or a key is no number.
     """
     if not isinstance(class_weight, Mapping):
         raise ValueError(
@@ -172,10 +173,9 @@ def weights_from_classes(y: Any, class_weight: dict[int, float]) -> np.ndarray:
     if len(leaves) != 1:
         raise ValueError("class_weight is for models with one output; use sample_weight for each output instead.")
     labels = leaves[0]
-    if not all(isinstance(key, (int, np.integer)) for key in class_weight):
+    if not all(isinstance(key, Real) for key in class_weight):
         raise ValueError(f"The keys of class_weight must be class numbers (ints); received {list(class_weight)}.")
     if labels.ndim > 1 and labels.shape[-1] > 1:
         labels = labels.argmax(axis=-1)
-    labels = labels.reshape(labels.shape[0], -1)[:, 0].astype(int)
-    table = {int(key): float(weight) for key, weight in class_weight.items()}
-    return np.array([table.get(label, 1.0) for label in labels.tolist()], dtype=dtypes.numpy_dtype(config.floatx()))
+    labels = np.round(labels.reshape(labels.shape[0], -1)[:, 0]).tolist()
+    return np.array([class_weight.get(label, 1.0) for label in labels], dtype=dtypes.numpy_dtype(config.floatx()))

@@ -19,8 +19,8 @@ def is_sparse(x: Any) -> bool:
 def table_array(x: Any) -> np.ndarray | None:
     """Return a table as an array; None if `x` is not a table.
 
-    The columns of a frame get the dtype that holds them all, and missing values become nan. A sparse matrix becomes
-    dense.
+    The columns of a frame get the dtype that holds them all, and missing values become nan. A single column of a frame,
+    a `Series`, is a table of one column, `(rows, 1)`. A sparse matrix becomes dense.
 
     Args:
         x: any object.
@@ -30,7 +30,7 @@ def table_array(x: Any) -> np.ndarray | None:
     if not hasattr(x, "to_numpy"):
         return None
     if not hasattr(x, "columns"):
-        return _column(x)
+        return _column(x)[:, None] if hasattr(x, "to_frame") else _column(x)
     columns = [_column(x[name]) for name in x.columns]
     return np.stack(columns, axis=1) if columns else np.empty((len(x), 0))
 
