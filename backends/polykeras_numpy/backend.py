@@ -22,7 +22,6 @@ from polykeras_numpy.convolution import NumpyConvolution
 from polykeras_numpy.elementwise import NumpyElementwise
 from polykeras_numpy.execution import NumpyExecution
 from polykeras_numpy.fourier import NumpyFourier
-from polykeras_numpy.framework import NumpyFramework
 from polykeras_numpy.indexing import NumpyIndexing
 from polykeras_numpy.linalg import NumpyLinalg
 from polykeras_numpy.reduction import NumpyReduction
@@ -92,7 +91,6 @@ class NumpyBackend(
     NumpyControl,
     NumpyCollectives,
     NumpyExecution,
-    NumpyFramework,
     Backend,
 ):
     """Arrays in host memory, computed in one Python thread, and autograd's tape."""

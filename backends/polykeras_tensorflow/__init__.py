@@ -25,6 +25,12 @@ def _load() -> Backend:
     return TensorflowBackend()
 
 
+def _seed(seed: int) -> None:
+    import tensorflow as tf
+
+    tf.random.set_seed(seed)
+
+
 def _on_host(function: Callable[..., Any], arrays: list[Any], specs: Callable[..., Any]) -> Any:
     from polykeras_tensorflow.host_calls import on_host
 
@@ -54,6 +60,7 @@ provider = Provider(
     priority=10,
     install='pip install "polykeras[tensorflow]"',
     tested=("2.18", "2.21"),
+    seed=_seed,
     on_host=_on_host,
     dataset_of=_dataset_of,
     fast_paths=_FAST_PATHS,

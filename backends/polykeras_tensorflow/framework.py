@@ -19,7 +19,7 @@ def share_memory() -> None:
 
 
 class TensorflowFramework(Framework):
-    """Settings, seeds, profiles and foreign code of TensorFlow."""
+    """Settings, profiles and foreign code of TensorFlow."""
 
     def foreign(self, framework: str, wanted_by: str) -> Any:
         if framework != self.name:
@@ -30,9 +30,6 @@ class TensorflowFramework(Framework):
 
     def set_matmul_precision(self, precision: str | None) -> None:
         tf.config.experimental.enable_tensor_float_32_execution(precision == "high")
-
-    def seed_framework(self, seed: int) -> None:
-        tf.random.set_seed(seed)
 
     def start_profile(self, folder: str) -> Callable[[], None] | None:
         tf.profiler.experimental.start(folder)

@@ -14,6 +14,12 @@ def _load() -> Backend:
     return TorchBackend()
 
 
+def _seed(seed: int) -> None:
+    import torch
+
+    torch.manual_seed(seed)
+
+
 def _batches_of(source: Any) -> Iterator[Any]:
     from polykeras_torch.loaders import batches_of
 
@@ -45,6 +51,7 @@ provider = Provider(
     priority=20,
     install='pip install "polykeras[torch]"',
     tested=("2.6", "2.15"),
+    seed=_seed,
     batches_of=_batches_of,
     layer_methods=frozenset(_LAYER_METHODS.split()),
     fast_paths=_FAST_PATHS,

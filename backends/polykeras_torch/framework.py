@@ -27,7 +27,7 @@ def _parts(place: Any, *names: str) -> list[Any]:
 
 
 class TorchFramework(Framework):
-    """Settings, seeds and profiles of PyTorch."""
+    """Settings and profiles of PyTorch."""
 
     def set_matmul_precision(self, precision: str | None) -> None:
         if precision is None and _has_chosen_precision():
@@ -37,9 +37,6 @@ class TorchFramework(Framework):
         torch.backends.cudnn.allow_tf32 = not exact  # for convolutions, where torch allows it by default
         torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction = not exact
         torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = not exact
-
-    def seed_framework(self, seed: int) -> None:
-        torch.manual_seed(seed)
 
     def start_profile(self, folder: str) -> Callable[[], None] | None:
         from torch.profiler import profile, tensorboard_trace_handler

@@ -118,6 +118,7 @@ def tensorflow_imported() -> None:
     the backend, if nothing else names one.
     """
     registry.prefer(TENSORFLOW)
+    registry.seed_again(TENSORFLOW)
     for name in [name for name in sys.modules if f"{name}.".startswith(f"{_LEGACY_COPY}.")]:
         del sys.modules[name]
     import_module(_PUBLIC)  # which sets `tf.keras` too

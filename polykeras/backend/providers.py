@@ -30,6 +30,8 @@ class Provider:
         install: the command that installs the framework.
         tested: the oldest and the newest release of the framework that the tests ran with, as `("2.6", "2.15")`. Each
             stands for all releases that begin with it. None if unknown.
+        seed: seeds the framework's own random numbers, which native code in a user's layer or data set may use. Called
+            only if the framework is imported, whatever the current backend is.
         batches_of: replaces `iter` for data whose type the framework defines, if there is a faster way to the same
             values. Batches may hold NumPy arrays in place of the framework's own. Called only for such data, so the
             framework is loaded.
@@ -48,6 +50,7 @@ class Provider:
     priority: int = -1
     install: str = ""
     tested: tuple[str, str] | None = None
+    seed: Callable[[int], None] = lambda seed: None
     batches_of: Callable[[Any], Iterator[Any]] = iter
     on_host: Callable[[Callable[..., Any], list[Any], Callable[..., Any]], Any] | None = None
     dataset_of: Callable[[Callable[[], Iterator[Any]]], Any] | None = None

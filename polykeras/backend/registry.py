@@ -58,7 +58,7 @@ def load(name: str) -> Backend:
             backend = _prepared(provider.load())
             backend.set_matmul_precision(_precision)
             if _seed is not None:
-                backend.seed_framework(_seed)
+                provider.seed(_seed)
             for tell in _to_tell:
                 tell(backend)
             _loaded[name] = backend
@@ -104,12 +104,22 @@ def loaded_backends() -> list[Backend]:
 
 
 def seed_frameworks(seed: int) -> None:
-    """Seed the random numbers of the frameworks themselves: of loaded ones now, of others when they are loaded."""
+    """Seed the random numbers of the frameworks themselves: of imported ones now, of others when they are loaded.
+
+    A framework may be imported without its backend: for its data sets, which draw random numbers too.
+    """
     global _seed
     with _lock:
         _seed = seed
-        for backend in _loaded.values():
-            backend.seed_framework(seed)
+        for name, provider in providers().items():
+            if name in _loaded or provider.framework in sys.modules:
+                provider.seed(seed)
+
+
+def seed_again(name: str) -> None:
+    """Seed the random numbers of a framework that was imported after `seed_frameworks`, without its backend."""
+    if _seed is not None:
+        providers()[name].seed(_seed)
 
 
 def set_matmul_precision(precision: str) -> None:

@@ -120,10 +120,7 @@ def test_a_framework_that_is_loaded_later_is_seeded_too(monkeypatch: pytest.Monk
     class Late(type(registry.load("numpy"))):  # type: ignore[misc]
         name = "late"
 
-        def seed_framework(self, seed: int) -> None:
-            seeds.append(seed)
-
-    known = {**registry.providers(), "late": Provider(None, Late)}  # type: ignore[arg-type]
+    known = {**registry.providers(), "late": Provider(None, Late, seed=seeds.append)}  # type: ignore[arg-type]
     monkeypatch.setattr(registry, "providers", lambda: known)
     monkeypatch.setattr(registry, "_loaded", dict(registry._loaded))
     polykeras.random.set_random_seed(21)

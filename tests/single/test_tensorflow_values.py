@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from polykeras.backend import Backend, use_backend
+from polykeras.random import set_random_seed
 from single.on_tensorflow import gradients, random, second, tf
 
 pytestmark = pytest.mark.needs("tensorflow")
@@ -161,7 +162,7 @@ def test_random_bits_are_those_of_the_contract(tb: Any) -> None:
 def test_the_frameworks_own_random_numbers_can_be_seeded(tb: Any) -> None:
     draws = []
     for _ in range(2):
-        tb.seed_framework(7)
+        set_random_seed(7)
         draws.append(tf.random.normal((3,)).numpy())
     np.testing.assert_array_equal(*draws)
 

@@ -9,7 +9,7 @@ from polykeras.backend.spec import Family
 
 
 class Framework(Family):
-    """Settings, seeds, profiles and foreign code of the framework. All of these are optional."""
+    """Settings, profiles and foreign code of the framework. All of these are optional."""
 
     def set_matmul_precision(self, precision: str | None) -> None:
         """Set the precision of matrix products on accelerators, for the whole process.
@@ -18,9 +18,6 @@ class Framework(Family):
             precision: see `polykeras.set_matmul_precision`. None means "highest", unless the framework's own option
                 was set before.
         """
-
-    def seed_framework(self, seed: int) -> None:
-        """Seed the framework's own random numbers, which native code in a user's layer may use."""
 
     def start_profile(self, folder: str) -> Callable[[], None] | None:
         """Start a profile with the framework's own profiler.
