@@ -601,6 +601,91 @@ TRAINING = (
         "the names in logs of a model do not depend on what else was made; equal names in one model get numbers all the same",
     ),
 )
+"""Shown by `tests/differential/test_training.py`."""
+
+FITTING = (
+    FromKeras(
+        "models.Model",
+        "validation by a generator",
+        "value",
+        "each validation goes on where the last one ended",
+        "each validation begins with the generator's first two batches, which were kept",
+        "a generator cannot begin anew; the other batches of each validation are new ones there too",
+    ),
+    FromKeras(
+        "models.Model",
+        "nothing left of a generator",
+        "error",
+        "an error says that a generator cannot begin anew",
+        "each further epoch trains on the first two batches again",
+        "a program would train on two batches without an error; the weights and `model.history` are kept",
+    ),
+    FromKeras(
+        "models.Model",
+        "epochs that end with data of unknown length",
+        "value",
+        "the next epoch begins with the data, as where the length is known",
+        "an epoch without a step comes between, which reports the loss of the one before; on PyTorch it reports 0",
+        "the same batches with a `__len__` give other epochs there",
+    ),
+    FromKeras(
+        "models.Model",
+        "a generator's end",
+        "value",
+        "no warning, if `steps_per_epoch` did not ask for more",
+        "a warning that the data ran out",
+        "a generator ends where its data end, as a list does",
+    ),
+    FromKeras(
+        "models.Model",
+        "integers beyond 32 bits",
+        "error",
+        "an error names the numbers",
+        "they are cut to 32 bits on JAX: 2 ** 32 + 1 is 1",
+        "another index is another row of an Embedding",
+    ),
+    FromKeras(
+        "models.Model",
+        "nan in labels",
+        "error",
+        "an error names the rows; `config.set_check_data(False)` lets them pass, for a loss that knows them",
+        "the weights become nan",
+        "one missing label makes a whole run worthless",
+    ),
+    FromKeras(
+        "config.set_max_steps_per_epoch",
+        "batch size",
+        "value",
+        "the size of a batch stays",
+        "without `batch_size`, the rows of all data are shared among so few batches",
+        "the limit is for a quick look at a long run; its batches might need more memory than there is",
+    ),
+    FromKeras(
+        "callbacks.SwapEMAWeights",
+        "after a prediction",
+        "value",
+        "the model has its own weights again",
+        "the averages stay in the model: the hook asks whether they are not there, and not whether they are",
+        "Keras documents that the weights are swapped back",
+    ),
+    FromKeras(
+        "callbacks.LambdaCallback",
+        "a hook that does not exist",
+        "error",
+        "an error names the nearest hook; other arguments become attributes",
+        "an attribute that nobody calls",
+        "`on_epochs_end=` would be ignored in silence",
+    ),
+    FromKeras(
+        "optimizers.SGD",
+        "decay",
+        "value",
+        "`decay=` lets the rate fall by `1 / (1 + decay * iterations)`",
+        "a warning that it is ignored",
+        "files and programs of Keras 1 and 2 mean that by it",
+    ),
+)
+"""Shown by `tests/differential/test_fitting.py`."""
 
 EXCHANGED = (
     FromKeras(
@@ -654,7 +739,17 @@ EXCHANGED = (
 )
 """Their cases are those of `tests/contract/layer_cases`; the exchange of files with Keras leaves these out."""
 
-FROM_KERAS: tuple[FromKeras, ...] = (*OPS, *LOSSES, *METRICS, *OPTIMIZERS, *LAYERS, *OBJECTS, *TRAINING, *EXCHANGED)
+FROM_KERAS: tuple[FromKeras, ...] = (
+    *OPS,
+    *LOSSES,
+    *METRICS,
+    *OPTIMIZERS,
+    *LAYERS,
+    *OBJECTS,
+    *TRAINING,
+    *FITTING,
+    *EXCHANGED,
+)
 
 
 def of(subject: str) -> list[FromKeras]:
