@@ -70,6 +70,9 @@ class ArrayOperators:
     def __abs__(self) -> Any:
         return ops.absolute(self)
 
+    def __round__(self, ndigits: int | None = None) -> Any:
+        return ops.round(self, ndigits or 0)
+
     def __invert__(self) -> Any:
         return ops.logical_not(self)
 

@@ -39,8 +39,11 @@ class _Promotion:
         self.promote = promote
 
     def _convert(self, value: Any) -> Any:
-        """An array; or a Python scalar as it is, which has no dtype of its own yet."""
-        return value if type(value) in SCALARS else convert(self.backend, value)
+        """An array; or a Python scalar, which has no dtype of its own yet. A float of NumPy's counts as Python's."""
+        if type(value) in SCALARS:
+            return value
+        weak = isinstance(value, float) and not self.backend.is_tensor(value)
+        return float(value) if weak else convert(self.backend, value)
 
     def prepare(self, value: Any, several: bool) -> Any:
         if several and isinstance(value, (list, tuple)):
@@ -48,7 +51,11 @@ class _Promotion:
         return self._convert(value)
 
     def dtype_of(self, values: list[Any]) -> str:
-        given = [dtypes.weak(v) if type(v) in SCALARS else self.backend.dtype(v) for v in flat(values)]
+        values = flat(values)
+        scalars = [type(v) in SCALARS or isinstance(v, float) for v in values]
+        if all(scalars):  # a float of NumPy's is an array of the numpy backend; it counts as one beside scalars
+            scalars = [type(v) in SCALARS for v in values]
+        given = [dtypes.weak(v) if s else self.backend.dtype(v) for s, v in zip(scalars, values, strict=True)]
         result = dtypes.result_type(*given)
         if self.promote == "float":
             result = dtypes.float_type(result)

@@ -16,7 +16,22 @@ _ENOUGH = 64
 
 
 def contained(container: Any) -> Iterator[Any]:
-    """Yield the items of a list, tuple or dict that are not plain data. A long plain start ends the search early."""
+    """Yield the items of a list, tuple, dict or set that are not plain data. A long plain start ends the search early.
+
+    Those of a set come by their names, since a set has another order in each process.
+    """
+    if isinstance(container, set):
+        yield from sorted(_objects(container), key=_by_name)
+    else:
+        yield from _objects(container)
+
+
+def _by_name(value: Any) -> tuple[int, str]:
+    name = str(getattr(value, "name", ""))
+    return len(name), name  # `dense_9` before `dense_10`
+
+
+def _objects(container: Any) -> Iterator[Any]:
     plain = 0
     for i, value in enumerate(container.values() if isinstance(container, dict) else container):
         if not isinstance(value, _PLAIN):

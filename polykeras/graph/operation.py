@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from polykeras import ops
+from polykeras import ops, tree
 from polykeras.common import nested
 from polykeras.common.naming import to_snake_case, unique_name
 from polykeras.graph.inference import infer_outputs
@@ -63,9 +63,8 @@ class Node:
         previous = self.kwargs.get("mask")
         if previous is None:
             previous = nested.map_structure(lambda leaf: getattr(leaf, "_keras_mask", None), self.args[0])
-        made = self.operation.compute_mask(self.args[0], previous)  # type: ignore[attr-defined]
-        masks = made if isinstance(made, (list, tuple)) else [made]
-        return masks[place] if place < len(masks) else None
+        made = tree.flatten(self.operation.compute_mask(self.args[0], previous))  # type: ignore[attr-defined]
+        return made[place] if place < len(made) else None
 
 
 class Operation(Configurable):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from polykeras import dtypes
 from polykeras.backend.handles import Symbolic
@@ -14,10 +14,24 @@ from polykeras.common.types import DTypeLike
 from polykeras.operators import ArrayOperators
 
 if TYPE_CHECKING:
-    from polykeras.graph.operation import Node
+    from polykeras.graph.operation import Node, Operation
 
 record_op: Supplied[Callable[..., Any]] = Supplied("record_op", by="polykeras.graph.operation")
 """Records a call in the graph: `record_op(name, args, kwargs)` for an op, or a function instead of the name."""
+
+
+class KerasHistory(NamedTuple):
+    """The call that returned a tensor, as Keras tells it.
+
+    Attributes:
+        operation: what was called.
+        node_index: the place of the call among those of the operation.
+        tensor_index: the place of the tensor among the outputs.
+    """
+
+    operation: Operation
+    node_index: int
+    tensor_index: int
 
 
 class KerasTensor(Symbolic, ArrayOperators):
@@ -76,6 +90,14 @@ class KerasTensor(Symbolic, ArrayOperators):
                 return None
             total *= n
         return total
+
+    @property
+    def _keras_history(self) -> KerasHistory:
+        """Keras's name of `history`, which tools use to walk a graph. A free tensor has none."""
+        if self.history is None:
+            raise AttributeError(f"{self!r} has no `_keras_history`: no operation returned it.")
+        node, place = self.history
+        return KerasHistory(node.operation, node.index, place)
 
     @property
     def _keras_mask(self) -> Any:

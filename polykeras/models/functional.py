@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from polykeras import dtypes
+from polykeras import dtypes, tree
 from polykeras.backend import registry
 from polykeras.common import nested
 from polykeras.graph import GraphFunction, KerasTensor
@@ -39,6 +39,8 @@ class Functional(Model):
     _module_in_configs = "keras.src.models.functional"
     _first_end_in_configs = 1
     _takes_arguments_as_passed = True
+    _casts_inputs = False
+    _checks_sizes = True
     _untracked = (*Model._untracked, "_inputs_tree", "_outputs_tree", "_graph", "_text_part", "_input_checks")
 
     def __init__(
@@ -104,13 +106,13 @@ class Functional(Model):
 
     @property
     def input_shape(self) -> Any:
-        """The shapes of the inputs; for a list of one input, its shape."""
-        return _shapes(self._inputs_tree)
+        """The shape of the input; of several, the list of their shapes in the order of `inputs`."""
+        return _shapes(self._graph.inputs)
 
     @property
     def output_shape(self) -> Any:
-        """The shapes of the outputs; for a list of one output, its shape."""
-        return _shapes(self._outputs_tree)
+        """The shape of the output; of several, the list of their shapes in the order of `outputs`."""
+        return _shapes(self._graph.outputs)
 
     @property
     def output_names(self) -> list[str]:
@@ -145,10 +147,13 @@ class Functional(Model):
             missing = [key for key in self._inputs_tree if key not in inputs]
             if missing:
                 raise ValueError(f"Model {self.name!r}: the dict of inputs lacks {missing}; it has {list(inputs)}.")
-            flat = nested.flatten({key: inputs[key] for key in self._inputs_tree})
+            inputs = {key: inputs[key] for key in self._inputs_tree}
+            flat = nested.flatten(inputs)
         else:
             flat = nested.flatten(inputs)
         count = len(self._graph.inputs)
+        if len(flat) != count:
+            flat = tree.flatten(inputs)  # with None for optional inputs
         if len(flat) != count:
             raise ValueError(
                 f"Model {self.name!r} expects {count} input(s) {self._input_names()}; received {len(flat)}."
@@ -156,6 +161,14 @@ class Functional(Model):
         return flat
 
     def _fit(self, backend: Any, x: Any, tensor: KerasTensor) -> Any:
+        if x is None:
+            layer = tensor.history[0].operation if tensor.history else None
+            if not getattr(layer, "optional", True):
+                raise ValueError(
+                    f"Model {self.name!r}: the input {self._name_of(tensor)!r} is not optional; received None. Pass an "
+                    "array, or make it by `Input(..., optional=True)`."
+                )
+            return None
         if tensor.dtype == dtypes.STRING:
             return x  # strings stay on the host, or in `tf.data`, for the layers that take them
         if dtypes.is_text(x):
@@ -166,16 +179,19 @@ class Functional(Model):
             )
         x, sizes = to_rank(backend, x, tensor.shape), tensor.shape
         shape = backend.shape(x)
-        if len(shape) != len(sizes) or any(w not in (None, n) for w, n in zip(sizes[1:], shape[1:], strict=True)):
+        fits = len(shape) == len(sizes)
+        if fits and self._checks_sizes:
+            fits = all(want in (None, n) for want, n in zip(sizes[1:], shape[1:], strict=True))
+        if not fits:
             one = " None is the number of samples; for one sample pass x[:1] or x[None]."
             raise ValueError(
                 f"Model {self.name!r}: input {self._name_of(tensor)!r} does not fit: expected shape {sizes}; received "
                 f"{tuple(shape)}.{one if len(shape) == len(sizes) - 1 and sizes[0] is None else ''}"
             )
-        dtype, want = backend.dtype(x), tensor.dtype
+        want = tensor.dtype
         if want in backend.unsupported_dtypes:
             want = dtypes.NARROWER.get(want, want)
-        return x if dtype == want or dtype == self.compute_dtype else backend.cast(x, want)
+        return x if backend.dtype(x) == want else backend.cast(x, want)
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Compute the outputs.
@@ -245,7 +261,6 @@ class Functional(Model):
         return functional_config(self)
 
 
-def _shapes(tree: Any) -> Any:
-    """Return the shapes of symbolic tensors; for a list of one tensor its shape, as in Keras."""
-    shapes = nested.map_structure(lambda x: x.shape, tree)
-    return shapes[0] if isinstance(tree, list) and len(tree) == 1 else shapes
+def _shapes(tensors: list[KerasTensor]) -> Any:
+    shapes = [tensor.shape for tensor in tensors]
+    return shapes[0] if len(shapes) == 1 else shapes

@@ -199,4 +199,6 @@ def functional_from_config(cls: type, config: dict[str, Any], custom_objects: Ma
         graph.run()
         inputs = _ends(config["input_layers"], graph.end)
         outputs = _ends(config["output_layers"], graph.end)
-    return cls(inputs=inputs, outputs=outputs, name=config.get("name"), trainable=config.get("trainable", True))
+    model = cls(inputs=inputs, outputs=outputs, name=config.get("name"))
+    model._trainable = config.get("trainable", True)  # each layer has its own, and may be thawed in a frozen model
+    return model

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from polykeras.common.default_property import default_property
 from polykeras.common.traits import overrides
 from polykeras.graph import KerasTensor
 
@@ -24,7 +25,10 @@ def last_layers(layer: Any) -> list[Any]:
 
 
 class GraphEnds:
-    """The inputs and outputs of a model with a graph; a model without one raises `AttributeError`."""
+    """The inputs and outputs of a model with a graph; a model without one raises `AttributeError`.
+
+    A user's class may set attributes of most of these names, as in Keras.
+    """
 
     name: str
 
@@ -50,12 +54,12 @@ class GraphEnds:
         graph = self._graph_model()
         return [] if graph is None else graph._last_layers()
 
-    @property
+    @default_property
     def inputs(self) -> list[KerasTensor]:
         """The symbolic inputs, as a flat list."""
         return self._graph_or_raise("inputs").inputs
 
-    @property
+    @default_property
     def outputs(self) -> list[KerasTensor]:
         """The symbolic outputs, as a flat list."""
         return self._graph_or_raise("outputs").outputs
@@ -70,17 +74,17 @@ class GraphEnds:
         """The symbolic outputs, in the structure in which they were passed."""
         return self._graph_or_raise("output").output
 
-    @property
+    @default_property
     def input_shape(self) -> Any:
         """The shapes of the inputs."""
         return self._graph_or_raise("input_shape").input_shape
 
-    @property
+    @default_property
     def output_shape(self) -> Any:
         """The shapes of the outputs."""
         return self._graph_or_raise("output_shape").output_shape
 
-    @property
+    @default_property
     def output_names(self) -> list[str]:
         """The names of the layers that return the outputs."""
         return self._graph_or_raise("output_names").output_names

@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from polykeras import dtypes
 from polykeras.common import nested
 from polykeras.common.naming import unique_name
 from polykeras.graph import KerasTensor
@@ -59,16 +60,20 @@ class Sequential(Model):
 
     sample_by_sample = True
     _module_in_configs = "keras"
+    _casts_inputs = False
     _untracked = (*Model._untracked, "_functional", "_names")
 
     @_refuse_single_layers
     def __init__(self, layers: Sequence[Any] | None = None, trainable: bool = True, name: str | None = None) -> None:
         super().__init__(name=name, trainable=trainable)
         self._functional: Functional | None = None
+        self._takes_text = False  # the data of the first call
         self._names: tuple[str | None, str | None] = None, None  # the names of the graph's input layer and of the graph
         self._layers: list[Layer] = []
         for layer in layers or ():
             self._append(layer)
+        if not trainable:
+            self.trainable = False
         self._build_if_known()
 
     def add(self, layer: Any, rebuild: bool = True) -> None:
@@ -97,7 +102,7 @@ class Sequential(Model):
             raise ValueError(f"Sequential takes layers; received the class {name}. Write {name}(...) to make one.")
         if not isinstance(layer, Layer):
             raise ValueError(f"Sequential takes layers; received {layer!r} ({type(layer).__name__}).")
-        if any(other.name == layer.name for other in self._layers):
+        if any(other.name == layer.name and other is not layer for other in self._layers):
             raise ValueError(
                 f"Two layers of the model {self.name!r} have the name {layer.name!r}. Give each its own `name`."
             )
@@ -146,6 +151,7 @@ class Sequential(Model):
             for layer in layers:
                 x = layer(x)
         graph = Functional(inputs, x, name=self._names[1])
+        graph._checks_sizes = False  # as in Keras: layers check what they need
         graph.name = self.name  # used in messages; the name that was passed takes precedence, as in Keras
         self._functional = graph
         self.built = True
@@ -162,6 +168,8 @@ class Sequential(Model):
             raise ValueError(f"The model {self.name!r} cannot be built without the shape of its input; received None.")
         if self._layers:
             dtype = "int32" if getattr(self._layers[0], "takes_integers", False) else None
+            if self._takes_text:
+                dtype = dtypes.STRING
             # Not added to the layers, so that the config describes a model whose shape comes with the data.
             inputs = InputLayer(batch_shape=tuple(input_shape), dtype=dtype, name=self._names[0]).output
             self._extend(inputs, inputs, self._layers)
@@ -170,8 +178,9 @@ class Sequential(Model):
         # Layers cannot be recorded in a graph within a call, so they build themselves, one after another.
         if not self._layers:
             raise ValueError(f"The model {self.name!r} has no layers yet. Add some before it is called.")
-        shape = known_shape(backend, nested.flatten(args[0])[0])
-        self._build_shapes = {"inputs": (None, *shape[1:])}
+        if not nested.is_nested(args[0]):  # as in Keras, a graph begins with one tensor
+            self._build_shapes = {"inputs": (None, *known_shape(backend, args[0])[1:])}
+            self._takes_text = dtypes.is_text(args[0]) or backend.dtype(args[0]) == dtypes.STRING
         self._names = unique_name("input_layer"), unique_name("functional")  # Keras makes the graph now; here it waits
         self.built = True
 
@@ -191,7 +200,7 @@ class Sequential(Model):
         if self._functional is not None:
             return self._functional.call(inputs, training, mask)
         if mask is not None:
-            set_masks([inputs], mask)
+            set_masks(nested.flatten(inputs), mask)
         x = inputs
         for layer in self._layers:
             x = layer(x)
@@ -244,6 +253,5 @@ class Sequential(Model):
         shape = config.get("build_input_shape")
         if model._functional is None and shape:
             model.build(shape)
-        if not config.get("trainable", True):
-            model.trainable = False
+        model._trainable = config.get("trainable", True)  # each layer has its own
         return model

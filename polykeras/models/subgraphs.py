@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from polykeras.common import nested
@@ -38,6 +39,36 @@ def begun_with_inputs(graph: GraphFunction) -> GraphFunction:
     outputs = [exchanged(tensor) for tensor in graph.outputs]
     return GraphFunction(
         nested.unflatten(graph.input_definition, inputs), nested.unflatten(graph.output_definition, outputs)
+    )
+
+
+def unfolded(graph: GraphFunction, folded: Callable[[Node], bool]) -> GraphFunction:
+    """Return a graph in which the calls within some nested models stand in the place of the calls of these models.
+
+    Args:
+        graph: it is returned unchanged if it has no such call.
+        folded: whether this is the call of a model that is unfolded; models within it are asked about too.
+    """
+    if not any(map(folded, graph.nodes)):
+        return graph
+    found: dict[int, KerasTensor] = {}
+
+    def exchanged(value: Any) -> Any:
+        return found.get(id(value), value)
+
+    for node in graph.nodes:
+        if folded(node):
+            inner: Any = node.operation
+            outputs = unfolded(inner._graph_model()._graph, folded)([exchanged(x) for x in node.input_tensors])
+        elif any(id(x) in found for x in node.input_tensors):
+            args, kwargs = nested.map_structure(exchanged, (node.args, node.kwargs))
+            outputs = node.operation(*args, **kwargs)
+        else:
+            continue
+        found |= {id(old): new for old, new in zip(node.output_tensors, nested.flatten(outputs), strict=True)}
+    return GraphFunction(
+        nested.unflatten(graph.input_definition, graph.inputs),
+        nested.unflatten(graph.output_definition, list(map(exchanged, graph.outputs))),
     )
 
 

@@ -9,6 +9,8 @@ import numpy as np
 
 from polykeras import dtypes
 from polykeras.common import nested
+from polykeras.layers.base.building import with_shapes
+from polykeras.layers.base.shapes import map_shapes
 
 if TYPE_CHECKING:
     from polykeras.layers.base.layer import Layer
@@ -18,12 +20,19 @@ _BITS = {"bool": 8, "bfloat16": 16}
 
 def _shape_text(layer: Any) -> str:
     try:
-        outputs = [node.outputs for node in layer.inbound_nodes][:1]
-        output = outputs[0] if outputs else layer.output
-    except AttributeError:
+        shapes = _output_shapes(layer)
+    except Exception:  # a user's layer that does not know its shapes without data
         return "?"
-    shapes = [str(tuple(x.shape)) for x in nested.flatten(output)]
-    return shapes[0] if len(shapes) == 1 else ", ".join(shapes)
+    return ", ".join(str(tuple(shape)) for shape in shapes)
+
+
+def _output_shapes(layer: Any) -> list[Any]:
+    """Return the shapes of the outputs in a graph; of a layer in no graph, those that follow from its inputs'."""
+    if layer.inbound_nodes or not layer._build_shapes:
+        return [x.shape for x in nested.flatten(layer.output)]
+    found: list[Any] = []
+    map_shapes(found.append, with_shapes(layer.compute_output_shape, layer._build_shapes))
+    return found
 
 
 def _params_text(layer: Any) -> str:
@@ -167,14 +176,15 @@ def summary_text(
             widths[widths.index(max(widths))] -= 1
     lines = [f'Model: "{model.name}"', *_table(header, rows, widths)]
     trainable, rest = model.trainable_weights, model.non_trainable_weights
-    lines.append(f" Total params: {_count([*trainable, *rest])[1]}")
+    optimizer = getattr(model, "optimizer", None)
+    slots = optimizer.variables if optimizer is not None and optimizer.built else []
+    lines.append(f" Total params: {_count([*trainable, *rest, *slots])[1]}")
     lines.append(f" Trainable params: {_count(trainable)[1]}")
     lines.append(f" Non-trainable params: {_count(rest)[1]}")
     if not model.built:
         lines.append(
             " Sizes are known once the model has an input: begin with keras.Input((features,)), or call `build`."
         )
-    optimizer = getattr(model, "optimizer", None)
-    if optimizer is not None and optimizer.variables and getattr(optimizer, "built", False):
-        lines.append(f" Optimizer params: {_count(optimizer.variables)[1]}")
+    if slots:
+        lines.append(f" Optimizer params: {_count(slots)[1]}")
     return "\n".join(lines)

@@ -10,8 +10,11 @@ import numpy as np
 from polykeras import dtypes
 from polykeras.backend import foreign_data, registry
 from polykeras.common import nested
-from polykeras.graph import GraphFunction, KerasTensor
+from polykeras.common.traits import overrides
+from polykeras.graph import GraphFunction, KerasTensor, Node
 from polykeras.layers.base.layer import Layer
+from polykeras.models.graph_ends import GraphEnds
+from polykeras.models.subgraphs import unfolded
 from polykeras.training.data.dataset import PyDataset
 from polykeras.training.data.sources import is_stream
 
@@ -31,6 +34,7 @@ class TextPart:
     """
 
     def __init__(self, graph: GraphFunction) -> None:
+        graph = unfolded(graph, _trains_on_text)
         texts = {id(tensor) for tensor in graph.inputs if tensor.dtype == dtypes.STRING}
         numbers = [tensor for tensor in graph.inputs if id(tensor) not in texts]
         for node in graph.nodes:
@@ -38,7 +42,8 @@ class TextPart:
                 texts |= {id(tensor) for tensor in node.output_tensors if tensor.dtype == dtypes.STRING}
                 numbers += [tensor for tensor in node.output_tensors if tensor.dtype != dtypes.STRING]
         self._single = len(graph.inputs) == 1
-        self.names = [_name(tensor) for tensor in numbers]
+        names = [_name(tensor) for tensor in numbers]
+        self.names = [f"{name}_{i}" if name in names[:i] else name for i, name in enumerate(names)]
         self._host = GraphFunction(graph.inputs, numbers)
         self.rest = GraphFunction(numbers, nested.unflatten(graph.output_definition, graph.outputs))
         trained = [op.name for op in self._host.operations if isinstance(op, Layer) and op.trainable_weights]
@@ -103,6 +108,19 @@ def to_rank(backend: Any, x: Any, sizes: Sequence[int | None]) -> Any:
 def _is_text(x: Any) -> bool:
     """Return whether `x` is a list of strings, or of lists of them."""
     return isinstance(x, (list, tuple)) and all(isinstance(leaf, (str, bytes)) for leaf in nested.flatten(x))
+
+
+def _trains_on_text(node: Node) -> bool:
+    """Return whether this is the call of a graph model with trained weights that takes strings."""
+    model = node.operation
+    return (
+        any(tensor.dtype == dtypes.STRING for tensor in node.input_tensors)
+        and isinstance(model, GraphEnds)
+        and isinstance(model, Layer)
+        and not overrides(model, "call")
+        and bool(model.trainable_weights)
+        and model._graph_model() is not None
+    )
 
 
 def _name(tensor: KerasTensor) -> str:

@@ -15,7 +15,7 @@ def init_parameters(cls: type) -> tuple[inspect.Parameter, ...]:
     found: dict[str, inspect.Parameter] = {}
     for base in cls.__mro__:
         init = base.__dict__.get("__init__")
-        if init is None:
+        if init is None or not issubclass(base, Configurable):  # a mixin takes none of them
             continue
         parameters = list(inspect.signature(init).parameters.values())[1:]
         for p in parameters:

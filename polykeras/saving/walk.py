@@ -29,7 +29,7 @@ def _visit(part: Checkpointable, path: str, seen: dict[int, Any]) -> Iterator[tu
         inner = f"{path}/{name}" if path else name
         if isinstance(value, Checkpointable):
             yield from _visit(value, inner, seen)
-        elif isinstance(value, (list, tuple, dict)):
+        elif isinstance(value, (list, tuple, dict, set)):
             yield from _visit_container(value, inner, seen)
 
 
@@ -55,7 +55,7 @@ def _visit_container(container: Any, path: str, seen: dict[int, Any]) -> Iterato
         if isinstance(value, Checkpointable):
             name = _numbered(to_snake_case(getattr(type(value), "_name_in_files", type(value).__name__)), counts)
             yield from _visit(value, f"{path}/{name}", seen)
-        elif isinstance(value, (list, tuple, dict)):
+        elif isinstance(value, (list, tuple, dict, set)):
             yield from _visit_container(value, f"{path}/{_numbered('container', counts)}", seen)
 
 

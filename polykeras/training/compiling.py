@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from polykeras import config, optimizers
 from polykeras.backend import registry
 from polykeras.common.arguments import positive_int
+from polykeras.common.default_property import default_property
 from polykeras.common.legacy_arguments import takes_legacy_arguments, takes_legacy_order
 from polykeras.common.traits import overrides
 from polykeras.dtype_policies import DTypePolicy
@@ -154,6 +155,7 @@ class Compiled:
             "jit_compile": jit_compile,
             "auto_scale_loss": auto_scale_loss,
         }
+        vars(self).pop("loss", None)  # what a user's class stored there
         warn_of_wrong_activation(self)
 
     def get_compile_config(self) -> dict[str, Any] | None:
@@ -213,7 +215,7 @@ class Compiled:
                 "`model.compile(optimizer=..., loss=...)` first."
             )
 
-    @property
+    @default_property
     def loss(self) -> Any:
         """The loss as given to `compile`."""
         return self._compile_arguments.get("loss")

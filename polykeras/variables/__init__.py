@@ -6,7 +6,7 @@ and the variable itself stays as it was. `functionalize` uses that to turn code 
 `(state, *arguments) -> (state, result)`, in one place for all backends.
 """
 
-from polykeras.backend.scopes import Scope, autocast_scope, is_functional, note_losses, outside_scopes
+from polykeras.backend.scopes import Scope, is_functional, note_losses, outside_scopes
 from polykeras.variables.functional import TRACES, NewVariables, branch, ever_new, functionalize, value_of
 from polykeras.variables.initial import values_deferred
 from polykeras.variables.runs import Run
@@ -27,7 +27,6 @@ __all__ = [
     "Run",
     "Scope",
     "Variable",
-    "autocast_scope",
     "branch",
     "by_dtype",
     "ever_new",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import inf
 from typing import Any
 
 from polykeras.backend import registry, value_lock
@@ -45,6 +46,7 @@ def _adapt(adapter: VariableAdapter, stored: Any, owner: str) -> Variable:
     name, shape, dtype, trainable = adapter.describe(stored)
     variable = Variable(adapter.location.to_numpy(stored), shape, dtype, trainable, autocast=False, name=name)
     variable.path = f"{owner}/{name}"
+    variable.number = inf  # whenever it was met first, it stands after the variables of ours
     variable.store_in(adapter.location, stored)
     adapter.bind(stored, variable, _value_in_scope, is_functional)
     return variable

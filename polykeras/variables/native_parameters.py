@@ -91,33 +91,29 @@ def parameters_of(backend: Backend) -> NativeParameters:
     return backend.native.parameters
 
 
-def parameter_of(variable: Variable, backend: Backend, trainable: bool = True) -> Any:
+def parameter_of(variable: Variable, backend: Backend) -> Any:
     """Return the framework's object that holds a variable's value from now on. The value moves there.
 
     Args:
         variable: of any location.
         backend: of the framework.
-        trainable: False where the layer that holds the variable is frozen.
 
     Raises:
         RuntimeError: an object of another framework stores the variable.
     """
     with value_lock.lock:  # two threads that ask first at once get one parameter
-        return _parameter_of(variable, backend, trainable)
+        return _parameter_of(variable, backend)
 
 
-def _parameter_of(variable: Variable, backend: Backend, trainable: bool) -> Any:
+def _parameter_of(variable: Variable, backend: Backend) -> Any:
     parameter = variable.native_parameter
     if isinstance(variable._place_and_value[0], NativeLocation):
         raise two_frameworks_error(variable, variable._place_and_value[0].name, backend.name)
     if parameter is None or parameter.backend is not backend:
         value = variable.stored_value(backend)
         own = backend.place(value) if variable._sharing is FROZEN else value
-        array = parameters_of(backend).make(own, variable.trainable)
-        parameter = _bind(variable, backend, array)
-        parameter.set_trainable(trainable and variable.trainable)
-    else:
-        variable.stored_value(backend)  # which moves it there from where it was meanwhile
+        return _bind(variable, backend, parameters_of(backend).make(own, variable.trainable)).array
+    variable.stored_value(backend)  # which moves it there from where it was meanwhile
     return parameter.array
 
 

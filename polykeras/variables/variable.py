@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,8 @@ from polykeras.variables.native_parameters import parameter_of
 from polykeras.variables.runs import Run
 from polykeras.variables.sharing import OWNED, SHARED
 
+_numbers = count()
+
 
 class Variable(Located, ArrayOperators):
     """An array that training changes.
@@ -57,6 +60,8 @@ class Variable(Located, ArrayOperators):
         name: for summaries and messages.
 
     Attributes:
+        made_trainable: the first value of `trainable`. A layer lists these variables before its others, as Keras does.
+        number: how many variables were made before it.
         reference: the variable that this one, a slot of an optimizer, belongs to; None for others.
 
     Raises:
@@ -75,7 +80,9 @@ class Variable(Located, ArrayOperators):
         "aggregation",
         "autocast",
         "constraint",
+        "made_trainable",
         "name",
+        "number",
         "overwrite_with_gradient",
         "reference",
         "regularizer",
@@ -107,6 +114,8 @@ class Variable(Located, ArrayOperators):
             host = initial_value(initializer, shape, wanted, name)
             super().__init__(tuple(host.shape), dtypes.standardize_dtype(host.dtype), host, name)
         self.trainable = trainable
+        self.made_trainable = self._trainable
+        self.number: float = next(_numbers)
         self.autocast = autocast
         self.aggregation = aggregation
         self.synchronization = synchronization

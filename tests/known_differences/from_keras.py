@@ -687,6 +687,52 @@ FITTING = (
 )
 """Shown by `tests/differential/test_fitting.py`."""
 
+MODELS = (
+    FromKeras(
+        "layers.Layer",
+        "training= of one layer",
+        "value",
+        "`training=` is for the layer that is called, and the layers within it",
+        "the layers that the model calls after it get it too",
+        "Keras documents that layers inherit it from the layer around them; `dropout(x, training=True)` would put all "
+        "later batch normalizations of an evaluation into training",
+    ),
+    FromKeras(
+        "layers.RNN layers.LSTM layers.GRU layers.SimpleRNN",
+        "mask with initial_state",
+        "value",
+        "a mask of the inputs counts, with an initial state too",
+        "it is passed over where a call has a second tensor, such as an initial state",
+        "Keras's guide on masking and padding: layers get the masks of their inputs; and its own layer does if it is "
+        "called without a state",
+    ),
+    FromKeras(
+        "layers.MultiHeadAttention",
+        "masks of its inputs",
+        "value",
+        "the inputs keep their masks: `Add()([x, attention(x, x)])` has that of `x`, and the loss leaves masked places out",
+        "a call takes the masks off its inputs, so that the sum has none",
+        "what a layer does to its inputs would reach others that take them: the result depends on which is called first",
+    ),
+    FromKeras(
+        "layers.MultiHeadAttention layers.Layer",
+        "composed, trainable=False",
+        "value",
+        "`trainable=False` freezes the layers that a layer makes, within a model too",
+        "their weights are trained, since only those that the layer makes itself are frozen",
+        "Keras documents the argument as whether the layer's variables are trained; `layer.trainable = False` freezes all",
+    ),
+    FromKeras(
+        "ops.multiply",
+        "half * np.sqrt(2.0)",
+        "dtype",
+        "a float of NumPy's changes no dtype, as one of Python's: bfloat16 stays bfloat16",
+        "float32 on JAX, float64 on TensorFlow, bfloat16 on PyTorch",
+        "one result on all frameworks; a scalar must not bring a mixed model back to float32",
+    ),
+)
+"""Their cases are those of `tests/differential/test_models.py`."""
+
 EXCHANGED = (
     FromKeras(
         "layers.Maximum layers.Minimum layers.Multiply",
@@ -746,6 +792,7 @@ FROM_KERAS: tuple[FromKeras, ...] = (
     *OPTIMIZERS,
     *LAYERS,
     *OBJECTS,
+    *MODELS,
     *TRAINING,
     *FITTING,
     *EXCHANGED,

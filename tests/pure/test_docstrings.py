@@ -20,7 +20,7 @@ CLASSES = {node.name: node for path in ORDERED for node in ast.walk(TREES[path])
 EXEMPT = ["applications/mobilenet"]
 Function = ast.FunctionDef
 REFERENCE = re.compile(r"[Aa]rguments (are )?(as|those) ")
-RETURNS_NOTHING = re.compile(r"(.*\n)?@(\w+\.)?(cached_)?property|(@.*\n)*def .* -> None:\n")
+RETURNS_NOTHING = re.compile(r"(.*\n)?@(\w+\.)?(cached_|default_)?property|(@.*\n)*def .* -> None:\n")
 
 
 def public_names() -> set[str]:

@@ -82,8 +82,8 @@ def test_wrong_width_names_the_layer(backend: Backend) -> None:
         layer(np.ones((2, 5), "float32"))
 
 
-def test_wrong_width_of_a_model_names_its_input(backend: Backend) -> None:
-    with fails("expected shape (None, 3) ... received (8, 2)"):
+def test_wrong_width_of_a_model_names_its_layer(backend: Backend) -> None:
+    with fails("Layer 'out' (Dense) ... expected axis -1 to have size 3; received 2 (full shape (8, 2))"):
         model().fit(X[:, :2], Y, verbose=0)
 
 

@@ -22,7 +22,7 @@ def test_a_list_of_one_has_the_shape_of_its_tensor(backend: Backend) -> None:  #
     two = Model([x, y], [out, layers.Dense(5)(y)])
     assert two.input_shape == [(None, 3), (None, 4)]
     assert two.output_shape == [(None, 2), (None, 5)]
-    assert Model({"a": x}, {"b": out}).output_shape == {"b": (None, 2)}
+    assert Model({"a": x}, {"b": out}).output_shape == (None, 2)  # as in Keras
 
 
 @pytest.mark.parametrize("kind", ["losses", "metrics", "optimizers", "initializers", "regularizers", "constraints"])

@@ -34,6 +34,7 @@ class BuildMixin:
 
     name: str
     built: bool
+    trainable: bool
     _building: bool = False
     build: Callable[..., None]
     call: Callable[..., Any]
@@ -42,6 +43,7 @@ class BuildMixin:
     _path: Callable[[], list[str]]
     _title: Callable[[], str]
     _flatten_layers: Callable[..., Any]
+    _held_layers: Callable[[], list[Any]]
     _own_weights: list[Variable]
     _initial_weights: Sequence[Any] | None
     _build_shapes: dict[str, Any] | None
@@ -62,19 +64,19 @@ class BuildMixin:
             for name, value in given.items()
             if not name.endswith("mask") and value is not None and _has_shapes(backend, value)
         }
-        if not shapes and self._has_own_build():
-            raise ValueError(
-                f"{self._title()} cannot be built, because its call received no array. Received "
-                f"{', '.join(f'{name}={value!r}' for name, value in given.items()) or 'nothing'}. Call it on an array."
-            )
         self._build_shapes = shapes or None
         weights = list(self._own_weights)
         try:
-            if shapes:
+            if shapes or self._has_own_build():  # layers of text, for instance, are built without a shape
                 self._build_weights(shapes)
-        except Exception:
+        except Exception as error:
             self._own_weights = weights  # the next attempt makes them again
-            raise
+            if shapes:
+                raise
+            raise ValueError(
+                f"{self._title()} cannot be built, because its call received no array. Received "
+                f"{', '.join(f'{name}={value!r}' for name, value in given.items()) or 'nothing'}. Call it on an array."
+            ) from error
         self._after_build()
 
     def _build_weights(self, shapes: dict[str, Any]) -> None:
@@ -83,6 +85,10 @@ class BuildMixin:
 
     def _after_build(self) -> None:
         self.built = True
+        if not self.trainable:  # neither are the layers that it has made by now
+            for layer in self._held_layers():
+                if not layer._thawed:
+                    layer.trainable = False
         self._built_path = "/".join(self._path())
         if self._initial_weights is not None:
             with outside_inference(), outside_scopes():  # inside inference or a scope, assignments would not last
@@ -153,7 +159,7 @@ def with_shapes(method: Callable[..., Any], shapes: dict[str, Any]) -> Any:
     """
     names = _shape_parameters(getattr(method, "__func__", method))
     if names is None:
-        return method(next(iter(shapes.values())))
+        return method(next(iter(shapes.values()), None))
     named = {f"{name}_shape": shape for name, shape in shapes.items()}
     return method(**{name: named[name] for name in names if name in named})
 

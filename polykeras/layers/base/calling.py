@@ -5,7 +5,9 @@ from __future__ import annotations
 from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
+from polykeras import dtypes, tree
 from polykeras.backend import Backend, registry
+from polykeras.backend.scopes import autocast_scope, current_autocast
 from polykeras.collectives import needs_whole_batch
 from polykeras.common import masks, nested
 from polykeras.distribution.placing import distribute_output
@@ -16,7 +18,6 @@ from polykeras.layers.base.call_arguments import call_spec, prepare_arguments
 from polykeras.layers.base.context import CallContext
 from polykeras.layers.base.input_spec import assert_input_compatibility
 from polykeras.layers.base.samples_axis import check_call
-from polykeras.variables import autocast_scope
 
 if TYPE_CHECKING:
     from polykeras.layers.base.layer import Layer
@@ -60,7 +61,7 @@ def call_within(layer: Layer, context: CallContext, args: tuple[Any, ...], kwarg
     spec = call_spec(type(layer).call)
     args = spec.take_first(args, kwargs)
     if layer._convert_input_args:
-        to = layer.compute_dtype if layer.autocast else None
+        to = layer.compute_dtype if layer.autocast and layer._casts_inputs else None
         args, kwargs = prepare_arguments(backend, context, to, args, kwargs)
     outer_training, outer_mode = context.training, context.mode
     if layer._mode is not None:
@@ -74,11 +75,13 @@ def call_within(layer: Layer, context: CallContext, args: tuple[Any, ...], kwarg
             layer._build(backend, spec, args, kwargs)
         if layer.input_spec is not None and args:
             assert_input_compatibility(layer, args[0], backend)
-        if layer.compute_dtype != layer.variable_dtype:
-            with autocast_scope(layer.compute_dtype):
-                outputs = layer.call(*args, **kwargs)
-        else:
+        outer_dtype = current_autocast.get()
+        dtype = _dtype_of_weights(layer, outer_dtype)
+        if dtype == outer_dtype:
             outputs = layer.call(*args, **kwargs)
+        else:
+            with autocast_scope(dtype):
+                outputs = layer.call(*args, **kwargs)
         if distribution() is not None:
             check_call(layer, args)
             outputs = distribute_output(outputs, "/".join(context.path))
@@ -102,6 +105,14 @@ def call_within(layer: Layer, context: CallContext, args: tuple[Any, ...], kwarg
     return outputs
 
 
+def _dtype_of_weights(layer: Layer, outer: str | None) -> str | None:
+    """Return the dtype in which a call reads weights, None for their own; `outer` is that of the call around it."""
+    dtype = layer.compute_dtype
+    if outer is None:
+        return None if dtype == layer.variable_dtype else dtype
+    return dtype if layer.autocast and dtypes.is_float(dtype) else None
+
+
 def _set_masks(layer: Layer, context: CallContext, args: tuple[Any, ...], given: Any, outputs: Any) -> None:
     """Set the masks of a call's outputs, which the layer computes from the masks of its inputs or from `given`."""
     leaves = nested.flatten(outputs)
@@ -112,8 +123,7 @@ def _set_masks(layer: Layer, context: CallContext, args: tuple[Any, ...], given:
     made = layer.compute_mask(args[0], previous)
     if made is None:
         return
-    flat = made if isinstance(made, (list, tuple)) else nested.flatten(made)  # `nested.flatten` would drop None
-    for leaf, mask in zip(leaves, flat, strict=False):
+    for leaf, mask in zip(leaves, tree.flatten(made), strict=False):
         if context.mask_of(leaf) is None:
             context.set_mask(leaf, mask)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
+from polykeras import tree
 from polykeras.backend import Backend, registry
 from polykeras.backend.spec import Array
 from polykeras.backend.symbolic import SYMBOLIC
@@ -110,18 +111,9 @@ def set_masks(tensors: Sequence[Any], given: Any) -> None:
     """
     context = _context.get()
     assert context is not None
-    for tensor, mask in zip(tensors, _flat_masks(given), strict=True):
+    for tensor, mask in zip(tensors, tree.flatten(given), strict=True):
         if mask is not None:
             context.set_mask(tensor, mask)
-
-
-def _flat_masks(given: Any) -> list[Any]:
-    """Return the leaves of a tree of masks. Unlike in other trees, None is a leaf."""
-    if isinstance(given, Mapping):
-        given = [given[key] for key in sorted(given)]
-    if isinstance(given, (list, tuple)):
-        return [mask for part in given for mask in _flat_masks(part)]
-    return [given]
 
 
 def get_mask(tensor: Array) -> Array | None:

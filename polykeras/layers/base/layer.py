@@ -101,6 +101,7 @@ class Layer(StateMixin, LossesMixin, BuildMixin, PolicyMixin, SymbolicMixin, Ope
         self.supports_masking = type(self).compute_mask is not Layer.compute_mask
         self.input_spec: Any = None
         self._trainable = bool(trainable)
+        self._thawed = False
         self._own_weights = []
         # Per thread: the terms added to the loss, and the layers in which the last outermost call of this layer left
         # some.
@@ -195,6 +196,9 @@ class Layer(StateMixin, LossesMixin, BuildMixin, PolicyMixin, SymbolicMixin, Ope
 
     # Keras's switch for converting NumPy arrays and lists in a call's arguments.
     _convert_input_args = True
+
+    # Whether a call casts floats to the compute dtype. In a graph, each layer does so itself.
+    _casts_inputs = True
 
     # Whether a new layer counts as built. In Keras, layers without weights do.
     _built_at_init = False

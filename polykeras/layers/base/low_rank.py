@@ -150,9 +150,6 @@ class LowRank(Layer):
 
     # ---- weights and files, as in Keras ------------------------------------------------------------------------
 
-    def _trainable_first(self) -> list[Variable]:
-        return self._own_variables() if self.lora_enabled else super()._trainable_first()
-
     def _saved_variables(self) -> list[Variable]:
         factors = self._factors() if self.lora_enabled else ()
         return [v for v in super()._saved_variables() if not any(v is factor for factor in factors)]

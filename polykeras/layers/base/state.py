@@ -40,6 +40,7 @@ class StateMixin(Checkpointable):
     built: bool
     variable_dtype: str
     _trainable: bool
+    _thawed: bool  # by itself, though the layer around it may be frozen
     _own_weights: list[Variable]
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -127,6 +128,8 @@ class StateMixin(Checkpointable):
         variable.regularizer = regularizers.get(regularizer)
         variable.constraint = constraints.get(constraint)
         variable.overwrite_with_gradient = overwrite_with_gradient
+        if not self.trainable:
+            variable.trainable = False
         self._own_weights.append(variable)
         return variable
 
@@ -154,36 +157,27 @@ class StateMixin(Checkpointable):
         return path if path and path[-1] == self.name else [*path, self.name]
 
     def _own_variables(self) -> list[Variable]:
+        """The variables that belong to no sublayer, in Keras's order, which freezing does not change."""
         found = [v for part in tracked(self, variable_types()) for v in variables_in(part, self.name)]
-        return unique([*self._own_weights, *found])
-
-    def _trainable_first(self) -> list[Variable]:
-        return sorted(self._own_variables(), key=lambda v: not v.trainable)
+        return sorted(unique([*self._own_weights, *found]), key=lambda v: (not v.made_trainable, v.number))
 
     @property
     def weights(self) -> list[Variable]:
-        """All weights, layer by layer, sublayers last: trainable ones, then others. No seeds, no metrics."""
-        return unique(variable for layer in self._flatten_layers() for variable in layer._trainable_first())
+        """All weights, layer by layer, sublayers last: those made trainable, then others. No seeds, no metrics."""
+        return unique(variable for layer in self._flatten_layers() for variable in layer._own_variables())
 
     @property
     def variables(self) -> list[Variable]:
         """All variables, layer by layer, sublayers last: the weights, then the states of seed generators."""
         found: list[Variable] = []
         for layer in self._flatten_layers():
-            found += [*layer._trainable_first(), *(seed.state for seed in tracked(layer, SeedGenerator))]
+            found += [*layer._own_variables(), *(seed.state for seed in tracked(layer, SeedGenerator))]
         return unique(found)
 
     @property
     def trainable_weights(self) -> list[Variable]:
-        """The weights that an optimizer changes; frozen layers, and layers within them, have none."""
-        return unique(self._trainable_weights(set()))
-
-    def _trainable_weights(self, seen: set[int]) -> list[Variable]:
-        if not self.trainable or id(self) in seen:
-            return []
-        seen.add(id(self))
-        own = [v for v in self._own_variables() if v.trainable]
-        return own + [v for layer in self._held_layers() for v in layer._trainable_weights(seen)]
+        """The weights that an optimizer changes: those with `trainable`; none if the layer itself is frozen."""
+        return [v for v in self.weights if v.trainable] if self.trainable else []
 
     @property
     def non_trainable_weights(self) -> list[Variable]:
@@ -218,14 +212,16 @@ class StateMixin(Checkpointable):
 
     @property
     def trainable(self) -> bool:
-        """Whether an optimizer may change the weights; setting it also sets it for all sublayers."""
+        """Whether an optimizer may change the weights; setting it sets it for all sublayers and their weights too."""
         return self._trainable
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
         for layer in self._flatten_layers():
-            layer._trainable = bool(value)
-            layer._freeze_parameters()
+            layer._trainable, layer._thawed = bool(value), bool(value) and layer is self
+            for variable in layer._own_variables():
+                if variable.made_trainable:
+                    variable.trainable = value
 
     def count_params(self) -> int:
         """Return the number of scalars in the weights.
@@ -270,4 +266,4 @@ class StateMixin(Checkpointable):
         return own_names(cls)
 
     def _saved_variables(self) -> list[Variable]:
-        return self._trainable_first()
+        return self._own_variables()

@@ -14,7 +14,7 @@ PLAIN = {bool, int, float, str, type(None)}  # types of attributes that hold not
 
 
 def _leaves(value: Any) -> Iterator[Any]:
-    if isinstance(value, (list, tuple, dict)):
+    if isinstance(value, _CONTAINERS):
         for part in contained(value):
             yield from _leaves(part)
     elif value is not None:
@@ -31,7 +31,7 @@ class Tracker:
 
 
 def tracked(obj: Any, kinds: type | tuple[type, ...]) -> Iterator[Any]:
-    """Yield the objects of the given classes among the attributes of `obj`, including lists, tuples and dicts.
+    """Yield the objects of the given classes among the attributes of `obj`, including lists, tuples, dicts and sets.
 
     The attributes are searched at each call, so later changes to a list count.
 

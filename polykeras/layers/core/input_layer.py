@@ -73,8 +73,9 @@ class InputLayer(Layer):
         self.optional = optional
         self.autocast = False
         self.built = True
-        output = input_tensor or KerasTensor(self.batch_shape, self._given_dtype, name=self.name)
-        Node(self, (), {}, output)
+        if input_tensor is None:
+            input_tensor = KerasTensor(self.batch_shape, self._given_dtype, name=self.name)
+        Node(self, (), {}, input_tensor)
 
     @property
     def dtype(self) -> str:

@@ -114,7 +114,7 @@ class BatchNormalization(Scaled):
         """Return the normalized inputs.
 
         Args:
-            inputs: floats of any shape.
+            inputs: numbers of any shape.
             training: whether to use the batch's statistics, and update the running averages.
             mask: bool, with the shape of the inputs without the last axis; masked places do not count in the
                 statistics.
@@ -122,10 +122,10 @@ class BatchNormalization(Scaled):
         Raises:
             ValueError: the mask has another rank.
         """
-        dtype = ops.dtype(inputs)
-        x = ops.cast(inputs, "float32") if dtype in ("float16", "bfloat16") else inputs  # for the variance
+        exact = ops.dtype(inputs) in ("float32", "float64")
+        x = inputs if exact else ops.cast(inputs, "float32")  # for the variance
         y = self._train(x, mask) if training and self.trainable else self._infer(x)
-        return y if ops.dtype(y) == dtype else ops.cast(y, dtype)
+        return y if ops.dtype(y) == self.compute_dtype else ops.cast(y, self.compute_dtype)
 
     def _infer(self, x: Array) -> Array:
         return ops.batch_normalization(

@@ -155,7 +155,7 @@ class CategoryEncoding(DataLayer):
                 f"CategoryEncoding: `count_weights` are for output_mode='count'; this is {self.output_mode!r}."
             )
         indices = ops.cast(ops.convert_to_tensor(inputs), "int32")
-        return encode(indices, self.output_mode, self.num_tokens, self.compute_dtype, count_weights)
+        return encode(indices, self.output_mode, self.num_tokens, self.dtype, count_weights)  # counts need its bits
 
 
 _mode = output_mode  # an argument of this name hides the function

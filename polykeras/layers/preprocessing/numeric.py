@@ -76,7 +76,8 @@ class Normalization(DataLayer):
             raise ValueError(f"Normalization: `axis` is {self.axis}; the inputs {tuple(input_shape)} have {ndim} axes.")
         axes = self._kept(ndim)
         shape = known_sizes(self, input_shape, axes)
-        self.input_spec = InputSpec(ndim=ndim, axes=dict(zip(axes, shape, strict=True)))
+        # Inputs of another rank are broadcast, so the axes count from the end.
+        self.input_spec = InputSpec(axes={axis - ndim: n for axis, n in zip(axes, shape, strict=True)})
         self._spread: list[Any] = [input_shape[i] if i in axes else 1 for i in range(ndim)]
         if self.input_mean is None:
             self.adapt_mean = self.add_weight(shape, "zeros", trainable=False, name="mean")

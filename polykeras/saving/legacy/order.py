@@ -28,12 +28,13 @@ def owners(layer: Any) -> list[Layer]:
 
 def trained(owner: Layer) -> list[Variable]:
     """Return the layer's own weights that an optimizer changes unless the layer is frozen."""
-    return [variable for variable in owner._own_variables() if variable.trainable]
+    return [v for v in owner._own_variables() if (v.trainable if owner.trainable else v.made_trainable)]
 
 
 def not_trained(owner: Layer) -> list[Variable]:
     """Return the other weights of the layer's own."""
-    return [variable for variable in owner._own_variables() if not variable.trainable]
+    first = set(map(id, trained(owner)))
+    return [variable for variable in owner._own_variables() if id(variable) not in first]
 
 
 def weights_in_order(layer: Any) -> list[Variable]:

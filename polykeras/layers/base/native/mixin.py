@@ -77,10 +77,8 @@ class NativeMixin(NativeBase):
         parameters_of(backend).requested = True
         found: dict[str, Any] = {}
         for variable in self._own_variables():
-            if variable.trainable is trainable:
-                tensor = parameter_of(variable, backend, self.trainable)
-                variable.native_parameter.set_trainable(trainable and self.trainable)  # type: ignore[union-attr]
-                found[_free(variable.name, found)] = tensor
+            if variable.made_trainable is trainable:  # freezing makes no buffer of a parameter
+                found[_free(variable.name, found)] = parameter_of(variable, backend)
         return found
 
     def native_zero_grad(self) -> None:
@@ -130,12 +128,6 @@ class NativeMixin(NativeBase):
                 "`polykeras.set_backend`, or use `weights`, `value_and_grad` and `save_weights`, which all have."
             )
         return backend
-
-    def _freeze_parameters(self) -> None:
-        """Let gradients gather in the parameters of this layer, or not, after `trainable` was set."""
-        for variable in self._own_variables():
-            if variable.native_parameter is not None:
-                variable.native_parameter.set_trainable(variable.trainable and self.trainable)
 
 
 def _layers_in(value: Any, seen: set[int]) -> Any:
