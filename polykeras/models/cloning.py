@@ -71,7 +71,10 @@ def _cloned(
         raise ValueError("clone_model: the layers of a Sequential are listed, not called; leave out `call_function`.")
     if isinstance(model, Sequential) and input_tensors is None:
         layers = [_clone(x) if isinstance(x, InputLayer) else clone(x) for x in model._layers]
-        return type(model)(layers, name=model.name)
+        copied = type(model)(layers, name=model.name)
+        if not copied.built and model.built:  # by a call
+            copied.build(model.get_config()["build_input_shape"])
+        return copied
     graph = model._graph_model() if isinstance(model, Model) else None  # a layer is made again too, as in Keras
     if graph is None:
         if input_tensors is not None or clone_function is not None or call_function is not None:
