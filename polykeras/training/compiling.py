@@ -45,7 +45,6 @@ class Compiled:
 
     # Defined by the other base classes of a model.
     name: str
-    built: bool
     dtype_policy: DTypePolicy
     losses: list[Any]
     variables: list[Variable]
@@ -205,8 +204,6 @@ class Compiled:
         if told.get("steps_per_execution") == 1:  # Keras's default; ours is "auto"
             del told["steps_per_execution"]
         self.compile(**told)
-        if self.built and self.optimizer is not None:
-            self.optimizer.build(self.trainable_variables)
 
     def _require_compiled(self, method: str) -> None:
         if not self.compiled:

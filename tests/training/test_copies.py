@@ -126,6 +126,5 @@ def test_clones_of_a_compiled_model_are_compiled(backend: Backend) -> None:
     model.compile(optimizers.SGD(0.25, momentum=0.5), "mae", metrics=["mse"])
     clone = polykeras.models.clone_model(model)
     assert clone.optimizer is not model.optimizer
-    assert len(clone.optimizer.variables) == 4  # the iteration, the rate, and a momentum for each weight
     clone.fit(np.ones((4, 3), "float32"), np.ones((4, 2), "float32"), verbose=0)
     assert (int(model.optimizer.iterations), int(clone.optimizer.iterations)) == (0, 1)
