@@ -9,12 +9,32 @@ check their arguments. The leaves of a dict come in the order of its sorted keys
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 import optree
 
+C = TypeVar("C")
+
 NAMESPACE = "polykeras"
 _leaf_types: dict[type, bool] = {}
+
+
+def container(cls: type[C]) -> type[C]:
+    """Register a subclass of `list` or `dict`, which trees take for a leaf otherwise. They give a plain one back."""
+    if issubclass(cls, list):
+        optree.register_pytree_node(cls, lambda x: (x, None), lambda _, parts: list(parts), namespace=NAMESPACE)
+    else:
+        optree.register_pytree_node(cls, _parts_of_dict, _dict_of, namespace=NAMESPACE)
+    return cls
+
+
+def _dict_of(keys: list[Any], parts: Iterable[Any]) -> dict[Any, Any]:
+    return dict(zip(keys, parts, strict=True))
+
+
+def _parts_of_dict(x: Any) -> tuple[list[Any], list[Any]]:
+    keys = sorted(x)
+    return [x[key] for key in keys], keys
 
 
 def _is_leaf(x: Any) -> bool:

@@ -52,3 +52,9 @@ def test_further_projections_of_attention() -> None:
     assert layer.gates.kernel_regularizer is layer.kernel_regularizer
     assert layer.gates.kernel.dtype == "float64"
     np.testing.assert_array_equal(layer.gates.kernel.numpy(), np.ones((4, 4)))
+
+
+def test_lists_of_metrics_are_containers() -> None:
+    layer = layers.Dense(1)
+    layer.metric = keras.metrics.Mean(name="m")
+    assert keras.tree.map_structure(lambda metric: metric.name, {"a": layer._metrics}) == {"a": ["m"]}

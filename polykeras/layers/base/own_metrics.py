@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from polykeras.common import nested
 from polykeras.layers.base.tracking import tracked
 
 
@@ -12,6 +13,7 @@ class Measure:
     """The base class of metrics, by which layers recognize them. It is defined here because metrics build on layers."""
 
 
+@nested.container
 class _OwnMetrics(list[Any]):
     """Keras's list of a layer's own metrics; libraries append to it, and the layer keeps what they append.
 

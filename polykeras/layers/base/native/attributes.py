@@ -9,7 +9,7 @@ from weakref import WeakValueDictionary
 
 from polykeras.backend import Backend, registry, value_lock
 from polykeras.backend.native import NativeModules
-from polykeras.common import version_counter
+from polykeras.common import nested, version_counter
 from polykeras.layers.base.native.mixin import NativeMixin
 from polykeras.variables import Variable
 from polykeras.variables.native_parameters import bind_parameter, variable_of
@@ -50,6 +50,7 @@ def _wrap(value: Any, backend: Backend, modules: NativeModules) -> Any:
     return wrapper_of(value) or getattr(import_module("polykeras.layers"), modules.wrapper_name)(value)
 
 
+@nested.container
 class _List(list[Any]):
     """A list that wraps what is put into it later too."""
 
@@ -76,6 +77,7 @@ class _List(list[Any]):
         )
 
 
+@nested.container
 class _Dict(dict[str, Any]):
     """A dict that wraps what is put into it later too."""
 
