@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 
@@ -178,3 +179,30 @@ def test_weights_of_a_layer_that_fit(by_name: bool, tmp_path: Path) -> None:
         other.load_weights(tmp_path / "m.h5", skip_mismatch=True, by_name=by_name)
     np.testing.assert_array_equal(other.layers[0].bias.numpy(), [1, 1])
     np.testing.assert_array_equal(other.layers[0].kernel.numpy(), kernel)
+
+
+@pytest.mark.needs("numpy")
+def test_a_weight_that_two_layers_hold_is_once_in_h5(tmp_path: Path) -> None:
+    model = keras.Sequential([layers.Input((3,)), layers.SpectralNormalization(layers.Dense(2))])
+    model.layers[0].vector_u.assign([[3.0, 4.0]])
+    model.save(tmp_path / "m.h5")
+    with h5py.File(tmp_path / "m.h5") as file:
+        group = file["model_weights"][model.layers[0].name]
+        assert [group[name].shape for name in group.attrs["weight_names"]] == [(3, 2), (2,), (1, 2)]  # as in Keras
+    other = keras.saving.load_model(tmp_path / "m.h5")
+    for one, two in zip(model.weights, other.weights, strict=True):
+        np.testing.assert_array_equal(one.numpy(), two.numpy())
+
+
+@pytest.mark.needs("numpy")
+def test_attention_under_the_name_of_its_class_in_keras(tmp_path: Path) -> None:
+    inputs = keras.Input((3, 4))
+    model = keras.Model(inputs, layers.GroupQueryAttention(2, 4, 2)(inputs, inputs))
+    model.save(tmp_path / "m.h5")
+    with h5py.File(tmp_path / "m.h5", "a") as file:  # as Keras writes it
+        config = file.attrs["model_config"].replace("GroupQueryAttention", "GroupedQueryAttention")
+        file.attrs["model_config"] = config
+    other = keras.saving.load_model(tmp_path / "m.h5")
+    assert isinstance(other.layers[1], layers.GroupQueryAttention)
+    x = np.random.default_rng(0).normal(size=(2, 3, 4)).astype("float32")
+    np.testing.assert_array_equal(other.predict(x, verbose=0), model.predict(x, verbose=0))

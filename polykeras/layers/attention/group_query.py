@@ -13,7 +13,7 @@ from polykeras.layers.base.layer import LAYERS
 from polykeras.layers.base.weights import keep_options
 
 
-@LAYERS.register()
+@LAYERS.register("GroupedQueryAttention")  # the name of the class in Keras, which .h5 files have
 class GroupQueryAttention(Heads):
     """Multi-head attention in which each group of query heads shares one head of keys and values.
 

@@ -28,13 +28,19 @@ def owners(layer: Any) -> list[Layer]:
 
 def trained(owner: Layer) -> list[Variable]:
     """Return the layer's own weights that an optimizer changes unless the layer is frozen."""
-    return [v for v in owner._own_variables() if (v.trainable if owner.trainable else v.made_trainable)]
+    return [v for v in _own(owner) if (v.trainable if owner.trainable else v.made_trainable)]
 
 
 def not_trained(owner: Layer) -> list[Variable]:
     """Return the other weights of the layer's own."""
     first = set(map(id, trained(owner)))
-    return [variable for variable in owner._own_variables() if id(variable) not in first]
+    return [variable for variable in _own(owner) if id(variable) not in first]
+
+
+def _own(owner: Layer) -> list[Variable]:
+    """Return the layer's own weights without those of a layer in it, which may be attributes of both."""
+    within = {id(v) for inner in owner._flatten_layers(include_self=False) for v in inner._own_variables()}
+    return [variable for variable in owner._own_variables() if id(variable) not in within]
 
 
 def weights_in_order(layer: Any) -> list[Variable]:
