@@ -74,7 +74,7 @@ def restore(model: Any, arrays: ArrayFile, skip_mismatch: bool = False) -> list[
 
 def _optimizers_left_out(model: Any, arrays: ArrayFile) -> list[str]:
     """Return the paths of optimizers whose state in a file cannot be read; warn of what the file holds for them."""
-    found = dict(parts(model))
+    found: dict[str, Any] = dict(parts(model))
     compiled = [(path, part) for path, part in found.items() if hasattr(part, "compile_from_config")]
     left_out = [f"{path}/optimizer".lstrip("/") for path, part in compiled if part.optimizer is None]
     # What a user's `compile` makes is not there before it is called. `compile_from_config` has warned of this.
@@ -87,7 +87,7 @@ def _optimizers_left_out(model: Any, arrays: ArrayFile) -> list[str]:
         stored, owner = len(arrays.group(group_of(path))), owners.get(id(part))
         if stored > len(part._saved_variables()) and owner is not None and owner.built:
             with values_deferred(), reading(arrays.path, path):
-                part.build(owner.trainable_variables)  # type: ignore[attr-defined]
+                part.build(owner.trainable_variables)
         held = len(part._saved_variables())
         if stored and stored != held and not is_within(path, left_out):
             warnings.warn(
