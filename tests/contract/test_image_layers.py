@@ -243,4 +243,4 @@ def test_layers_without_a_factor_say_so() -> None:
     with pytest.raises(ValueError, match="RandomFlip has no `factor`"):
         L.RandomFlip(factor=0.3)
     assert "factor" not in L.RandomFlip().get_config()
-    assert L.RandomHue(0.3).get_config()["factor"] == [0.0, 0.3]
+    assert L.RandomHue(0.3).get_config()["factor"] == (0.0, 0.3)

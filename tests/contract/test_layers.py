@@ -100,7 +100,7 @@ def test_a_config_leads_back_to_the_layer(case: LayerCase) -> None:
         config = json.loads(json.dumps(layer.get_config()))
         with custom_object_scope(OWN):
             twin = type(layer).from_config(config)
-        assert _unbuilt(twin.get_config()) == _unbuilt(layer.get_config())
+        assert _unbuilt(json.loads(json.dumps(twin.get_config()))) == _unbuilt(config)  # tuples are lists in files
         case.run(twin, numpy)
         if getattr(twin, "stateful", False):
             twin.reset_state()
