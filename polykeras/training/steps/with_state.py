@@ -108,7 +108,7 @@ class StateStep:
         result, state = _parted(returned, self._kind, parts)
         for (name, variables), values in zip(parts.items(), state, strict=True):
             _assign(variables, values, f"{self._kind}_step", name)
-        # Keras's guide leaves the result of its last metric, which there holds those of all metrics of `compile`.
+        # Keras's guide leaves the result of its last metric, which may be one number.
         alone = self._kind != "predict" and not isinstance(result, dict) and registry.current().is_tensor(result)
         return self._model.get_metrics_result() if alone else result
 
