@@ -136,7 +136,8 @@ def _hook_of_all(name: str) -> Callable[..., None]:
         for callback in self.callbacks:
             getattr(callback, name)(logs)
 
-    return wraps(getattr(Callback, name))(of_batch if "batch" in name else of_epoch if "epoch" in name else of_run)
+    hook: Callable[..., None] = of_batch if "batch" in name else of_epoch if "epoch" in name else of_run
+    return wraps(getattr(Callback, name))(hook)
 
 
 for _hook in HOOKS - {"on_train_resume"}:

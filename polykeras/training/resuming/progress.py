@@ -179,9 +179,10 @@ class Progress:
         run = saved.run
         self.position = Position(**run["position"])
         self._at_begin, self._at_epoch = run["at_begin"], run["at_epoch"]
-        for _ in range(self.position.validations if isinstance(self.validation, StreamSource) else 0):
-            self.validation.reset()
-            self.validation.seek(1, 0)
+        if isinstance(self.validation, StreamSource):
+            for _ in range(self.position.validations):
+                self.validation.reset()
+                self.validation.seek(1, 0)
         trains = not run["stop_training"] and self.position.epoch < epochs
         if trains:
             self._seek(run)
