@@ -27,8 +27,9 @@ class Log(callbacks.Callback):
 
 
 def _hook(name: str) -> Callable[..., None]:
-    def hook(self: Log, *args: Any) -> None:
-        self.calls.append((name, *args[:-1], dict(args[-1])))
+    def hook(self: Log, *args: Any, **by_name: Any) -> None:
+        *place, logs = *args, *by_name.values()
+        self.calls.append((name, *place, dict(logs)))
 
     return hook
 

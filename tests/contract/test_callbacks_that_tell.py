@@ -232,7 +232,7 @@ def test_a_list_calls_all_and_makes_what_is_missing() -> None:
     every.on_epoch_begin(0)
     every.on_train_batch_end(1, logs={"loss": 1.0})
     every.on_epoch_end(0, {"loss": 0.5})
-    assert told.calls == [("epoch", 0, None), ("batch", 1, {"loss": 1.0})]
+    assert told.calls == [("epoch", 0, {}), ("batch", 1, {"loss": 1.0})]
     assert model.history.history == {"loss": [0.5]}
     assert told.model is model
     assert told.params == {"epochs": 2, "verbose": 0, "steps": 3} == every.params
