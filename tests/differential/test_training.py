@@ -85,18 +85,6 @@ def weights_of_losses(library: Any) -> Any:
 WEIGHTED = [("b", "zeros"), ("a", "ones")]  # the loss of "a" is 0, that of "b" 1
 
 
-def labels_that_are_nan(library: Any) -> bool:
-    def known(y_true: Any, y_pred: Any) -> Any:
-        missing = library.ops.isnan(y_true)
-        return library.ops.where(missing, 0.0, library.ops.square(library.ops.where(missing, 0.0, y_true) - y_pred))
-
-    try:
-        identity(library, loss=known).evaluate(X, np.array([[1.0], [np.nan], [3.0]]), verbose=0)
-    except ValueError:
-        return True
-    return False
-
-
 def names_of_metrics(library: Any) -> Any:
     model = identity(library, metrics=["mae"])
     model.evaluate(X, Y, verbose=0)
@@ -130,7 +118,6 @@ SHOWN: dict[str, tuple[Callable[[Any], Any], Any, Any]] = {
     "PearsonCorrelation of one number": (correlation_of_one_number, "0.0", "nan"),
     "CosineSimilarity of labels (n, 1), predictions (n, k)": (cosine_with_one_number, -1.0, -1.732),
     "a dict of weights, a list of losses": (weights_of_losses, 0.0, 1.0),
-    "labels that are nan": (labels_that_are_nan, True, False),
     "order of logs within logs": (logs_within_logs, ["c", "z"], ["z", "c"]),
     "metrics_names": (names_of_metrics, ["loss", "mae"], ["loss", "compile_metrics"]),
     "a metric without a name": (second_metric_without_a_name, "by_nobody", "by_nobody_1"),

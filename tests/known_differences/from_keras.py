@@ -570,14 +570,6 @@ TRAINING = (
     ),
     FromKeras(
         "models.Model",
-        "labels that are nan",
-        "error",
-        "nan in labels is refused, with the rows; `config.set_check_data(False)` allows it to a loss that expects it",
-        "whatever the loss makes of it",
-        "with every built-in loss one nan makes all weights nan after one step, in silence",
-    ),
-    FromKeras(
-        "models.Model",
         "order of logs within logs",
         "value",
         "all logs in the order of their names",
