@@ -1,0 +1,504 @@
+"""The machine that writes programs: it makes models and does things to them in any order, on two sides at once.
+
+A program that differs shrinks to its few lines. What differs on purpose stands in `known_differences`, and is not written here.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, NamedTuple
+
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, multiple, rule
+
+from differential.programs.opponents import Differs, Pair
+
+
+class Made(NamedTuple):
+    """A model of a program: its name, and what it takes and gives."""
+
+    name: str
+    inputs: tuple[str, ...]
+    heads: tuple[str, ...]
+    form: str = "single"  # of the outputs: single, list or dict
+    x_form: str = "single"
+    names: tuple[str, ...] = ()  # of the outputs
+    kind: str = "functional"
+    masked: bool = False
+    deferred: bool = False  # whether it is built by its first call
+
+
+def _layer(name: str, **config: Any) -> dict[str, Any]:
+    return {"class": name, "config": config}
+
+
+DENSE = [
+    _layer("Dense", units=3, activation="tanh"),
+    _layer("Dense", units=4, activation="relu", kernel_regularizer="l2"),
+    _layer("Dense", units=3, activity_regularizer="l1"),
+    _layer("Dense", units=3, use_bias=False, kernel_constraint="max_norm"),
+    _layer("BatchNormalization", momentum=0.7),
+    _layer("LayerNormalization"),
+    _layer("Dropout", rate=0.0),
+    _layer("Activation", activation="gelu"),
+    _layer("Rescaling", scale=0.5, offset=0.1),
+    _layer("Scale"),
+    _layer("AddsLoss"),
+    _layer("Measured"),
+]
+FIRST = {
+    "vector": [[]],
+    "sequence": [
+        [_layer("Flatten")],
+        [_layer("Masking"), _layer("LSTM", units=3)],
+        [_layer("GRU", units=3, return_sequences=True), _layer("GlobalAveragePooling1D")],
+        [_layer("Bidirectional", layer=_layer("SimpleRNN", units=2))],
+        [_layer("TimeDistributed", layer=_layer("Dense", units=2)), _layer("GlobalMaxPooling1D")],
+        [_layer("Conv1D", filters=2, kernel_size=2, activation="relu"), _layer("Flatten")],
+        [_layer("Masking"), _layer("GlobalAveragePooling1D")],
+    ],
+    "tokens": [
+        [_layer("Embedding", input_dim=7, output_dim=3), _layer("Flatten")],
+        [_layer("Embedding", input_dim=7, output_dim=3, mask_zero=True), _layer("GlobalAveragePooling1D")],
+        [_layer("Embedding", input_dim=7, output_dim=3, mask_zero=True), _layer("LSTM", units=3)],
+    ],
+    "image": [
+        [
+            _layer("Conv2D", filters=2, kernel_size=3, activation="relu"),
+            _layer("BatchNormalization"),
+            _layer("Flatten"),
+        ],
+        [_layer("Conv2D", filters=2, kernel_size=3, strides=2), _layer("GlobalAveragePooling2D")],
+    ],
+}
+LOSSES = {
+    "real": [
+        "mse",
+        "mae",
+        "huber",
+        {"own": "own_loss"},
+        {"own": "OwnLoss"},
+        {"class": "MeanSquaredError", "config": {"name": "far"}},
+    ],
+    "yes": ["binary_crossentropy", "mse", {"class": "BinaryCrossentropy", "config": {"label_smoothing": 0.1}}],
+    "class": ["sparse_categorical_crossentropy", {"class": "SparseCategoricalCrossentropy"}],
+    "onehot": ["categorical_crossentropy", {"class": "CategoricalCrossentropy"}, "kl_divergence"],
+}
+METRICS = {
+    "real": [
+        "mae",
+        "mse",
+        {"own": "ownMetric"},
+        {"own": "LargestError"},
+        {"class": "RootMeanSquaredError"},
+        "cosine_similarity",
+    ],
+    "yes": [
+        "accuracy",
+        {"class": "AUC", "config": {"num_thresholds": 20, "name": "auc"}},
+        {"class": "Precision", "config": {"name": "precision"}},
+        "mae",
+    ],
+    "class": ["accuracy", {"class": "SparseTopKCategoricalAccuracy", "config": {"k": 2}}, "acc"],
+    "onehot": ["accuracy", "categorical_accuracy", {"class": "F1Score", "config": {"average": "macro"}}, "mse"],
+}
+OPTIMIZERS = [
+    "sgd",
+    "adam",
+    {"class": "SGD", "config": {"learning_rate": 0.1, "momentum": 0.9, "nesterov": True}},
+    {"class": "SGD", "config": {"learning_rate": 0.1, "clipnorm": 0.5}},
+    {"class": "Adam", "config": {"learning_rate": 0.01, "epsilon": 1e-3}},
+    {"class": "RMSprop", "config": {"learning_rate": 0.01, "epsilon": 1e-3, "use_ema": True, "ema_momentum": 0.9}},
+    {
+        "class": "SGD",
+        "config": {
+            "learning_rate": {
+                "class": "ExponentialDecay",
+                "config": {"initial_learning_rate": 0.1, "decay_steps": 2, "decay_rate": 0.5},
+            }
+        },
+    },
+]
+DECAYING = {"class": "AdamW", "config": {"learning_rate": 0.01, "epsilon": 1e-3, "weight_decay": 0.1}}
+"""Where a variable has no gradient, whether it decays depends on Keras's framework."""
+CALLBACKS = [
+    _layer("Recorder", batches=False),
+    _layer("Recorder", batches=True),
+    _layer("EarlyStopping", monitor="loss", patience=0, restore_best_weights=True),
+    _layer("EarlyStopping", monitor="val_loss", patience=0, min_delta=10.0),
+    _layer("ReduceLROnPlateau", monitor="loss", patience=1, min_delta=10.0, factor=0.5),
+    _layer("LearningRateScheduler"),
+    _layer("CSVLogger", filename="log.csv"),
+    _layer("ModelCheckpoint", filepath="best.weights.h5", save_weights_only=True, save_best_only=True, monitor="loss"),
+    _layer("Interrupts", epoch=0, how="stop"),
+    _layer("Interrupts", epoch=1, how="raise"),
+    _layer("Interrupts", epoch=1, how="stop", hook="on_epoch_begin"),
+    _layer("TerminateOnNaN"),
+]
+
+
+def of_head(table: dict[str, list[Any]], head: str) -> st.SearchStrategy[Any]:
+    """Return a strategy over a table's entries for a head; `one` takes what `real` takes."""
+    return st.sampled_from(table["real" if head == "one" else head])
+
+
+@st.composite
+def trunks(draw: st.DrawFn, kind: str, without: tuple[str, ...] = ()) -> list[dict[str, Any]]:
+    """Draw the layers that lead from an input to features, without some classes."""
+    allowed = [layer for layer in DENSE if layer["class"] not in without]
+    return draw(st.sampled_from(FIRST[kind])) + draw(st.lists(st.sampled_from(allowed), max_size=2))
+
+
+@st.composite
+def losses(draw: st.DrawFn, made: Made) -> Any:
+    """Draw a loss in one of the forms that fit the outputs of a model."""
+    each = [draw(of_head(LOSSES, head)) for head in made.heads]
+    if len(each) == 1:
+        return draw(st.sampled_from([each[0], each])) if made.form == "list" else each[0]
+    if draw(st.booleans()):
+        each[draw(st.integers(0, len(each) - 1))] = None
+    if made.form == "dict" or (made.names and draw(st.booleans())):
+        return {"each": dict(zip(made.names, each, strict=True))}
+    return each
+
+
+@st.composite
+def metrics(draw: st.DrawFn, made: Made) -> Any:
+    """Draw metrics: none, a list, a list of lists, or by name."""
+    each = [draw(st.lists(of_head(METRICS, head), max_size=2, unique_by=str)) for head in made.heads]
+    if len(each) == 1:
+        return draw(st.sampled_from([None, each[0]]))
+    form = draw(st.sampled_from(["none", "lists", "dict"]))
+    if form == "none":
+        return None
+    if made.form == "dict" or (form == "dict" and made.names):
+        return {"each": dict(zip(made.names, each, strict=True))}
+    return each
+
+
+@st.composite
+def weights_of_losses(draw: st.DrawFn, made: Made) -> Any:
+    """Draw weights of the losses, or none."""
+    if draw(st.booleans()):
+        return None
+    each = [draw(st.sampled_from([0.5, 1.0, 2.0])) for _ in made.heads]
+    return dict(zip(made.names, each, strict=True)) if made.form == "dict" else each if len(each) > 1 else each[0]
+
+
+@st.composite
+def data(draw: st.DrawFn, made: Made, arrays: bool, generators: bool, rows: list[int]) -> dict[str, Any]:
+    """Draw data for a model: how many rows, in which form, with weights or without."""
+    forms = ["arrays", "arrays", "pydataset", "tf_data"] + ["generator"] * generators
+    if made.x_form == "single" and len(made.heads) == 1:
+        forms += ["loader"] + (["frame"] if made.inputs == ("vector",) and made.heads[0] in ("real", "yes") else [])
+    outputs = (
+        "dict" if made.form == "dict" or (made.names and len(made.heads) > 1 and draw(st.booleans())) else made.form
+    )
+    return {
+        "seed": draw(st.integers(0, 5)),
+        "rows": draw(st.sampled_from(rows)),
+        "batch": 4,
+        "form": "arrays" if arrays else draw(st.sampled_from(forms)),
+        "weighted": draw(st.booleans()) and len(made.heads) == 1,
+        "inputs": made.inputs,
+        "input_names": input_names(made.inputs),
+        "x_form": made.x_form,
+        "heads": made.heads,
+        "output_names": made.names or [f"output_{i}" for i in range(len(made.heads))],
+        "y_form": outputs,
+    }
+
+
+def _makes_masks(layers: list[list[dict[str, Any]]]) -> bool:
+    return any(layer["class"] == "Masking" or "mask_zero" in layer["config"] for trunk in layers for layer in trunk)
+
+
+def input_names(kinds: tuple[str, ...]) -> list[str]:
+    """Return the names of a model's inputs."""
+    return [f"x{place}_{kind}" for place, kind in enumerate(kinds)]
+
+
+ADAPTED = ("lora", "int8")
+"""Kinds of models that are made of others, and are not trained: Keras's optimizer does not know their weights."""
+
+
+def _entries(loss: Any) -> list[Any]:
+    """Return the losses of the outputs."""
+    return (
+        loss
+        if isinstance(loss, list)
+        else list(loss["each"].values())
+        if isinstance(loss, dict) and "each" in loss
+        else [loss]
+    )
+
+
+models = Bundle("models")
+
+
+class Programs(RuleBasedStateMachine):
+    """Writes programs. A subclass sets `pair`, which runs them."""
+
+    pair: ClassVar[Pair]
+    begun: ClassVar[int] = 0
+    """How many programs there were."""
+    found: ClassVar[list[tuple[list[Any], str]] | None] = None
+    """Where the programs that differ are kept, with what differs; if None, one that differs fails."""
+
+    on_tensorflow: ClassVar[bool] = False
+    """Whether it is Keras on TensorFlow, which differs from Keras: it updates the rows of an Embedding that a batch has and
+    no others, takes the first batches of a generator twice, and counts small batches as whole ones in the losses of outputs."""
+    without: ClassVar[tuple[str, ...]] = ()
+    """Layers that are left out: on JAX Keras loses the metrics of layers, after a prediction or once they are quantized."""
+    most_steps: ClassVar[int] = 2
+    """The steps in one call; Keras on PyTorch has no more than one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        type(self).begun += 1
+        self._made = 0
+        self._calls: list[Any] = []
+        self._over = False
+        self._measured: set[str] = set()
+        self._compiled: set[str] = set()
+        self._not_copied: set[str] = set()
+        self._in_chunks: set[str] = set()  # several steps in a call: Keras counts batches that are not there
+        self.both({"do": "reset"})
+
+    def both(self, call: dict[str, Any]) -> dict[str, Any]:
+        """Run a call on both sides, unless the program has differed already."""
+        if self._over:
+            return {"raised": "The program is over."}
+        self._calls.append(call)
+        try:
+            return self.pair.both(call)
+        except Differs as differs:
+            if self.found is None:
+                raise
+            self.found.append((self._calls, str(differs)))
+            self._over = True
+            return {"raised": "The sides differ."}
+
+    def _data(self, made: Made, arrays: bool = False, generators: bool = False) -> st.SearchStrategy[dict[str, Any]]:
+        whole = self.on_tensorflow and len(made.heads) > 1
+        return data(made, arrays, generators and not self.on_tensorflow, [8] if whole else [8, 10])
+
+    def _name(self) -> str:
+        self._made += 1
+        return f"m{self._made}"
+
+    def _make(self, made: Made, **call: Any) -> Any:
+        """Run a call that makes a model; where both sides refuse, there is none."""
+        if call.get("of") in self._not_copied:
+            return multiple()
+        for names in (self._measured, self._compiled, self._in_chunks):
+            if call.get("of") in names:
+                names.add(made.name)
+        if call.get("form") == "h5":  # Keras's model has another optimizer then
+            self._not_copied |= {made.name, call["of"]}
+        seen = self.both({"on": made.name, **call})
+        return multiple() if "raised" in seen else made
+
+    @initialize(target=models, draw=st.data())
+    def begin(self, draw: st.DataObject) -> Any:
+        made = self.make_functional(draw)
+        if isinstance(made, Made):
+            self.compile(made, draw)
+        return made
+
+    @rule(target=models, kind=st.sampled_from(sorted(FIRST)), head=st.sampled_from(sorted(LOSSES)), draw=st.data())
+    def make_sequential(self, kind: str, head: str, draw: st.DataObject) -> Any:
+        trunk = draw.draw(trunks(kind, self.without))
+        with_input = draw.draw(st.booleans())
+        made = Made(
+            self._name(), (kind,), (head,), kind="sequential", masked=_makes_masks([trunk]), deferred=not with_input
+        )
+        told = {
+            "trunk": trunk,
+            "heads": made.heads,
+            "inputs": made.inputs,
+            "with_input": with_input,
+            "by_add": draw.draw(st.booleans()),
+        }
+        return self._make(made, do="make", how="sequential", model=told)
+
+    @rule(target=models, draw=st.data())
+    def make_functional(self, draw: st.DataObject) -> Any:
+        inputs = tuple(draw.draw(st.lists(st.sampled_from(sorted(FIRST)), min_size=1, max_size=2)))
+        heads = tuple(draw.draw(st.lists(st.sampled_from([*sorted(LOSSES), "one"]), min_size=1, max_size=3)))
+        form = draw.draw(st.sampled_from(["list", "dict"] if len(heads) > 1 else ["single", "list", "dict"]))
+        x_form = draw.draw(st.sampled_from(["list", "dict"])) if len(inputs) > 1 else "single"
+        names = tuple("bac"[: len(heads)])
+        layers = [draw.draw(trunks(kind, self.without)) for kind in inputs]
+        made = Made(self._name(), inputs, heads, form, x_form, names, masked=_makes_masks(layers))
+        told = {
+            "inputs": inputs,
+            "input_names": input_names(inputs),
+            "trunks": layers,
+            "shared": draw.draw(st.booleans()),
+            "heads": heads,
+            "output_names": names,
+            "x_form": x_form,
+            "outputs_form": form,
+        }
+        return self._make(made, do="make", how="functional", model=told)
+
+    @rule(
+        target=models,
+        name=st.sampled_from(["Plain", "OwnLossTerm", "OwnMetrics", "OwnStep", "TwoHeads"]),
+        returns=st.booleans(),
+    )
+    def make_subclassed(self, name: str, returns: bool) -> Any:
+        if name != "TwoHeads":
+            made = Made(self._name(), ("vector",), ("real",), kind=name)
+            return self._make(made, do="make", how="subclassed", model={"class": name})
+        form = "dict" if returns else "list"
+        made = Made(self._name(), ("vector",), ("real", "yes"), form, names=("a", "b") if returns else (), kind=name)
+        return self._make(
+            made,
+            do="make",
+            how="subclassed",
+            model={"class": name, "config": {"returns": "dict" if returns else "tuple"}},
+        )
+
+    @rule(
+        target=models,
+        inner=models,
+        kind=st.sampled_from(["sequential", "functional"]),
+        head=st.sampled_from(sorted(LOSSES)),
+    )
+    def nest(self, inner: Made, kind: str, head: str) -> Any:
+        if inner.form != "single" or inner.x_form != "single":
+            return multiple()
+        told = {"kind": kind, "inputs": inner.inputs, "heads": (head,)}
+        if inner.kind not in ("functional", "sequential"):
+            kind = inner.kind
+        made = Made(self._name(), inner.inputs, (head,), kind=kind, masked=inner.masked)
+        return self._make(made, do="nest", inner=inner.name, model=told)
+
+    @rule(target=models, of=models, weights=st.booleans())
+    def clone(self, of: Made, weights: bool) -> Any:
+        if of.kind in ADAPTED:
+            return multiple()
+        return self._make(of._replace(name=self._name()), do="clone", of=of.name, weights=weights)
+
+    @rule(target=models, of=models, how=st.sampled_from(["deepcopy", "pickle", "config"]))
+    def copied(self, of: Made, how: str) -> Any:
+        if of.kind not in ("functional", "sequential"):  # a copy of a user's object has the names of its layers
+            return multiple()
+        return self._make(of._replace(name=self._name()), do="copied", of=of.name, how=how)
+
+    @rule(target=models, of=models, form=st.sampled_from(["keras", "h5", "weights.h5"]))
+    def save(self, of: Made, form: str) -> Any:
+        if form == "h5" and (
+            of.masked or of.deferred or of.name in self._compiled or of.kind not in ("functional", "sequential")
+        ):
+            # Keras cannot load it.
+            return multiple()
+        if of.kind == "lora":  # Keras's files hold sums alone
+            return multiple()
+        return self._make(of._replace(name=self._name()), do="save", of=of.name, form=form)
+
+    @rule(made=models, draw=st.data())
+    def compile(self, made: Made, draw: st.DataObject) -> None:
+        if made.name in self._measured:  # Keras goes on reporting the metrics of an earlier `compile`
+            return
+        loss = draw.draw(losses(made))
+        told = {
+            "loss": loss,
+            "optimizer": draw.draw(st.sampled_from(self._optimizers(made, loss))),
+            "metrics": draw.draw(metrics(made)),
+            "weighted_metrics": draw.draw(metrics(made)),
+            "loss_weights": draw.draw(weights_of_losses(made)),
+            "steps_per_execution": draw.draw(st.sampled_from([1, 1, self.most_steps])),
+            "run_eagerly": draw.draw(st.sampled_from([False, False, True])),
+        }
+        if told["metrics"] is not None or told["weighted_metrics"] is not None:
+            self._measured.add(made.name)
+        (self._in_chunks.add if told["steps_per_execution"] > 1 else self._in_chunks.discard)(made.name)
+        self._compiled.add(made.name)
+        self.both({"do": "compile", "on": made.name, **told})
+
+    def _optimizers(self, made: Made, loss: Any) -> list[Any]:
+        if self.on_tensorflow and "tokens" in made.inputs:
+            return ["sgd"]
+        return OPTIMIZERS if None in _entries(loss) else [*OPTIMIZERS, DECAYING]
+
+    @rule(made=models, draw=st.data())
+    def fit(self, made: Made, draw: st.DataObject) -> None:
+        if made.kind in ADAPTED:
+            return
+        told = draw.draw(self._data(made, generators=True))
+        epochs = 1 if told["form"] == "generator" else draw.draw(st.integers(1, 3))  # it has no more than one
+        call = {"do": "fit", "on": made.name, "data": told, "epochs": epochs}
+        allowed = [
+            entry for entry in CALLBACKS if not entry["config"].get("batches") or made.name not in self._in_chunks
+        ]
+        call["callbacks"] = draw.draw(st.lists(st.sampled_from(allowed), max_size=2, unique_by=str))
+        more = draw.draw(st.sampled_from(["", "", "validation", "split", "steps", "class_weight", "initial_epoch"]))
+        if more == "validation":
+            call["validation"] = draw.draw(self._data(made))
+            call["validation_freq"] = draw.draw(st.integers(1, 2))
+        elif more == "split" and told["form"] == "arrays":
+            call["validation_split"] = 0.4
+        elif more == "steps" and told["form"] != "generator" and made.name not in self._in_chunks:
+            call["steps_per_epoch"] = draw.draw(st.integers(1, 4))
+        elif more == "class_weight" and made.heads in (("class",), ("yes",)) and told["y_form"] == "single":
+            call["class_weight"] = {"0": 0.5, "1": 2.0, "2": 1.0}
+        elif more == "initial_epoch" and told["form"] != "generator":
+            call["initial_epoch"], call["epochs"] = 1, call["epochs"] + 1
+        self.both(call)
+
+    @rule(made=models, draw=st.data(), return_dict=st.booleans(), batches=st.booleans())
+    def evaluate(self, made: Made, draw: st.DataObject, return_dict: bool, batches: bool) -> None:
+        told = draw.draw(self._data(made))
+        if told["form"] == "generator" or made.name in self._in_chunks:  # Keras begins a batch beyond the last
+            batches = False
+        call = {"do": "evaluate", "on": made.name, "data": told, "return_dict": return_dict}
+        self.both({**call, "callbacks": [_layer("Recorder", batches=batches)]})
+
+    @rule(made=models, draw=st.data(), steps=st.sampled_from([None, None, 2]))
+    def predict(self, made: Made, draw: st.DataObject, steps: int | None) -> None:
+        self.both({"do": "predict", "on": made.name, "data": draw.draw(self._data(made)), "steps": steps})
+
+    @rule(made=models, draw=st.data(), what=st.sampled_from(["train", "test", "predict"]), return_dict=st.booleans())
+    def on_batch(self, made: Made, draw: st.DataObject, what: str, return_dict: bool) -> None:
+        told = draw.draw(self._data(made, arrays=True))
+        self.both(
+            {"do": "on_batch", "on": made.name, "data": told, "what": what, "return_dict": return_dict, "times": 2}
+        )
+
+    @rule(made=models, draw=st.data(), training=st.booleans())
+    def call(self, made: Made, draw: st.DataObject, training: bool) -> None:
+        self.both(
+            {"do": "call", "on": made.name, "data": draw.draw(self._data(made, arrays=True)), "training": training}
+        )
+
+    @rule(made=models, place=st.integers(-1, 3), trainable=st.booleans(), weight=st.booleans())
+    def freeze(self, made: Made, place: int, trainable: bool, weight: bool) -> None:
+        if made.kind in ADAPTED:
+            return
+        if weight:  # which Keras's copies do not keep
+            self._not_copied.add(made.name)
+        self.both({"do": "freeze", "on": made.name, "place": place, "trainable": trainable, "weight": weight})
+
+    @rule(made=models, value=st.sampled_from([0.01, 0.05]))
+    def rate(self, made: Made, value: float) -> None:
+        self.both({"do": "rate", "on": made.name, "value": value})
+
+    @rule(made=models)
+    def count(self, made: Made) -> None:
+        self.both({"do": "count", "on": made.name})
+
+    @rule(target=models, made=consumes(models), pop=st.booleans())
+    def edit(self, made: Made, pop: bool) -> Any:
+        if made.kind != "sequential":
+            return made
+        self.both({"do": "edit", "on": made.name, "pop": pop})
+        return multiple() if pop else made._replace(heads=("real",))
+
+    @rule(target=models, made=consumes(models), how=st.sampled_from(["lora", "int8"]))
+    def adapt(self, made: Made, how: str) -> Any:
+        if made.kind in ADAPTED:
+            return made
+        self.both({"do": "adapt", "on": made.name, "how": how})
+        return made._replace(kind=how)
