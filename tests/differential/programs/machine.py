@@ -396,7 +396,8 @@ class Programs(RuleBasedStateMachine):
             return multiple()
         if of.kind == "lora":  # Keras's files hold sums alone
             return multiple()
-        return self._make(of._replace(name=self._name()), do="save", of=of.name, form=form)
+        made = self._make(of._replace(name=self._name()), do="save", of=of.name, form=form)
+        return multiple() if form == "weights.h5" else made  # no other model
 
     @rule(made=models, draw=st.data())
     def compile(self, made: Made, draw: st.DataObject) -> None:
@@ -476,6 +477,8 @@ class Programs(RuleBasedStateMachine):
     @rule(made=models, place=st.integers(-1, 3), trainable=st.booleans(), weight=st.booleans())
     def freeze(self, made: Made, place: int, trainable: bool, weight: bool) -> None:
         if made.kind in ADAPTED:
+            return
+        if weight and made.name in self._compiled:  # Keras on JAX trains no more then
             return
         if weight:  # which Keras's copies do not keep
             self._not_copied.add(made.name)
