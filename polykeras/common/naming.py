@@ -69,4 +69,4 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 def is_ours(part: Any) -> bool:
     """Return whether a function, method or class is defined in polykeras, not by a user."""
-    return part.__module__.partition(".")[0] == "polykeras"
+    return (part.__module__ or "").partition(".")[0] == "polykeras"  # None: a function that a file described

@@ -21,19 +21,20 @@ _leaf_types: dict[type, bool] = {}
 
 def container(cls: type[C]) -> type[C]:
     """Register a subclass of `list` or `dict`, which trees take for a leaf otherwise. They give a plain one back."""
+    collection: Any = cls
     if issubclass(cls, list):
-        optree.register_pytree_node(cls, lambda x: (x, None), lambda _, parts: list(parts), namespace=NAMESPACE)
+        optree.register_pytree_node(collection, lambda x: (x, None), lambda _, parts: list(parts), namespace=NAMESPACE)
     else:
-        optree.register_pytree_node(cls, _parts_of_dict, _dict_of, namespace=NAMESPACE)
+        optree.register_pytree_node(collection, _parts_of_dict, _dict_of, namespace=NAMESPACE)
     return cls
 
 
-def _dict_of(keys: list[Any], parts: Iterable[Any]) -> dict[Any, Any]:
+def _dict_of(keys: Any, parts: Iterable[Any]) -> dict[Any, Any]:
     return dict(zip(keys, parts, strict=True))
 
 
-def _parts_of_dict(x: Any) -> tuple[list[Any], list[Any]]:
-    keys = sorted(x)
+def _parts_of_dict(x: Any) -> tuple[list[Any], tuple[Any, ...]]:
+    keys = tuple(sorted(x))
     return [x[key] for key in keys], keys
 
 

@@ -82,7 +82,7 @@ def test_eight_bit_floats() -> None:
 def test_configs() -> None:
     quantizer = quantizers.get("AbsMaxQuantizer", axis=-1)
     assert quantizer.get_config() == {
-        "value_range": [-127, 127], "epsilon": 1e-7, "output_dtype": "int8", "axis": [-1]
+        "value_range": (-127, 127), "epsilon": 1e-7, "output_dtype": "int8", "axis": (-1,)
     }  # fmt: skip
     assert quantizers.deserialize(quantizers.serialize(quantizer)).axis == (-1,)
     assert "axis" not in quantizers.AbsMaxQuantizer().get_config()

@@ -218,7 +218,7 @@ def input_names(kinds: tuple[str, ...]) -> list[str]:
 
 
 ADAPTED = ("lora", "int8")
-"""Kinds of models that are made of others, and are not trained: Keras's optimizer does not know their weights."""
+"""Kinds of models that are called alone: Keras's optimizer and compiled functions do not know their new weights."""
 
 
 def _entries(loss: Any) -> list[Any]:
@@ -451,6 +451,8 @@ class Programs(RuleBasedStateMachine):
 
     @rule(made=models, draw=st.data(), return_dict=st.booleans(), batches=st.booleans())
     def evaluate(self, made: Made, draw: st.DataObject, return_dict: bool, batches: bool) -> None:
+        if made.kind in ADAPTED:
+            return
         told = draw.draw(self._data(made))
         if told["form"] == "generator" or made.name in self._in_chunks:  # Keras begins a batch beyond the last
             batches = False
@@ -459,6 +461,8 @@ class Programs(RuleBasedStateMachine):
 
     @rule(made=models, draw=st.data(), steps=st.sampled_from([None, None, 2]))
     def predict(self, made: Made, draw: st.DataObject, steps: int | None) -> None:
+        if made.kind in ADAPTED:
+            return
         self.both({"do": "predict", "on": made.name, "data": draw.draw(self._data(made)), "steps": steps})
 
     @rule(made=models, draw=st.data(), what=st.sampled_from(["train", "test", "predict"]), return_dict=st.booleans())
