@@ -116,14 +116,14 @@ class Recorder(keras.Model):
 
 def recorded(backend: Any, seed: int) -> list[dict[str, float]]:
     """Return the logs of each batch of three epochs."""
-    logs: list[dict[str, float]] = []
-    watch = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, values: logs.append(dict(values)))
+    seen: list[dict[str, float]] = []
+    watch = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: seen.append(dict(logs)))
     with keras.use_backend(backend):
         keras.utils.set_random_seed(seed)
         model = Recorder()
         model.compile()
         model.fit(np.arange(70, dtype="int32"), batch_size=16, epochs=3, verbose=0, callbacks=[watch])
-    return logs
+    return seen
 
 
 def test_shuffles_and_masks_are_bit_identical(backend: Backend) -> None:
