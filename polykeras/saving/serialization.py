@@ -159,8 +159,8 @@ def _with_plain_parts(config: Any) -> Any:
     if isinstance(config, dict):
         parts: Any = {key: _with_plain_parts(part) for key, part in config.items()}
         return config if all(parts[key] is part for key, part in config.items()) else parts
-    if type(config) is list:
-        parts = [_with_plain_parts(part) for part in config]
+    if type(config) in (list, tuple):
+        parts = type(config)(_with_plain_parts(part) for part in config)
         return config if all(new is part for new, part in zip(parts, config, strict=True)) else parts
     return serialize_keras_object(config)
 

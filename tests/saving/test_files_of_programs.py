@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -206,3 +207,12 @@ def test_attention_under_the_name_of_its_class_in_keras(tmp_path: Path) -> None:
     assert isinstance(other.layers[1], layers.GroupQueryAttention)
     x = np.random.default_rng(0).normal(size=(2, 3, 4)).astype("float32")
     np.testing.assert_array_equal(other.predict(x, verbose=0), model.predict(x, verbose=0))
+
+
+def test_a_layer_of_two_inner_models_has_one_number_in_both() -> None:
+    shared = keras.layers.Dense(3, name="shared")
+    first, second = (keras.Sequential([keras.Input((3,)), shared], name=name) for name in ("first", "second"))
+    x = keras.Input((3,))
+    model = keras.Model(x, second(first(x)))
+    inner = [entry["config"]["layers"][1] for entry in json.loads(model.to_json())["config"]["layers"][1:]]
+    assert inner[0]["shared_object_id"] == inner[1]["shared_object_id"]
