@@ -20,10 +20,10 @@ def _load() -> Backend:
     return JaxBackend()
 
 
-def _on_host(function: Callable[..., Any], arrays: list[Any], spec: Callable[..., Any]) -> Any:
+def _on_host(function: Callable[..., Any], arrays: list[Any], specs: Callable[..., Any]) -> Any:
     from polykeras_jax.host_calls import on_host
 
-    return on_host(function, arrays, spec)
+    return on_host(function, arrays, specs)
 
 
 _FAST_PATHS = {
