@@ -144,3 +144,17 @@ def test_layers_in_a_set_are_found(backend: Backend, tmp_path: Path) -> None:
     other(X)
     other.load_weights(tmp_path / "set.weights.h5")
     np.testing.assert_allclose(np.asarray(other(X)), np.asarray(result), rtol=1e-6)
+
+
+def test_a_layer_made_frozen_freezes_variables_in_its_attributes(backend: Backend) -> None:
+    class Scale(Layer):
+        def __init__(self, **options: Any) -> None:
+            super().__init__(**options)
+            self.scale = Variable(1.0)
+
+        def call(self, x: Any) -> Any:
+            return x * self.scale
+
+    model = Sequential([Scale(trainable=False), layers.Dense(1)])
+    model(X)
+    assert len(model.trainable_weights) == 2

@@ -57,7 +57,7 @@ class TFSMLayer(Layer):
         self.call_training_endpoint = call_training_endpoint
         self._loaded = tensorflow.SavedModel(self.filepath, [call_endpoint, call_training_endpoint or call_endpoint])
         self._held = [variable for stored in self._loaded.variables for variable in variables_in(stored, self.name)]
-        self.built = True
+        self._after_build()
 
     def call(self, inputs: Any, training: bool | None = False, **kwargs: Any) -> Any:
         """Return the outputs of the endpoint.

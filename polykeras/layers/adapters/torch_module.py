@@ -61,7 +61,7 @@ class TorchModuleWrapper(Layer):
         self._own_weights.extend(self._native_variables.values())
         self._inner = self._native.find_layers(module)
         self._given_shape = output_shape
-        self.built = True
+        self._after_build()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Let the copy of the module hold the values of the copy's variables."""

@@ -43,7 +43,7 @@ class BuildMixin:
     _path: Callable[[], list[str]]
     _title: Callable[[], str]
     _flatten_layers: Callable[..., Any]
-    _held_layers: Callable[[], list[Any]]
+    _freeze_parts: Callable[[], None]
     _own_weights: list[Variable]
     _initial_weights: Sequence[Any] | None
     _build_shapes: dict[str, Any] | None
@@ -85,10 +85,8 @@ class BuildMixin:
 
     def _after_build(self) -> None:
         self.built = True
-        if not self.trainable:  # neither are the layers that it has made by now
-            for layer in self._held_layers():
-                if not layer._thawed:
-                    layer.trainable = False
+        if not self.trainable:
+            self._freeze_parts()
         self._built_path = "/".join(self._path())
         if self._initial_weights is not None:
             with outside_inference(), outside_scopes():  # inside inference or a scope, assignments would not last

@@ -223,6 +223,11 @@ class StateMixin(Checkpointable):
                 if variable.made_trainable:
                     variable.trainable = value
 
+    def _freeze_parts(self) -> None:
+        """Freeze the variables and layers that the layer has made by now, unless a user thawed such a layer."""
+        for part in (*self._own_variables(), *(layer for layer in self._held_layers() if not layer._thawed)):
+            part.trainable = False
+
     def count_params(self) -> int:
         """Return the number of scalars in the weights.
 
