@@ -11,7 +11,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 help:
 	@echo "make demo [BACKEND=numpy|jax|torch|tensorflow]   train a network on real data and look at it"
-	@echo "make test     style, numpy, and a slice of the contract on each framework, while you work (about five minutes on two cores)"
+	@echo "make test     style, a slice of all on numpy, and of the contract on each framework, while you work (about five minutes on two cores)"
 	@echo "make test-ci  what CI checks: the core, and a slice of all large tables, another one after each commit"
 	@echo "make test-everything   all of that, whole (tox: every backend alone, all together, lint, types)"
 	@echo "make test-times   where the time of the last test-ci or test-everything went, and its slowest tests"
@@ -50,7 +50,7 @@ test: export POLYKERAS_HOME := $(VENV)/home
 test: export POLYKERAS_SLICE ?= commit
 test: $(VENV)/extra-all-cpu $(VENV)/extra-test $(VENV)/extra-demo $(VENV)/extra-lint
 	$(BIN)/ruff check && $(BIN)/ruff format --check && $(BIN)/lint-imports
-	POLYKERAS_SLICE= $(BIN)/python -m pytest -n 2 -m "not slow and not keras" --backends=numpy tests/pure tests/contract
+	$(BIN)/python -m pytest -n 2 -m "not slow and not keras" --backends=numpy tests/pure tests/contract tests/training tests/saving tests/single tests/examples tests/distribution
 	$(BIN)/python -m pytest -n 2 -m "not slow and not keras" --backends=jax,tensorflow,torch tests/contract
 	$(BIN)/python -m pytest -n 2 -m "not slow" tests/parity/test_same_seed.py
 

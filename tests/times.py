@@ -22,7 +22,7 @@ SHARES = {
     "parity": 0.14,
     "single": 0.12,
     "examples": 0.1,
-    "differential": 0.1,
+    "differential": 0.22,
     "pure": 0.04,
     "adversarial": 0.04,
     "thirdparty": 0.02,
