@@ -62,7 +62,7 @@ def test_each_difference_is_a_known_one() -> None:
     for family, names in DIFFERING.items():
         for name in names:
             subject = RECORDS[family].cases[name]["subject"]
-            assert of(subject.replace("activations.", "ops.")), f"{subject} is not in known_differences/from_keras.py"
+            assert of(subject.replace("activations.", "ops.")), f"{subject} is not in known_differences/from_keras"
 
 
 WITHOUT_RECORD = {

@@ -4,5 +4,5 @@
 each object from its recorded config, give it the recorded weights and inputs, and compare. A new layer, loss, ... is one line
 in its table of cases, and a run of `PYTHONPATH=tests:. python -m recorded.record FAMILY`.
 
-Where Keras is wrong, an entry of `known_differences/from_keras.py` says so, and the case must differ.
+Where Keras is wrong, an entry of `known_differences/from_keras` says so, and the case must differ.
 """

@@ -1,4 +1,4 @@
-"""Recorded calls in which we differ from Keras, by family: entries of `from_keras.py` about their subjects say why."""
+"""Recorded calls in which we differ from Keras, by family: entries of `known_differences/from_keras` about their subjects say why."""
 
 from __future__ import annotations
 

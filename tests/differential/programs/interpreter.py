@@ -18,10 +18,10 @@ from differential.programs.data import Data
 from differential.programs.models import Maker
 from differential.programs.own import own_classes
 
-BY_FRAMEWORK = "Gradients do not exist"
-"""What Keras tells on some frameworks alone."""
+UNSEEN = ("Gradients do not exist", "does not have any trainable weights")
+"""What Keras warns of on some frameworks alone."""
 RAN_OUT = "Your input ran out of data"
-"""What Keras tells when a generator ends, as each does: a known difference."""
+"""What Keras warns of when a generator ends, as each does."""
 
 
 class Interpreter:
@@ -46,8 +46,8 @@ class Interpreter:
                 seen["raised"] = f"{type(error).__name__}: {error}"[:400]
             if told["do"] == "fit":
                 texts = [str(entry.message)[:200] for entry in caught if issubclass(entry.category, UserWarning)]
-                unseen = (BY_FRAMEWORK, RAN_OUT) if told["data"]["form"] == "generator" else BY_FRAMEWORK
-                texts = [text for text in texts if not text.startswith(unseen)]
+                unseen = (*UNSEEN, RAN_OUT) if told["data"]["form"] == "generator" else UNSEEN
+                texts = [text for text in texts if not any(part in text for part in unseen)]
                 seen["warned"], seen["warnings"] = bool(texts), texts
         if told.get("on") in self.models and "raised" not in seen:
             seen["state"] = self.state(self.models[told["on"]])

@@ -1,6 +1,7 @@
 """The machine that writes programs: it makes models and does things to them in any order, on two sides at once.
 
-A program that differs shrinks to its few lines. What differs on purpose stands in `known_differences`, and is not written here.
+A program that differs shrinks to its few lines. What differs on purpose stands in `known_differences`, with a program in `shown.py`, and
+is not written here.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, multiple, rule
 
 from differential.programs.opponents import Differs, Pair
+from differential.programs.shown import SHOWN, layer
 
 
 class Made(NamedTuple):
@@ -27,47 +29,43 @@ class Made(NamedTuple):
     deferred: bool = False  # whether it is built by its first call
 
 
-def _layer(name: str, **config: Any) -> dict[str, Any]:
-    return {"class": name, "config": config}
-
-
 DENSE = [
-    _layer("Dense", units=3, activation="tanh"),
-    _layer("Dense", units=4, activation="relu", kernel_regularizer="l2"),
-    _layer("Dense", units=3, activity_regularizer="l1"),
-    _layer("Dense", units=3, use_bias=False, kernel_constraint="max_norm"),
-    _layer("BatchNormalization", momentum=0.7),
-    _layer("LayerNormalization"),
-    _layer("Dropout", rate=0.0),
-    _layer("Activation", activation="gelu"),
-    _layer("Rescaling", scale=0.5, offset=0.1),
-    _layer("Scale"),
-    _layer("AddsLoss"),
-    _layer("Measured"),
+    layer("Dense", units=3, activation="tanh"),
+    layer("Dense", units=4, activation="relu", kernel_regularizer="l2"),
+    layer("Dense", units=3, activity_regularizer="l1"),
+    layer("Dense", units=3, use_bias=False, kernel_constraint="max_norm"),
+    layer("BatchNormalization", momentum=0.7),
+    layer("LayerNormalization"),
+    layer("Dropout", rate=0.0),
+    layer("Activation", activation="gelu"),
+    layer("Rescaling", scale=0.5, offset=0.1),
+    layer("Scale"),
+    layer("AddsLoss"),
+    layer("Measured"),
 ]
 FIRST = {
     "vector": [[]],
     "sequence": [
-        [_layer("Flatten")],
-        [_layer("Masking"), _layer("LSTM", units=3)],
-        [_layer("GRU", units=3, return_sequences=True), _layer("GlobalAveragePooling1D")],
-        [_layer("Bidirectional", layer=_layer("SimpleRNN", units=2))],
-        [_layer("TimeDistributed", layer=_layer("Dense", units=2)), _layer("GlobalMaxPooling1D")],
-        [_layer("Conv1D", filters=2, kernel_size=2, activation="relu"), _layer("Flatten")],
-        [_layer("Masking"), _layer("GlobalAveragePooling1D")],
+        [layer("Flatten")],
+        [layer("Masking"), layer("LSTM", units=3)],
+        [layer("GRU", units=3, return_sequences=True), layer("GlobalAveragePooling1D")],
+        [layer("Bidirectional", layer=layer("SimpleRNN", units=2))],
+        [layer("TimeDistributed", layer=layer("Dense", units=2)), layer("GlobalMaxPooling1D")],
+        [layer("Conv1D", filters=2, kernel_size=2, activation="relu"), layer("Flatten")],
+        [layer("Masking"), layer("GlobalAveragePooling1D")],
     ],
     "tokens": [
-        [_layer("Embedding", input_dim=7, output_dim=3), _layer("Flatten")],
-        [_layer("Embedding", input_dim=7, output_dim=3, mask_zero=True), _layer("GlobalAveragePooling1D")],
-        [_layer("Embedding", input_dim=7, output_dim=3, mask_zero=True), _layer("LSTM", units=3)],
+        [layer("Embedding", input_dim=7, output_dim=3), layer("Flatten")],
+        [layer("Embedding", input_dim=7, output_dim=3, mask_zero=True), layer("GlobalAveragePooling1D")],
+        [layer("Embedding", input_dim=7, output_dim=3, mask_zero=True), layer("LSTM", units=3)],
     ],
     "image": [
         [
-            _layer("Conv2D", filters=2, kernel_size=3, activation="relu"),
-            _layer("BatchNormalization"),
-            _layer("Flatten"),
+            layer("Conv2D", filters=2, kernel_size=3, activation="relu"),
+            layer("BatchNormalization"),
+            layer("Flatten"),
         ],
-        [_layer("Conv2D", filters=2, kernel_size=3, strides=2), _layer("GlobalAveragePooling2D")],
+        [layer("Conv2D", filters=2, kernel_size=3, strides=2), layer("GlobalAveragePooling2D")],
     ],
 }
 LOSSES = {
@@ -118,21 +116,20 @@ OPTIMIZERS = [
         },
     },
 ]
-DECAYING = {"class": "AdamW", "config": {"learning_rate": 0.01, "epsilon": 1e-3, "weight_decay": 0.1}}
-"""Where a variable has no gradient, whether it decays depends on Keras's framework."""
+DECAYING = layer("AdamW", learning_rate=0.01, epsilon=1e-3, weight_decay=0.1)
 CALLBACKS = [
-    _layer("Recorder", batches=False),
-    _layer("Recorder", batches=True),
-    _layer("EarlyStopping", monitor="loss", patience=0, restore_best_weights=True),
-    _layer("EarlyStopping", monitor="val_loss", patience=0, min_delta=10.0),
-    _layer("ReduceLROnPlateau", monitor="loss", patience=1, min_delta=10.0, factor=0.5),
-    _layer("LearningRateScheduler"),
-    _layer("CSVLogger", filename="log.csv"),
-    _layer("ModelCheckpoint", filepath="best.weights.h5", save_weights_only=True, save_best_only=True, monitor="loss"),
-    _layer("Interrupts", epoch=0, how="stop"),
-    _layer("Interrupts", epoch=1, how="raise"),
-    _layer("Interrupts", epoch=1, how="stop", hook="on_epoch_begin"),
-    _layer("TerminateOnNaN"),
+    layer("Recorder", batches=False),
+    layer("Recorder", batches=True),
+    layer("EarlyStopping", monitor="loss", patience=0, restore_best_weights=True),
+    layer("EarlyStopping", monitor="val_loss", patience=0, min_delta=10.0),
+    layer("ReduceLROnPlateau", monitor="loss", patience=1, min_delta=10.0, factor=0.5),
+    layer("LearningRateScheduler"),
+    layer("CSVLogger", filename="log.csv"),
+    layer("ModelCheckpoint", filepath="best.weights.h5", save_weights_only=True, save_best_only=True, monitor="loss"),
+    layer("Interrupts", epoch=0, how="stop"),
+    layer("Interrupts", epoch=1, how="raise"),
+    layer("Interrupts", epoch=1, how="stop", hook="on_epoch_begin"),
+    layer("TerminateOnNaN"),
 ]
 
 
@@ -218,7 +215,11 @@ def input_names(kinds: tuple[str, ...]) -> list[str]:
 
 
 ADAPTED = ("lora", "int8")
-"""Kinds of models that are called alone: Keras's optimizer and compiled functions do not know their new weights."""
+"""Kinds of models whose weights LoRA or `quantize` changed."""
+BUILT_IN = ("functional", "sequential", *ADAPTED)
+"""Kinds of models without a class of the user's."""
+LATE = ("LoRA after a prediction", "LoRA after training", "int8 after training")
+CHUNKED_STEPS = "several steps and steps_per_epoch"
 
 
 def _entries(loss: Any) -> list[Any]:
@@ -244,13 +245,8 @@ class Programs(RuleBasedStateMachine):
     found: ClassVar[list[tuple[list[Any], str]] | None] = None
     """Where the programs that differ are kept, with what differs; if None, one that differs fails."""
 
-    on_tensorflow: ClassVar[bool] = False
-    """Whether it is Keras on TensorFlow, which differs from Keras: it updates the rows of an Embedding that a batch has and
-    no others, takes the first batches of a generator twice, and counts small batches as whole ones in the losses of outputs."""
-    without: ClassVar[tuple[str, ...]] = ()
-    """Layers that are left out: on JAX Keras loses the metrics of layers, after a prediction or once they are quantized."""
-    most_steps: ClassVar[int] = 2
-    """The steps in one call; Keras on PyTorch has no more than one."""
+    keras: ClassVar[str] = ""
+    """The framework of Keras; none beside numpy."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -260,9 +256,15 @@ class Programs(RuleBasedStateMachine):
         self._over = False
         self._measured: set[str] = set()
         self._compiled: set[str] = set()
-        self._not_copied: set[str] = set()
-        self._in_chunks: set[str] = set()  # several steps in a call: Keras counts batches that are not there
+        self._used: set[str] = set()  # families that were trained, evaluated or asked for predictions
+        self._families: dict[str, str] = {}  # of a model: that of the one within it
+        self._frozen: set[str] = set()  # weights of it, one by one
+        self._in_chunks: set[str] = set()  # several steps in a call
         self.both({"do": "reset"})
+
+    def differs(self, case: str) -> bool:
+        """Whether Keras differs on its framework, as is shown."""
+        return self.keras in SHOWN[case].frameworks
 
     def both(self, call: dict[str, Any]) -> dict[str, Any]:
         """Run a call on both sides, unless the program has differed already."""
@@ -279,8 +281,14 @@ class Programs(RuleBasedStateMachine):
             return {"raised": "The sides differ."}
 
     def _data(self, made: Made, arrays: bool = False, generators: bool = False) -> st.SearchStrategy[dict[str, Any]]:
-        whole = self.on_tensorflow and len(made.heads) > 1
-        return data(made, arrays, generators and not self.on_tensorflow, [8] if whole else [8, 10])
+        whole = self.differs("small batches of several outputs") and len(made.heads) > 1
+        return data(made, arrays, generators and not self.differs("batches of a generator"), [8] if whole else [8, 10])
+
+    def _without(self) -> tuple[str, ...]:
+        return ("Measured",) * self.differs("metrics of layers")
+
+    def _is_used(self, made: Made) -> bool:
+        return self._families[made.name] in self._used
 
     def _name(self) -> str:
         self._made += 1
@@ -288,13 +296,12 @@ class Programs(RuleBasedStateMachine):
 
     def _make(self, made: Made, **call: Any) -> Any:
         """Run a call that makes a model; where both sides refuse, there is none."""
-        if call.get("of") in self._not_copied:
-            return multiple()
-        for names in (self._measured, self._compiled, self._in_chunks):
+        for names in (self._measured, self._compiled, self._frozen, self._in_chunks):
             if call.get("of") in names:
                 names.add(made.name)
-        if call.get("form") == "h5":  # Keras's model has another optimizer then
-            self._not_copied |= {made.name, call["of"]}
+        self._families[made.name] = self._families[call["inner"]] if "inner" in call else made.name
+        if made.name in self._compiled:  # Keras builds the optimizer of a copy
+            self._used.add(made.name)
         seen = self.both({"on": made.name, **call})
         return multiple() if "raised" in seen else made
 
@@ -307,7 +314,7 @@ class Programs(RuleBasedStateMachine):
 
     @rule(target=models, kind=st.sampled_from(sorted(FIRST)), head=st.sampled_from(sorted(LOSSES)), draw=st.data())
     def make_sequential(self, kind: str, head: str, draw: st.DataObject) -> Any:
-        trunk = draw.draw(trunks(kind, self.without))
+        trunk = draw.draw(trunks(kind, self._without()))
         with_input = draw.draw(st.booleans())
         made = Made(
             self._name(), (kind,), (head,), kind="sequential", masked=_makes_masks([trunk]), deferred=not with_input
@@ -328,7 +335,7 @@ class Programs(RuleBasedStateMachine):
         form = draw.draw(st.sampled_from(["list", "dict"] if len(heads) > 1 else ["single", "list", "dict"]))
         x_form = draw.draw(st.sampled_from(["list", "dict"])) if len(inputs) > 1 else "single"
         names = tuple("bac"[: len(heads)])
-        layers = [draw.draw(trunks(kind, self.without)) for kind in inputs]
+        layers = [draw.draw(trunks(kind, self._without())) for kind in inputs]
         made = Made(self._name(), inputs, heads, form, x_form, names, masked=_makes_masks(layers))
         told = {
             "inputs": inputs,
@@ -377,31 +384,40 @@ class Programs(RuleBasedStateMachine):
 
     @rule(target=models, of=models, weights=st.booleans())
     def clone(self, of: Made, weights: bool) -> Any:
-        if of.kind in ADAPTED:
-            return multiple()
+        if not weights and (of.kind == "lora" or (of.kind == "int8" and self.differs("a fresh layer of int8"))):
+            return multiple()  # LoRA draws its first values
         return self._make(of._replace(name=self._name()), do="clone", of=of.name, weights=weights)
 
     @rule(target=models, of=models, how=st.sampled_from(["deepcopy", "pickle", "config"]))
     def copied(self, of: Made, how: str) -> Any:
-        if of.kind not in ("functional", "sequential"):  # a copy of a user's object has the names of its layers
+        if of.kind == "lora" and (how == "config" or self.differs("LoRA in files")):  # a config draws its first values
+            return multiple()
+        if of.kind not in BUILT_IN and self.differs("names of copied objects"):
+            return multiple()
+        if of.name in self._frozen and self.differs("a frozen weight in copies"):
             return multiple()
         return self._make(of._replace(name=self._name()), do="copied", of=of.name, how=how)
 
     @rule(target=models, of=models, form=st.sampled_from(["keras", "h5", "weights.h5"]))
     def save(self, of: Made, form: str) -> Any:
-        if form == "h5" and (
-            of.masked or of.deferred or of.name in self._compiled or of.kind not in ("functional", "sequential")
-        ):
-            # Keras cannot load it.
+        if form == "h5" and self._h5_differs(of):
             return multiple()
-        if of.kind == "lora":  # Keras's files hold sums alone
+        if of.kind == "lora" and self.differs("LoRA in files"):
             return multiple()
         made = self._make(of._replace(name=self._name()), do="save", of=of.name, form=form)
         return multiple() if form == "weights.h5" else made  # no other model
 
+    def _h5_differs(self, of: Made) -> bool:
+        """Whether Keras cannot read its own file of a model."""
+        return (
+            (of.masked and self.differs("masks in .h5"))
+            or (of.name in self._compiled and self.differs("a loss by name in .h5"))
+            or (of.kind not in BUILT_IN and self.differs("a user's class in .h5"))
+        )
+
     @rule(made=models, draw=st.data())
     def compile(self, made: Made, draw: st.DataObject) -> None:
-        if made.name in self._measured:  # Keras goes on reporting the metrics of an earlier `compile`
+        if made.name in self._measured and self.differs("metrics of an earlier compile"):
             return
         loss = draw.draw(losses(made))
         told = {
@@ -410,7 +426,9 @@ class Programs(RuleBasedStateMachine):
             "metrics": draw.draw(metrics(made)),
             "weighted_metrics": draw.draw(metrics(made)),
             "loss_weights": draw.draw(weights_of_losses(made)),
-            "steps_per_execution": draw.draw(st.sampled_from([1, 1, self.most_steps])),
+            "steps_per_execution": draw.draw(
+                st.sampled_from([1, 1, 1 if self.differs("several steps in a call") else 2])
+            ),
             "run_eagerly": draw.draw(st.sampled_from([False, False, True])),
         }
         if told["metrics"] is not None or told["weighted_metrics"] is not None:
@@ -420,20 +438,20 @@ class Programs(RuleBasedStateMachine):
         self.both({"do": "compile", "on": made.name, **told})
 
     def _optimizers(self, made: Made, loss: Any) -> list[Any]:
-        if self.on_tensorflow and "tokens" in made.inputs:
+        if "tokens" in made.inputs and self.differs("rows of an Embedding"):
             return ["sgd"]
-        return OPTIMIZERS if None in _entries(loss) else [*OPTIMIZERS, DECAYING]
+        undecided = None in _entries(loss) and self.differs("decay without a gradient")
+        return OPTIMIZERS if undecided else [*OPTIMIZERS, DECAYING]
 
     @rule(made=models, draw=st.data())
     def fit(self, made: Made, draw: st.DataObject) -> None:
-        if made.kind in ADAPTED:
-            return
+        self._used.add(self._families[made.name])
         told = draw.draw(self._data(made, generators=True))
         epochs = 1 if told["form"] == "generator" else draw.draw(st.integers(1, 3))  # it has no more than one
         call = {"do": "fit", "on": made.name, "data": told, "epochs": epochs}
-        allowed = [
-            entry for entry in CALLBACKS if not entry["config"].get("batches") or made.name not in self._in_chunks
-        ]
+        in_chunks = made.name in self._in_chunks
+        counted = in_chunks and self.differs("several steps and callbacks")
+        allowed = [entry for entry in CALLBACKS if not (counted and entry["config"].get("batches"))]
         call["callbacks"] = draw.draw(st.lists(st.sampled_from(allowed), max_size=2, unique_by=str))
         more = draw.draw(st.sampled_from(["", "", "validation", "split", "steps", "class_weight", "initial_epoch"]))
         if more == "validation":
@@ -441,7 +459,7 @@ class Programs(RuleBasedStateMachine):
             call["validation_freq"] = draw.draw(st.integers(1, 2))
         elif more == "split" and told["form"] == "arrays":
             call["validation_split"] = 0.4
-        elif more == "steps" and told["form"] != "generator" and made.name not in self._in_chunks:
+        elif more == "steps" and told["form"] != "generator" and not (in_chunks and self.differs(CHUNKED_STEPS)):
             call["steps_per_epoch"] = draw.draw(st.integers(1, 4))
         elif more == "class_weight" and made.heads in (("class",), ("yes",)) and told["y_form"] == "single":
             call["class_weight"] = {"0": 0.5, "1": 2.0, "2": 1.0}
@@ -451,22 +469,23 @@ class Programs(RuleBasedStateMachine):
 
     @rule(made=models, draw=st.data(), return_dict=st.booleans(), batches=st.booleans())
     def evaluate(self, made: Made, draw: st.DataObject, return_dict: bool, batches: bool) -> None:
-        if made.kind in ADAPTED:
-            return
-        told = draw.draw(self._data(made))
-        if told["form"] == "generator" or made.name in self._in_chunks:  # Keras begins a batch beyond the last
+        self._used.add(self._families[made.name])
+        told = draw.draw(self._data(made, generators=True))
+        if made.name in self._in_chunks and self.differs("several steps and callbacks"):
+            batches = False
+        if told["form"] == "generator" and self.differs("a generator and callbacks"):
             batches = False
         call = {"do": "evaluate", "on": made.name, "data": told, "return_dict": return_dict}
-        self.both({**call, "callbacks": [_layer("Recorder", batches=batches)]})
+        self.both({**call, "callbacks": [layer("Recorder", batches=batches)]})
 
     @rule(made=models, draw=st.data(), steps=st.sampled_from([None, None, 2]))
     def predict(self, made: Made, draw: st.DataObject, steps: int | None) -> None:
-        if made.kind in ADAPTED:
-            return
+        self._used.add(self._families[made.name])
         self.both({"do": "predict", "on": made.name, "data": draw.draw(self._data(made)), "steps": steps})
 
     @rule(made=models, draw=st.data(), what=st.sampled_from(["train", "test", "predict"]), return_dict=st.booleans())
     def on_batch(self, made: Made, draw: st.DataObject, what: str, return_dict: bool) -> None:
+        self._used.add(self._families[made.name])
         told = draw.draw(self._data(made, arrays=True))
         self.both(
             {"do": "on_batch", "on": made.name, "data": told, "what": what, "return_dict": return_dict, "times": 2}
@@ -480,12 +499,10 @@ class Programs(RuleBasedStateMachine):
 
     @rule(made=models, place=st.integers(-1, 3), trainable=st.booleans(), weight=st.booleans())
     def freeze(self, made: Made, place: int, trainable: bool, weight: bool) -> None:
-        if made.kind in ADAPTED:
+        if self._is_used(made) and self.differs("frozen after training"):
             return
-        if weight and made.name in self._compiled:  # Keras on JAX trains no more then
-            return
-        if weight:  # which Keras's copies do not keep
-            self._not_copied.add(made.name)
+        if weight:
+            self._frozen.add(made.name)
         self.both({"do": "freeze", "on": made.name, "place": place, "trainable": trainable, "weight": weight})
 
     @rule(made=models, value=st.sampled_from([0.01, 0.05]))
@@ -505,7 +522,7 @@ class Programs(RuleBasedStateMachine):
 
     @rule(target=models, made=consumes(models), how=st.sampled_from(["lora", "int8"]))
     def adapt(self, made: Made, how: str) -> Any:
-        if made.kind in ADAPTED:
+        if made.kind in ADAPTED or (self._is_used(made) and any(map(self.differs, LATE))):
             return made
         self.both({"do": "adapt", "on": made.name, "how": how})
         return made._replace(kind=how)

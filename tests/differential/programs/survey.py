@@ -45,9 +45,8 @@ def machine_of(pair: Pair, number: int, found: list[tuple[list[Any], str]] | Non
         pass
 
     Machine.pair, Machine.found = pair, found
-    Machine.most_steps = 1 if pair.sides[0].name == "keras on torch" else 2
-    Machine.without = ("Measured",) if pair.sides[0].name == "keras on jax" else ()
-    Machine.on_tensorflow = pair.sides[0].name == "keras on tensorflow"
+    library, framework = pair.sides[0].name.split(" on ")
+    Machine.keras = framework if library == "keras" else ""
     return Machine
 
 

@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import pytest
 
-import polykeras
-from differential.opponent import keras
-from known_differences.from_keras import TRAINING
-
-pytestmark = pytest.mark.keras
+from differential.shown import Shown
 
 X = np.array([[1.0], [2.0], [3.0]], "float32")
 Y = np.array([0.0, 1.0, 1.0], "float32")
@@ -110,7 +104,7 @@ def second_metric_without_a_name(library: Any) -> Any:
     return ByNobody().name
 
 
-SHOWN: dict[str, tuple[Callable[[Any], Any], Any, Any]] = {
+SHOWN: Shown = {
     "a step that returns a loss of its own": (own_loss_in_logs, 2.0, 0.0),
     "metrics of masked outputs": (false_negatives_of_masked_times, 0.0, 1.0),
     "a metric that is a function, labels (n,), predictions (n, 1)": (function_of_labels_without_last_axis, 0.0, 0.8889),
@@ -122,15 +116,3 @@ SHOWN: dict[str, tuple[Callable[[Any], Any], Any, Any]] = {
     "metrics_names": (names_of_metrics, ["loss", "mae"], ["loss", "compile_metrics"]),
     "a metric without a name": (second_metric_without_a_name, "by_nobody", "by_nobody_1"),
 }
-"""What shows each difference: a function of the library, what it gives here, and there."""
-
-
-@pytest.mark.parametrize("case", SHOWN)
-def test_they_differ_as_is_said(case: str) -> None:
-    show, ours, theirs = SHOWN[case]
-    assert show(polykeras) == ours
-    assert show(keras()) == theirs
-
-
-def test_each_is_shown() -> None:
-    assert {entry.case for entry in TRAINING} == set(SHOWN)

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import pytest
 
-import polykeras
-from differential.opponent import keras
-from known_differences.from_keras import MODELS
-
-pytestmark = pytest.mark.keras
+from differential.shown import Shown
 
 
 def training_of_the_next_layer(library: Any) -> bool:
@@ -67,22 +61,10 @@ def half_times_a_float_of_numpy(library: Any) -> str:
     return str(library.backend.standardize_dtype(result.dtype))
 
 
-SHOWN: dict[str, tuple[Callable[[Any], Any], Any, Any]] = {
+SHOWN: Shown = {
     "training= of one layer": (training_of_the_next_layer, False, True),
     "mask with initial_state": (state_after_a_masked_time, True, False),
     "masks of its inputs": (mask_after_attention, True, False),
     "composed, trainable=False": (weights_of_a_composed_layer_made_frozen, 0, 8),
     "half * np.sqrt(2.0)": (half_times_a_float_of_numpy, "bfloat16", "float32"),
 }
-"""What shows each difference: a function of the library, what it gives here, and there."""
-
-
-@pytest.mark.parametrize("case", SHOWN)
-def test_they_differ_as_is_said(case: str) -> None:
-    show, ours, theirs = SHOWN[case]
-    assert show(polykeras) == ours
-    assert show(keras()) == theirs
-
-
-def test_each_is_shown() -> None:
-    assert {entry.case for entry in MODELS} == set(SHOWN)

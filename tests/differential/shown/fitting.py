@@ -7,14 +7,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-import pytest
 
 import polykeras
-from differential.opponent import keras
-from known_differences.from_keras import FITTING
-from polykeras.backend import use_backend
-
-pytestmark = pytest.mark.keras
+from differential.shown import Shown
 
 X = np.arange(5, dtype="float32")[:, None] + 1.0
 ZEROS = np.zeros_like(X)
@@ -120,7 +115,7 @@ def decayed(library: Any) -> bool:
     return abs(weights[0] - weights[1]) > 1e-3
 
 
-SHOWN: dict[str, tuple[Callable[[Any], Any], Any, Any]] = {
+SHOWN: Shown = {
     "validation by a generator": (validations, [1.0, 4.0], [1.0, 1.0]),
     "nothing left of a generator": (nothing_left, "refused", [4.667, 2.5]),
     "epochs that end with data of unknown length": (unknown_length, [2.5, 12.5, 2.5], [2.5, 12.5, 12.5]),
@@ -132,17 +127,3 @@ SHOWN: dict[str, tuple[Callable[[Any], Any], Any, Any]] = {
     "a hook that does not exist": (no_hook, "refused", True),
     "decay": (decayed, True, False),
 }
-"""What shows each difference: a function of the library, what it gives here, and there."""
-
-
-@pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("case", SHOWN)
-def test_they_differ_as_is_said(case: str) -> None:
-    show, ours, theirs = SHOWN[case]
-    with use_backend("numpy"):
-        assert show(polykeras) == ours
-    assert show(keras()) == theirs
-
-
-def test_each_is_shown() -> None:
-    assert {entry.case for entry in FITTING} == set(SHOWN)

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import pytest
 
-import polykeras
-from differential.opponent import keras
-from known_differences.from_keras import OBJECTS
-
-pytestmark = pytest.mark.keras
+from differential.shown import Shown
 
 
 def zeros_of_a_graph(library: Any) -> Any:
@@ -37,20 +31,8 @@ def loss_of_samples_without_weight(library: Any) -> bool:
     return float(distiller.compute_loss(x, y, student(x), np.zeros(3, "float32"))) > 0
 
 
-SHOWN: dict[str, tuple[Callable[[Any], Any], Any, Any]] = {
+SHOWN: Shown = {
     "tensor == number": (zeros_of_a_graph, [[True, False, True]], False),
     "loss by name": (far_from_the_teacher, True, False),
     "weights of samples": (loss_of_samples_without_weight, False, True),
 }
-"""What shows each difference: a function of the library, what it gives here, and there."""
-
-
-@pytest.mark.parametrize("case", SHOWN)
-def test_they_differ_as_is_said(case: str) -> None:
-    show, ours, theirs = SHOWN[case]
-    assert show(polykeras) == ours
-    assert show(keras()) == theirs
-
-
-def test_each_is_shown() -> None:
-    assert {entry.case for entry in OBJECTS} == set(SHOWN)
