@@ -27,8 +27,11 @@ def owners(layer: Any) -> list[Layer]:
 
 
 def trained(owner: Layer) -> list[Variable]:
-    """Return the layer's own weights that an optimizer changes unless the layer is frozen."""
-    return [v for v in _own(owner) if (v.trainable if owner.trainable else v.made_trainable)]
+    """Return the layer's own weights that an optimizer changes unless they are frozen, one by one or with the layer.
+
+    A file does not say which single weights are frozen: whoever reads it has them in the order of a fresh layer.
+    """
+    return [variable for variable in _own(owner) if variable.made_trainable]
 
 
 def not_trained(owner: Layer) -> list[Variable]:
@@ -55,4 +58,4 @@ def weights_in_order(layer: Any) -> list[Variable]:
 
 def trained_in_order(model: Any) -> list[Variable]:
     """Return the weights that an optimizer changes, in Keras's order."""
-    return [variable for owner in owners(model) if owner.trainable for variable in trained(owner)]
+    return [v for owner in owners(model) if owner.trainable for v in trained(owner) if v.trainable]

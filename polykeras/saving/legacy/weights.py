@@ -171,6 +171,15 @@ def assign(found: list[Found]) -> None:
                 with reading(one.path, one.place):
                     values = part.form.read(first)
                 rest = not_trained(part.owner)
-                values += [np.asarray(a) for a in one.arrays[part.others : part.others + len(rest)]]
-                for variable, value in zip([*trained(part.owner), *rest], values, strict=True):
+                others = slice(part.others, part.others + len(rest))
+                values += [np.asarray(a) for a in one.arrays[others]]
+                names = one.names[part.first : part.first + len(part.form.shapes)] + one.names[others]
+                for variable, value in zip(_named([*trained(part.owner), *rest], names), values, strict=True):
                     variable.assign(value)
+
+
+def _named(variables: list[Variable], names: list[str]) -> list[Variable]:
+    """Return variables in the order of their names in a file, if it has all of them: Keras writes frozen ones last."""
+    by_name = {variable.name: variable for variable in variables}
+    ends = [name.rpartition("/")[2].partition(":")[0] for name in names]
+    return [by_name[end] for end in ends] if len(by_name) == len(ends) and set(by_name) == set(ends) else variables

@@ -70,11 +70,10 @@ class Interpreter:
     def _array(self, value: Any) -> np.ndarray:
         return np.asarray(self.keras.ops.convert_to_numpy(value))
 
-    def reset(self, policy: str = "float32") -> None:
+    def reset(self) -> None:
         """Forget all models; names begin anew."""
         self.models.clear()
         self.keras.utils.clear_session()
-        self.keras.config.set_dtype_policy(policy)
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir()
 
@@ -82,15 +81,17 @@ class Interpreter:
         """Make a model of its layers."""
         self.models[on] = getattr(self.maker, how)(model)
 
-    def nest(self, on: str, inner: str, model: dict[str, Any]) -> None:
+    def nest(self, on: str, within: str, model: dict[str, Any]) -> None:
         """Make a model that holds another one."""
-        self.models[on] = self.maker.nested(model, self.models[inner])
+        self.models[on] = self.maker.nested(model, self.models[within])
 
-    def cut(self, on: str, of: str, place: int) -> None:
-        """Make a model of the first layers of another one."""
-        whole = self.models[of]
+    def cut(self, on: str, within: str, place: int, head: str) -> None:
+        """Make a model of the first layers of another one and a new head, as for transfer learning."""
+        whole = self.models[within]
         layers = [layer for layer in whole.layers if not isinstance(layer, self.keras.layers.InputLayer)]
-        self.models[on] = self.keras.Model(whole.inputs, layers[place % len(layers)].output)
+        x = layers[place % len(layers)].output
+        x = x if len(x.shape) == 2 else self.keras.layers.Flatten()(x)
+        self.models[on] = self.keras.Model(whole.inputs, self.maker.head(None, head)(x))
 
     def clone(self, on: str, of: str, weights: bool) -> None:
         """Clone a model."""

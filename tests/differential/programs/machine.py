@@ -75,6 +75,8 @@ LOSSES = {
         "huber",
         {"own": "own_loss"},
         {"own": "OwnLoss"},
+        {"own": "scalar_loss"},
+        {"lambda": True},
         {"class": "MeanSquaredError", "config": {"name": "far"}},
     ],
     "yes": ["binary_crossentropy", "mse", {"class": "BinaryCrossentropy", "config": {"label_smoothing": 0.1}}],
@@ -256,10 +258,10 @@ class Programs(RuleBasedStateMachine):
         self._over = False
         self._measured: set[str] = set()
         self._compiled: set[str] = set()
-        self._used: set[str] = set()  # families that were trained, evaluated or asked for predictions
-        self._families: dict[str, str] = {}  # of a model: that of the one within it
-        self._frozen: set[str] = set()  # weights of it, one by one
         self._in_chunks: set[str] = set()  # several steps in a call
+        self._families: dict[str, str] = {}  # models that share weights
+        self._used: set[str] = set()  # families that were trained, evaluated or asked for predictions
+        self._frozen: set[str] = set()  # families with single frozen weights
         self.both({"do": "reset"})
 
     def differs(self, case: str) -> bool:
@@ -296,10 +298,13 @@ class Programs(RuleBasedStateMachine):
 
     def _make(self, made: Made, **call: Any) -> Any:
         """Run a call that makes a model; where both sides refuse, there is none."""
-        for names in (self._measured, self._compiled, self._frozen, self._in_chunks):
-            if call.get("of") in names:
-                names.add(made.name)
-        self._families[made.name] = self._families[call["inner"]] if "inner" in call else made.name
+        self._families[made.name] = self._families[call["within"]] if "within" in call else made.name
+        if "of" in call:
+            for names in (self._measured, self._compiled, self._in_chunks):
+                if call["of"] in names:
+                    names.add(made.name)
+            if self._families[call["of"]] in self._frozen:
+                self._frozen.add(made.name)
         if made.name in self._compiled:  # Keras builds the optimizer of a copy
             self._used.add(made.name)
         seen = self.both({"on": made.name, **call})
@@ -380,7 +385,7 @@ class Programs(RuleBasedStateMachine):
         if inner.kind not in ("functional", "sequential"):
             kind = inner.kind
         made = Made(self._name(), inner.inputs, (head,), kind=kind, masked=inner.masked)
-        return self._make(made, do="nest", inner=inner.name, model=told)
+        return self._make(made, do="nest", within=inner.name, model=told)
 
     @rule(target=models, of=models, weights=st.booleans())
     def clone(self, of: Made, weights: bool) -> Any:
@@ -388,13 +393,22 @@ class Programs(RuleBasedStateMachine):
             return multiple()  # LoRA draws its first values
         return self._make(of._replace(name=self._name()), do="clone", of=of.name, weights=weights)
 
+    @rule(target=models, of=models, place=st.integers(0, 3), head=st.sampled_from(sorted(LOSSES)))
+    def cut(self, of: Made, place: int, head: str) -> Any:
+        if of.kind not in ("functional", "sequential") or of.deferred or len(of.inputs) > 1:
+            return multiple()
+        made = of._replace(name=self._name(), heads=(head,), form="single", names=(), kind="functional")
+        return self._make(made, do="cut", within=of.name, place=place, head=head)
+
     @rule(target=models, of=models, how=st.sampled_from(["deepcopy", "pickle", "config"]))
     def copied(self, of: Made, how: str) -> Any:
-        if of.kind == "lora" and (how == "config" or self.differs("LoRA in files")):  # a config draws its first values
+        if of.kind in ADAPTED and how == "config":  # it says no values
+            return multiple()
+        if of.kind == "lora" and self.differs("LoRA in files"):
             return multiple()
         if of.kind not in BUILT_IN and self.differs("names of copied objects"):
             return multiple()
-        if of.name in self._frozen and self.differs("a frozen weight in copies"):
+        if self._families[of.name] in self._frozen and self.differs("a frozen weight in copies"):
             return multiple()
         return self._make(of._replace(name=self._name()), do="copied", of=of.name, how=how)
 
@@ -411,6 +425,7 @@ class Programs(RuleBasedStateMachine):
         """Whether Keras cannot read its own file of a model."""
         return (
             (of.masked and self.differs("masks in .h5"))
+            or (self._families[of.name] in self._frozen and self.differs("a frozen weight in .h5"))
             or (of.name in self._compiled and self.differs("a loss by name in .h5"))
             or (of.kind not in BUILT_IN and self.differs("a user's class in .h5"))
         )
@@ -502,7 +517,7 @@ class Programs(RuleBasedStateMachine):
         if self._is_used(made) and self.differs("frozen after training"):
             return
         if weight:
-            self._frozen.add(made.name)
+            self._frozen.add(self._families[made.name])
         self.both({"do": "freeze", "on": made.name, "place": place, "trainable": trainable, "weight": weight})
 
     @rule(made=models, value=st.sampled_from([0.01, 0.05]))

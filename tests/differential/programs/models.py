@@ -10,10 +10,8 @@ from differential.programs.data import HEADS, SHAPES
 KERNELS = ("kernel_initializer", "recurrent_initializer", "embeddings_initializer")
 INITIALIZED = {
     "Dense": KERNELS[:1],
-    "EinsumDense": KERNELS[:1],
     "Conv1D": KERNELS[:1],
     "Conv2D": KERNELS[:1],
-    "MultiHeadAttention": KERNELS[:1],
     "SimpleRNN": KERNELS[:2],
     "LSTM": KERNELS[:2],
     "GRU": KERNELS[:2],

@@ -112,6 +112,7 @@ SHOWN: dict[str, Shown] = {
     ),
     "LoRA in files": Shown(EVERYWHERE, [_model(DENSE), _adapt("lora"), _save()], "values"),
     "a frozen weight in copies": Shown(EVERYWHERE, [_model(), _freeze(0, True), _copied("pickle")], "2 / 1"),
+    "a frozen weight in .h5": Shown(EVERYWHERE, [_model(DENSE), _freeze(0, True), _save("h5")], "Shape mismatch"),
     "names of copied objects": Shown(EVERYWHERE, [PLAIN, _do("call", training=False), _copied("pickle")], "dense_2"),
     "masks in .h5": Shown(
         EVERYWHERE, [_model(MASKS, layer("LSTM", units=3), kind="tokens"), _save("h5")], "'NotEqual'"

@@ -71,6 +71,14 @@ PROGRAMS = (
     ),
     FromKeras(
         "models.Model",
+        "a frozen weight in .h5",
+        "error",
+        "weights are in the order of a fresh layer, and are read by their names",
+        "frozen ones come last, and are read by their place: an error, or beta for gamma where the shapes are equal",
+        "what `save` writes, `load_model` reads",
+    ),
+    FromKeras(
+        "models.Model",
         "names of copied objects",
         "value",
         "the layers of a copied object of a user's class keep their names",
