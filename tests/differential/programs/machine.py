@@ -103,7 +103,7 @@ METRICS = {
 }
 OPTIMIZERS = [
     "sgd",
-    "adam",
+    "adagrad",
     {"class": "SGD", "config": {"learning_rate": 0.1, "momentum": 0.9, "nesterov": True}},
     {"class": "SGD", "config": {"learning_rate": 0.1, "clipnorm": 0.5}},
     {"class": "Adam", "config": {"learning_rate": 0.01, "epsilon": 1e-3}},
@@ -118,6 +118,7 @@ OPTIMIZERS = [
         },
     },
 ]
+"""None makes a step of a gradient that is rounding alone, as that of a bias before a BatchNormalization."""
 DECAYING = layer("AdamW", learning_rate=0.01, epsilon=1e-3, weight_decay=0.1)
 CALLBACKS = [
     layer("Recorder", batches=False),
