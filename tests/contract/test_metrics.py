@@ -117,6 +117,12 @@ def test_scores_on_a_threshold_are_not_above_it(backend: Backend) -> None:
         assert [float(at[t]) / times for t in (0.25, 0.5, 0.75)] == [3.0, 1.0, 0.0]
 
 
+def test_labels_that_are_not_0_count_as_1(backend: Backend) -> None:
+    metric = metrics.TruePositives()
+    metric.update_state(f32([0.0, 0.3, -1.0, 2.0]), f32([0.9, 0.9, 0.9, 0.9]))
+    assert float(metric.result()) == 3.0
+
+
 def test_scores_out_of_range_and_nan(backend: Backend) -> None:
     metric = metrics.AUC()
     metric.update_state(f32([1, 0, 1, 0]), f32([7.0, -3.0, 1.0, 0.0]))

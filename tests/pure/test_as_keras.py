@@ -76,6 +76,8 @@ assert serialization_lib.deserialize_keras_object is polykeras.saving.deserializ
 assert matmul is ops.matmul is polykeras.ops.matmul
 assert keras.src.utils.naming.auto_name("MyDense") == "my_dense"
 assert keras_export("keras.layers.Mine")(Dense) is Dense
+from keras.src.version import __version__ as version_of_src
+assert keras.src.__version__ == version_of_src == keras.version()
 print(keras.__version__, keras.version(), "Dense" in dir(layers))
 """
 

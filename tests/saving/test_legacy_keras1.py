@@ -78,6 +78,17 @@ def test_dense(backend: Backend, tmp_path: Path) -> None:
     assert [float(loss) for loss in model.losses] == pytest.approx([0.01 * float(np.sum(kernel**2))], rel=1e-5)
 
 
+@pytest.mark.parametrize(("name", "factors"), [("l1", (0.01, 0.0)), ("l2", (0.0, 0.01)), ("l1l2", (0.01, 0.01))])
+def test_regularizers_by_name(name: str, factors: tuple[float, float], tmp_path: Path) -> None:
+    config = sequential(
+        layer("Dense", "d", output_dim=3, batch_input_shape=[None, 4], **DENSE | {"W_regularizer": name})
+    )
+    weights = {"d": [("d_W", data(4, 3)), ("d_b", data(3))]}
+    (dense,) = load(keras1(tmp_path / "m.h5", config, weights)).layers
+    found = dense.kernel_regularizer
+    assert (getattr(found, "l1", 0.0), getattr(found, "l2", 0.0)) == pytest.approx(factors)
+
+
 @pytest.mark.parametrize("writer", [None, "theano"])
 @pytest.mark.parametrize("ordering", ["th", "tf"])
 def test_convolution_2d(backend: Backend, tmp_path: Path, ordering: str, writer: str | None) -> None:
