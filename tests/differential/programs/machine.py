@@ -25,7 +25,7 @@ class Made(NamedTuple):
     x_form: str = "single"
     names: tuple[str, ...] = ()  # of the outputs
     kind: str = "functional"
-    masked: bool = False
+    layers: frozenset[str] = frozenset()  # the classes of its layers, and "mask" if one makes masks
     deferred: bool = False  # whether it is built by its first call
 
 
@@ -76,7 +76,6 @@ LOSSES = {
         {"own": "own_loss"},
         {"own": "OwnLoss"},
         {"own": "scalar_loss"},
-        {"lambda": True},
         {"class": "MeanSquaredError", "config": {"name": "far"}},
     ],
     "yes": ["binary_crossentropy", "mse", {"class": "BinaryCrossentropy", "config": {"label_smoothing": 0.1}}],
@@ -129,6 +128,9 @@ CALLBACKS = [
     layer("LearningRateScheduler"),
     layer("CSVLogger", filename="log.csv"),
     layer("ModelCheckpoint", filepath="best.weights.h5", save_weights_only=True, save_best_only=True, monitor="loss"),
+    layer("ModelCheckpoint", filepath="{epoch}-{loss:.2f}.keras"),
+    layer("SwapEMAWeights"),
+    layer("BackupAndRestore", backup_dir="backup"),
     layer("Interrupts", epoch=0, how="stop"),
     layer("Interrupts", epoch=1, how="raise"),
     layer("Interrupts", epoch=1, how="stop", hook="on_epoch_begin"),
@@ -208,8 +210,10 @@ def data(draw: st.DrawFn, made: Made, arrays: bool, generators: bool, rows: list
     }
 
 
-def _makes_masks(layers: list[list[dict[str, Any]]]) -> bool:
-    return any(layer["class"] == "Masking" or "mask_zero" in layer["config"] for trunk in layers for layer in trunk)
+def _classes(trunks: list[list[dict[str, Any]]]) -> frozenset[str]:
+    layers = [each for trunk in trunks for each in trunk]
+    masks = any(each["class"] == "Masking" or "mask_zero" in each["config"] for each in layers)
+    return frozenset([each["class"] for each in layers] + ["mask"] * masks)
 
 
 def input_names(kinds: tuple[str, ...]) -> list[str]:
@@ -287,6 +291,11 @@ class Programs(RuleBasedStateMachine):
         whole = self.differs("small batches of several outputs") and len(made.heads) > 1
         return data(made, arrays, generators and not self.differs("batches of a generator"), [8] if whole else [8, 10])
 
+    def _steps(self, made: Made) -> st.SearchStrategy[int | None]:
+        """Draw how many batches count: all, or fewer."""
+        all_of_them = made.name in self._in_chunks and self.differs(CHUNKED_STEPS)
+        return st.sampled_from([None, None, None if all_of_them else 1])
+
     def _without(self) -> tuple[str, ...]:
         return ("Measured",) * self.differs("metrics of layers")
 
@@ -323,7 +332,7 @@ class Programs(RuleBasedStateMachine):
         trunk = draw.draw(trunks(kind, self._without()))
         with_input = draw.draw(st.booleans())
         made = Made(
-            self._name(), (kind,), (head,), kind="sequential", masked=_makes_masks([trunk]), deferred=not with_input
+            self._name(), (kind,), (head,), kind="sequential", layers=_classes([trunk]), deferred=not with_input
         )
         told = {
             "trunk": trunk,
@@ -342,7 +351,7 @@ class Programs(RuleBasedStateMachine):
         x_form = draw.draw(st.sampled_from(["list", "dict"])) if len(inputs) > 1 else "single"
         names = tuple("bac"[: len(heads)])
         layers = [draw.draw(trunks(kind, self._without())) for kind in inputs]
-        made = Made(self._name(), inputs, heads, form, x_form, names, masked=_makes_masks(layers))
+        made = Made(self._name(), inputs, heads, form, x_form, names, layers=_classes(layers))
         told = {
             "inputs": inputs,
             "input_names": input_names(inputs),
@@ -385,7 +394,7 @@ class Programs(RuleBasedStateMachine):
         told = {"kind": kind, "inputs": inner.inputs, "heads": (head,)}
         if inner.kind not in ("functional", "sequential"):
             kind = inner.kind
-        made = Made(self._name(), inner.inputs, (head,), kind=kind, masked=inner.masked)
+        made = Made(self._name(), inner.inputs, (head,), kind=kind, layers=inner.layers)
         return self._make(made, do="nest", within=inner.name, model=told)
 
     @rule(target=models, of=models, weights=st.booleans())
@@ -425,7 +434,7 @@ class Programs(RuleBasedStateMachine):
     def _h5_differs(self, of: Made) -> bool:
         """Whether Keras cannot read its own file of a model."""
         return (
-            (of.masked and self.differs("masks in .h5"))
+            ("mask" in of.layers and self.differs("masks in .h5"))
             or (self._families[of.name] in self._frozen and self.differs("a frozen weight in .h5"))
             or (of.name in self._compiled and self.differs("a loss by name in .h5"))
             or (of.kind not in BUILT_IN and self.differs("a user's class in .h5"))
@@ -473,6 +482,7 @@ class Programs(RuleBasedStateMachine):
         if more == "validation":
             call["validation"] = draw.draw(self._data(made))
             call["validation_freq"] = draw.draw(st.integers(1, 2))
+            call["validation_steps"] = draw.draw(self._steps(made))
         elif more == "split" and told["form"] == "arrays":
             call["validation_split"] = 0.4
         elif more == "steps" and told["form"] != "generator" and not (in_chunks and self.differs(CHUNKED_STEPS)):
@@ -492,6 +502,7 @@ class Programs(RuleBasedStateMachine):
         if told["form"] == "generator" and self.differs("a generator and callbacks"):
             batches = False
         call = {"do": "evaluate", "on": made.name, "data": told, "return_dict": return_dict}
+        call["steps"] = draw.draw(self._steps(made))
         self.both({**call, "callbacks": [layer("Recorder", batches=batches)]})
 
     @rule(made=models, draw=st.data(), steps=st.sampled_from([None, None, 2]))
@@ -539,6 +550,8 @@ class Programs(RuleBasedStateMachine):
     @rule(target=models, made=consumes(models), how=st.sampled_from(["lora", "int8"]))
     def adapt(self, made: Made, how: str) -> Any:
         if made.kind in ADAPTED or (self._is_used(made) and any(map(self.differs, LATE))):
+            return made
+        if how == "int8" and "TimeDistributed" in made.layers and self.differs("int8 in TimeDistributed"):
             return made
         self.both({"do": "adapt", "on": made.name, "how": how})
         return made._replace(kind=how)

@@ -111,8 +111,6 @@ class Maker:
         if "own" in told:
             entry = getattr(self.own, told["own"])
             return entry(**told.get("config", {})) if isinstance(entry, type) else entry
-        if told.get("lambda"):
-            return lambda y_true, y_pred: self.keras.ops.mean(self.keras.ops.abs(y_pred), axis=-1)
         for room in (self.keras.losses, self.keras.metrics):
             if hasattr(room, told["class"]):
                 return getattr(room, told["class"])(**told.get("config", {}))
@@ -135,7 +133,7 @@ class Maker:
         name, config = told["class"], dict(told.get("config", {}))
         if name == "LearningRateScheduler":
             return self.keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate * 0.5 ** (epoch % 2))
-        for key in ("filename", "filepath"):
+        for key in ("filename", "filepath", "backup_dir"):
             if key in config:
                 config[key] = f"{folder}/{config[key]}"
         return (getattr(self.own, name, None) or getattr(self.keras.callbacks, name))(**config)

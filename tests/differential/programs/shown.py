@@ -110,6 +110,15 @@ SHOWN: dict[str, Shown] = {
         [_model(DENSE), _adapt("int8"), {"do": "clone", "on": "n", "of": "m", "weights": False}],
         "values",
     ),
+    "int8 in TimeDistributed": Shown(
+        EVERYWHERE,
+        [
+            _model(layer("TimeDistributed", layer=DENSE), layer("Flatten"), kind="sequence"),
+            _adapt("int8"),
+            _do("call", _data("sequence"), training=False),
+        ],
+        "gave",
+    ),
     "LoRA in files": Shown(EVERYWHERE, [_model(DENSE), _adapt("lora"), _save()], "values"),
     "a frozen weight in copies": Shown(EVERYWHERE, [_model(), _freeze(0, True), _copied("pickle")], "2 / 1"),
     "a frozen weight in .h5": Shown(EVERYWHERE, [_model(DENSE), _freeze(0, True), _save("h5")], "Shape mismatch"),

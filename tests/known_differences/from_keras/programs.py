@@ -54,6 +54,14 @@ PROGRAMS = (
         "it is what `quantize` makes of a fresh layer; a layer of zeros gives zeros",
     ),
     FromKeras(
+        "layers.TimeDistributed",
+        "int8 in TimeDistributed",
+        "value",
+        "the quantized layer's outputs, as before up to rounding",
+        "outputs that are hundreds of times larger: they are not divided by the scale of the weights",
+        "the layer by itself gives as here, in Keras too",
+    ),
+    FromKeras(
         "layers.Dense",
         "LoRA in files",
         "value",
