@@ -91,6 +91,15 @@ SHOWN: dict[str, Shown] = {
     "metrics of an earlier compile": Shown(
         EVERYWHERE, [_model(), _compile(metrics=["mae"]), _compile(), _evaluate()], "2 entries"
     ),
+    "a loss beyond 16": Shown(
+        (JAX, TORCH),
+        [
+            _model(layer("Rescaling", scale=99.0), heads=("class",)),
+            _compile(loss="sparse_categorical_crossentropy"),
+            _do("evaluate", _data(heads=("class",)), return_dict=True),
+        ],
+        "gave",
+    ),
     "frozen after training": Shown(
         (JAX, TENSORFLOW), [_model(DENSE), _compile(ADAM), _fit(), _freeze(1), _fit()], "1:1 |history"
     ),

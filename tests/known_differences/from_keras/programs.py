@@ -14,6 +14,14 @@ PROGRAMS = (
         "the last `compile` says what is reported; results are taken by their place in the list",
     ),
     FromKeras(
+        "losses.CategoricalCrossentropy losses.SparseCategoricalCrossentropy losses.BinaryCrossentropy",
+        "a loss beyond 16",
+        "value",
+        "the loss of softmax or sigmoid outputs is computed from what they were computed from, with its gradient",
+        "on JAX and PyTorch the outputs are cut off at 1e-7, so that a loss ends at 16.1 and its gradient is 0; TensorFlow as here",
+        "a sample that is far wrong is learnt; one program, one result",
+    ),
+    FromKeras(
         "models.Model layers.Layer",
         "frozen after training",
         "value",
