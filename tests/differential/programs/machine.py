@@ -6,221 +6,25 @@ is not written here.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, multiple, rule
 
 from differential.programs.opponents import Differs, Pair
 from differential.programs.shown import SHOWN, layer
-
-
-class Made(NamedTuple):
-    """A model of a program: its name, and what it takes and gives."""
-
-    name: str
-    inputs: tuple[str, ...]
-    heads: tuple[str, ...]
-    form: str = "single"  # of the outputs: single, list or dict
-    x_form: str = "single"
-    names: tuple[str, ...] = ()  # of the outputs
-    kind: str = "functional"
-    layers: frozenset[str] = frozenset()  # the classes of its layers, and "mask" if one makes masks
-    deferred: bool = False  # whether it is built by its first call
-
-
-DENSE = [
-    layer("Dense", units=3, activation="tanh"),
-    layer("Dense", units=4, activation="relu", kernel_regularizer="l2"),
-    layer("Dense", units=3, activity_regularizer="l1"),
-    layer("Dense", units=3, use_bias=False, kernel_constraint="max_norm"),
-    layer("BatchNormalization", momentum=0.7),
-    layer("LayerNormalization"),
-    layer("Dropout", rate=0.0),
-    layer("Activation", activation="gelu"),
-    layer("Rescaling", scale=0.5, offset=0.1),
-    layer("Scale"),
-    layer("AddsLoss"),
-    layer("Measured"),
-]
-FIRST = {
-    "vector": [[]],
-    "sequence": [
-        [layer("Flatten")],
-        [layer("Masking"), layer("LSTM", units=3)],
-        [layer("GRU", units=3, return_sequences=True), layer("GlobalAveragePooling1D")],
-        [layer("Bidirectional", layer=layer("SimpleRNN", units=2))],
-        [layer("TimeDistributed", layer=layer("Dense", units=2)), layer("GlobalMaxPooling1D")],
-        [layer("Conv1D", filters=2, kernel_size=2, activation="relu"), layer("Flatten")],
-        [layer("Masking"), layer("GlobalAveragePooling1D")],
-    ],
-    "tokens": [
-        [layer("Embedding", input_dim=7, output_dim=3), layer("Flatten")],
-        [layer("Embedding", input_dim=7, output_dim=3, mask_zero=True), layer("GlobalAveragePooling1D")],
-        [layer("Embedding", input_dim=7, output_dim=3, mask_zero=True), layer("LSTM", units=3)],
-    ],
-    "image": [
-        [
-            layer("Conv2D", filters=2, kernel_size=3, activation="relu"),
-            layer("BatchNormalization"),
-            layer("Flatten"),
-        ],
-        [layer("Conv2D", filters=2, kernel_size=3, strides=2), layer("GlobalAveragePooling2D")],
-    ],
-}
-LOSSES = {
-    "real": [
-        "mse",
-        "mae",
-        "huber",
-        {"own": "own_loss"},
-        {"own": "OwnLoss"},
-        {"own": "scalar_loss"},
-        {"class": "MeanSquaredError", "config": {"name": "far"}},
-    ],
-    "yes": ["binary_crossentropy", "mse", {"class": "BinaryCrossentropy", "config": {"label_smoothing": 0.1}}],
-    "class": ["sparse_categorical_crossentropy", {"class": "SparseCategoricalCrossentropy"}],
-    "onehot": ["categorical_crossentropy", {"class": "CategoricalCrossentropy"}, "kl_divergence"],
-}
-METRICS = {
-    "real": [
-        "mae",
-        "mse",
-        {"own": "ownMetric"},
-        {"own": "LargestError"},
-        {"class": "RootMeanSquaredError"},
-        "cosine_similarity",
-    ],
-    "yes": [
-        "accuracy",
-        {"class": "AUC", "config": {"num_thresholds": 20, "name": "auc"}},
-        {"class": "Precision", "config": {"name": "precision"}},
-        "mae",
-    ],
-    "class": ["accuracy", {"class": "SparseTopKCategoricalAccuracy", "config": {"k": 2}}, "acc"],
-    "onehot": ["accuracy", "categorical_accuracy", {"class": "F1Score", "config": {"average": "macro"}}, "mse"],
-}
-OPTIMIZERS = [
-    "sgd",
-    "adagrad",
-    {"class": "SGD", "config": {"learning_rate": 0.02, "momentum": 0.9, "nesterov": True}},
-    {"class": "SGD", "config": {"learning_rate": 0.02, "clipnorm": 0.5}},
-    {"class": "Adam", "config": {"learning_rate": 0.01, "epsilon": 1e-3}},
-    {"class": "RMSprop", "config": {"learning_rate": 0.01, "epsilon": 1e-3, "use_ema": True, "ema_momentum": 0.9}},
-    {
-        "class": "SGD",
-        "config": {
-            "learning_rate": {
-                "class": "ExponentialDecay",
-                "config": {"initial_learning_rate": 0.02, "decay_steps": 2, "decay_rate": 0.5},
-            }
-        },
-    },
-]
-"""None makes a step of a gradient that is rounding alone, as that of a bias before a BatchNormalization; and rates are low, so that
-no loss is beyond 16."""
-DECAYING = layer("AdamW", learning_rate=0.01, epsilon=1e-3, weight_decay=0.1)
-CALLBACKS = [
-    layer("Recorder", batches=False),
-    layer("Recorder", batches=True),
-    layer("EarlyStopping", monitor="loss", patience=0, restore_best_weights=True),
-    layer("EarlyStopping", monitor="val_loss", patience=0, min_delta=10.0),
-    layer("ReduceLROnPlateau", monitor="loss", patience=1, min_delta=10.0, factor=0.5),
-    layer("LearningRateScheduler"),
-    layer("CSVLogger", filename="log.csv"),
-    layer("ModelCheckpoint", filepath="best.weights.h5", save_weights_only=True, save_best_only=True, monitor="loss"),
-    layer("ModelCheckpoint", filepath="{epoch}-{loss:.2f}.keras"),
-    layer("SwapEMAWeights"),
-    layer("BackupAndRestore", backup_dir="backup"),
-    layer("Interrupts", epoch=0, how="stop"),
-    layer("Interrupts", epoch=1, how="raise"),
-    layer("Interrupts", epoch=1, how="stop", hook="on_epoch_begin"),
-    layer("TerminateOnNaN"),
-]
-
-
-def of_head(table: dict[str, list[Any]], head: str) -> st.SearchStrategy[Any]:
-    """Return a strategy over a table's entries for a head; `one` takes what `real` takes."""
-    return st.sampled_from(table["real" if head == "one" else head])
-
-
-@st.composite
-def trunks(draw: st.DrawFn, kind: str, without: tuple[str, ...] = ()) -> list[dict[str, Any]]:
-    """Draw the layers that lead from an input to features, without some classes."""
-    allowed = [layer for layer in DENSE if layer["class"] not in without]
-    return draw(st.sampled_from(FIRST[kind])) + draw(st.lists(st.sampled_from(allowed), max_size=2))
-
-
-@st.composite
-def losses(draw: st.DrawFn, made: Made) -> Any:
-    """Draw a loss in one of the forms that fit the outputs of a model."""
-    each = [draw(of_head(LOSSES, head)) for head in made.heads]
-    if len(each) == 1:
-        return draw(st.sampled_from([each[0], each])) if made.form == "list" else each[0]
-    if draw(st.booleans()):
-        each[draw(st.integers(0, len(each) - 1))] = None
-    if made.form == "dict" or (made.names and draw(st.booleans())):
-        return {"each": dict(zip(made.names, each, strict=True))}
-    return each
-
-
-@st.composite
-def metrics(draw: st.DrawFn, made: Made) -> Any:
-    """Draw metrics: none, a list, a list of lists, or by name."""
-    each = [draw(st.lists(of_head(METRICS, head), max_size=2, unique_by=str)) for head in made.heads]
-    if len(each) == 1:
-        return draw(st.sampled_from([None, each[0]]))
-    form = draw(st.sampled_from(["none", "lists", "dict"]))
-    if form == "none":
-        return None
-    if made.form == "dict" or (form == "dict" and made.names):
-        return {"each": dict(zip(made.names, each, strict=True))}
-    return each
-
-
-@st.composite
-def weights_of_losses(draw: st.DrawFn, made: Made) -> Any:
-    """Draw weights of the losses, or none."""
-    if draw(st.booleans()):
-        return None
-    each = [draw(st.sampled_from([0.5, 1.0, 2.0])) for _ in made.heads]
-    return dict(zip(made.names, each, strict=True)) if made.form == "dict" else each if len(each) > 1 else each[0]
-
-
-@st.composite
-def data(draw: st.DrawFn, made: Made, arrays: bool, generators: bool, rows: list[int]) -> dict[str, Any]:
-    """Draw data for a model: how many rows, in which form, with weights or without."""
-    forms = ["arrays", "arrays", "pydataset", "tf_data"] + ["generator"] * generators
-    if made.x_form == "single" and len(made.heads) == 1:
-        forms += ["loader"] + (["frame"] if made.inputs == ("vector",) and made.heads[0] in ("real", "yes") else [])
-    outputs = (
-        "dict" if made.form == "dict" or (made.names and len(made.heads) > 1 and draw(st.booleans())) else made.form
-    )
-    return {
-        "seed": draw(st.integers(0, 5)),
-        "rows": draw(st.sampled_from(rows)),
-        "batch": 4,
-        "form": "arrays" if arrays else draw(st.sampled_from(forms)),
-        "weighted": draw(st.booleans()) and len(made.heads) == 1,
-        "inputs": made.inputs,
-        "input_names": input_names(made.inputs),
-        "x_form": made.x_form,
-        "heads": made.heads,
-        "output_names": made.names or [f"output_{i}" for i in range(len(made.heads))],
-        "y_form": outputs,
-    }
-
-
-def _classes(trunks: list[list[dict[str, Any]]]) -> frozenset[str]:
-    layers = [each for trunk in trunks for each in trunk]
-    masks = any(each["class"] == "Masking" or "mask_zero" in each["config"] for each in layers)
-    return frozenset([each["class"] for each in layers] + ["mask"] * masks)
-
-
-def input_names(kinds: tuple[str, ...]) -> list[str]:
-    """Return the names of a model's inputs."""
-    return [f"x{place}_{kind}" for place, kind in enumerate(kinds)]
-
+from differential.programs.strategies import (
+    Made,
+    classes_in,
+    data,
+    input_names,
+    losses,
+    losses_in,
+    metrics,
+    trunks,
+    weights_of_losses,
+)
+from differential.programs.vocabulary import CALLBACKS, DECAYING, FIRST, LOSSES, OPTIMIZERS
 
 ADAPTED = ("lora", "int8")
 """Kinds of models whose weights LoRA or `quantize` changed."""
@@ -228,17 +32,6 @@ BUILT_IN = ("functional", "sequential", *ADAPTED)
 """Kinds of models without a class of the user's."""
 LATE = ("LoRA after a prediction", "LoRA after training", "int8 after training")
 CHUNKED_STEPS = "several steps and steps_per_epoch"
-
-
-def _entries(loss: Any) -> list[Any]:
-    """Return the losses of the outputs."""
-    return (
-        loss
-        if isinstance(loss, list)
-        else list(loss["each"].values())
-        if isinstance(loss, dict) and "each" in loss
-        else [loss]
-    )
 
 
 models = Bundle("models")
@@ -333,7 +126,7 @@ class Programs(RuleBasedStateMachine):
         trunk = draw.draw(trunks(kind, self._without()))
         with_input = draw.draw(st.booleans())
         made = Made(
-            self._name(), (kind,), (head,), kind="sequential", layers=_classes([trunk]), deferred=not with_input
+            self._name(), (kind,), (head,), kind="sequential", layers=classes_in([trunk]), deferred=not with_input
         )
         told = {
             "trunk": trunk,
@@ -352,7 +145,7 @@ class Programs(RuleBasedStateMachine):
         x_form = draw.draw(st.sampled_from(["list", "dict"])) if len(inputs) > 1 else "single"
         names = tuple("bac"[: len(heads)])
         layers = [draw.draw(trunks(kind, self._without())) for kind in inputs]
-        made = Made(self._name(), inputs, heads, form, x_form, names, layers=_classes(layers))
+        made = Made(self._name(), inputs, heads, form, x_form, names, layers=classes_in(layers))
         told = {
             "inputs": inputs,
             "input_names": input_names(inputs),
@@ -466,7 +259,7 @@ class Programs(RuleBasedStateMachine):
     def _optimizers(self, made: Made, loss: Any) -> list[Any]:
         if "tokens" in made.inputs and self.differs("rows of an Embedding"):
             return ["sgd"]
-        undecided = None in _entries(loss) and self.differs("decay without a gradient")
+        undecided = None in losses_in(loss) and self.differs("decay without a gradient")
         return OPTIMIZERS if undecided else [*OPTIMIZERS, DECAYING]
 
     @rule(made=models, draw=st.data())

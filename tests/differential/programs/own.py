@@ -138,6 +138,10 @@ def own_step(keras: Any, framework: str, plain: Any) -> dict[str, Any]:
         def metrics(self) -> list[Any]:
             return [self.tracker]
 
+        def test_step(self, data: Any) -> Any:
+            self.tracker.update_state(ops.mean(ops.square(self(data[0], training=False) - data[1])))
+            return {"loss": self.tracker.result()}
+
         if framework == "torch":
 
             def train_step(self, data: Any) -> Any:
@@ -150,10 +154,6 @@ def own_step(keras: Any, framework: str, plain: Any) -> dict[str, Any]:
                 self.tracker.update_state(loss)
                 return {"loss": self.tracker.result()}
 
-            def test_step(self, data: Any) -> Any:
-                self.tracker.update_state(ops.mean(ops.square(self(data[0], training=False) - data[1])))
-                return {"loss": self.tracker.result()}
-
         elif framework == "tensorflow":
 
             def train_step(self, data: Any) -> Any:
@@ -164,10 +164,6 @@ def own_step(keras: Any, framework: str, plain: Any) -> dict[str, Any]:
                     loss = ops.mean(ops.square(self(x, training=True) - y))
                 self.optimizer.apply(tape.gradient(loss, self.trainable_weights), self.trainable_weights)
                 self.tracker.update_state(loss)
-                return {"loss": self.tracker.result()}
-
-            def test_step(self, data: Any) -> Any:
-                self.tracker.update_state(ops.mean(ops.square(self(data[0], training=False) - data[1])))
                 return {"loss": self.tracker.result()}
 
         elif framework == "jax":
