@@ -20,7 +20,7 @@ from polykeras.common.arguments import int_tuple
 from polykeras.common.naming import reset_names as reset_uids
 from polykeras.common.naming import to_snake_case, unique_name
 from polykeras.graph import KerasTensor, Operation, infer_outputs, is_keras_tensor
-from polykeras.layers.attention.heads import attention_equations
+from polykeras.layers.attention.parts import attention_equations
 from polykeras.layers.base.context import get_mask as get_keras_mask
 from polykeras.layers.base.context import set_mask as set_keras_mask
 from polykeras.layers.convolution.base import BaseConv
