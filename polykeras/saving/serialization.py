@@ -8,6 +8,7 @@ name.
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Mapping
 from contextlib import nullcontext
 from types import FunctionType
@@ -17,7 +18,7 @@ from polykeras.backend import registry
 from polykeras.common.naming import with_article
 from polykeras.saving import keras_values, shared_objects
 from polykeras.saving.custom_objects import custom_object_scope, find_custom, find_exactly, get_registered_name
-from polykeras.saving.lambdas import code_allowed, describe_lambda, lambda_of
+from polykeras.saving.lambdas import code_allowed, describe_lambda, is_code_decided, lambda_of
 from polykeras.saving.limits import checked_name
 from polykeras.saving.named_objects import NamedObjects
 from polykeras.seeds import SeedGenerator
@@ -181,7 +182,7 @@ def deserialize_keras_object(
     Args:
         config: the result of `serialize_keras_object`, or plain data.
         custom_objects: further names that it may use.
-        safe_mode: False runs code of `lambda`s in the config.
+        safe_mode: False runs code of `lambda`s in the config, if no load in safe mode is going on.
         default: the registry to search if the config names no module.
         module_objects: further classes and functions for a name, or for a config without a module. The name of a class
             gives an object made without arguments.
@@ -190,8 +191,9 @@ def deserialize_keras_object(
     Raises:
         ValueError: if the config names something that is neither built in nor registered nor passed.
     """
-    if custom_objects or not safe_mode:
-        with custom_object_scope(custom_objects or {}), code_allowed(True) if not safe_mode else nullcontext():
+    undecided = not is_code_decided()
+    if custom_objects or undecided:
+        with custom_object_scope(custom_objects or {}), code_allowed(not safe_mode) if undecided else nullcontext():
             return deserialize_keras_object(config, default=default, module_objects=module_objects)
     name = config.get("class_name") if isinstance(config, Mapping) else config
     if module_objects is not None and isinstance(name, str):
