@@ -233,6 +233,8 @@ def deserialize_keras_object(
 
 _OURS = frozenset(("", "builtins", "keras", "tf_keras", "polykeras", "tensorflow", "tf"))
 """The packages whose names stand for built-in objects: Keras's and our own."""
+_EXTENSIONS = frozenset(("keras_cv", "keras_hub", "keras_nlp"))
+"""The packages whose classes need not be registered, as in Keras."""
 
 
 def _find(name: str, config: Mapping[str, Any], default: Registry[Any] | None) -> Any:
@@ -256,10 +258,20 @@ def _find(name: str, config: Mapping[str, Any], default: Registry[Any] | None) -
         return custom
     if ours and registry is not None:
         return registry.find(name)  # the error suggests a similar name
+    custom = _of_extension(module, name)
+    if custom is not None:
+        return custom
     raise ValueError(
         f"The config names {name!r} of module {module!r}, which is neither part of polykeras nor registered. Pass it "
         "in `custom_objects`, or decorate it with `polykeras.saving.register_keras_serializable`."
     )
+
+
+def _of_extension(module: str, name: str) -> type | None:
+    """Return a class with a config from an imported module of the packages in `_EXTENSIONS`, or None."""
+    loaded = sys.modules.get(module) if module.partition(".")[0] in _EXTENSIONS else None
+    found = None if loaded is None else vars(loaded).get(name)
+    return found if inspect.isclass(found) and any(map(_module_of, found.__mro__)) else None
 
 
 def _text(config: Mapping[str, Any], key: str) -> str:
