@@ -23,8 +23,12 @@ _allowed: ContextVar[bool | None] = ContextVar("polykeras_code_in_files", defaul
 
 
 @contextmanager
-def code_allowed(allowed: bool) -> Iterator[None]:
-    """Set whether configs may hold code within this context. The caller of `load_model` decides this, not the file."""
+def code_allowed(allowed: bool | None) -> Iterator[None]:
+    """Set whether configs may hold code within this context. The caller of `load_model` decides this, not the file.
+
+    Args:
+        allowed: whether they may; None if nobody has decided it, which refuses code but no files.
+    """
     token = _allowed.set(allowed)
     try:
         yield
