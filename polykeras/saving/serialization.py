@@ -268,10 +268,12 @@ def _find(name: str, config: Mapping[str, Any], default: Registry[Any] | None) -
 
 
 def _of_extension(module: str, name: str) -> type | None:
-    """Return a class with a config from an imported module of the packages in `_EXTENSIONS`, or None."""
+    """Return a subclass of ours from an imported module of the packages in `_EXTENSIONS`, or None."""
     loaded = sys.modules.get(module) if module.partition(".")[0] in _EXTENSIONS else None
     found = None if loaded is None else vars(loaded).get(name)
-    return found if inspect.isclass(found) and any(map(_module_of, found.__mro__)) else None
+    bases = found.__mro__ if inspect.isclass(found) else ()
+    ours = any(base.__module__.partition(".")[0] == "polykeras" and hasattr(base, "from_config") for base in bases)
+    return found if ours else None
 
 
 def _text(config: Mapping[str, Any], key: str) -> str:
