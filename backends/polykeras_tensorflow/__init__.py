@@ -14,15 +14,20 @@ def _load() -> Backend:
     from polykeras_tensorflow.native.checkpoints import accept_checkpointables
     from polykeras_tensorflow.native.handles import accept_handles
     from polykeras_tensorflow.native.static_values import accept_static_values
-    from polykeras_tensorflow.private import leave_to_python
 
     share_memory()
     accept_handles()
     accept_static_values()
     accept_checkpointables()
+    _keep_from_autograph()
+    return TensorflowBackend()
+
+
+def _keep_from_autograph() -> None:
+    from polykeras_tensorflow.private import leave_to_python
+
     # In a user's `tf.function`, autograph would also rewrite our code, and fail on some of it. It leaves Keras's alone.
     leave_to_python("polykeras", "polykeras_tensorflow")
-    return TensorflowBackend()
 
 
 def _seed(seed: int) -> None:
@@ -63,5 +68,6 @@ provider = Provider(
     seed=_seed,
     on_host=_on_host,
     dataset_of=_dataset_of,
+    on_search={"autograph_info__": _keep_from_autograph},  # AutoGraph asks for it before it rewrites an object's code
     fast_paths=_FAST_PATHS,
 )

@@ -116,6 +116,7 @@ _rules = find("tensorflow.python.autograph.core.config:CONVERSION_RULES")
 _DoNotConvert = find("tensorflow.python.autograph.core.config:DoNotConvert")
 
 
+@cache
 def leave_to_python(*packages: str) -> None:
     """Keep autograph from rewriting packages. Without the names, it rewrites them within a user's `tf.function`."""
     if None not in (_autograph, _rules, _DoNotConvert):

@@ -25,6 +25,10 @@ class TorchShaping(Shaping):
     def broadcast_to(self, x: Tensor, shape: Shape | int) -> Tensor:
         return x.expand(shape_tuple(shape))
 
+    def tile(self, x: Tensor, repeats: int | Sequence[int]) -> Tensor:
+        # The composite may return expanded memory, which `*=` cannot write to.
+        return torch.tile(x, (repeats,) if isinstance(repeats, int) else tuple(repeats))
+
     def concatenate(self, xs: Sequence[Tensor], axis: int = 0) -> Tensor:
         return torch.cat(tuple(xs), axis)
 

@@ -93,6 +93,8 @@ _SOURCES = {
     "legacy.preprocessing.sequence": ("preprocessing.sequence",),
     "legacy.preprocessing.text": ("preprocessing.text",),
     "ops.random": ("random",),
+    "saving.saving_lib": ("saving", "as_keras.files"),
+    "saving.serialization_lib": ("saving", "as_keras.files"),
     "testing": ("as_keras.testing", "as_keras.accelerators"),
     "trainers": ("utils",),
     "utils.jax_layer": ("layers",),

@@ -20,7 +20,7 @@ from polykeras.common.arguments import int_tuple
 from polykeras.common.naming import reset_names as reset_uids
 from polykeras.common.naming import to_snake_case, unique_name
 from polykeras.graph import KerasTensor, Operation, infer_outputs, is_keras_tensor
-from polykeras.layers.attention.heads import attention_equations
+from polykeras.layers.attention.parts import attention_equations
 from polykeras.layers.base.context import get_mask as get_keras_mask
 from polykeras.layers.base.context import set_mask as set_keras_mask
 from polykeras.layers.convolution.base import BaseConv
@@ -29,7 +29,7 @@ from polykeras.layers.pooling.pooling import _GlobalPool as BaseGlobalPooling
 from polykeras.layers.pooling.pooling import _Pool as BasePooling
 from polykeras.layers.recurrent.dropout_masks import DropoutRNNCell
 from polykeras.optimizers import Optimizer as BaseOptimizer
-from polykeras.saving.lambdas import is_code_allowed
+from polykeras.saving.lambdas import is_code_refused
 from polykeras.training.data.checks import weights_from_classes
 from polykeras.utils.image import smart_resize
 from polykeras.variables import Variable
@@ -112,8 +112,8 @@ def no_automatic_dependency_tracking(fn: F) -> F:
 
 
 def in_safe_mode() -> bool:
-    """Return whether code in files is refused, as in `load_model` without `safe_mode=False`."""
-    return not is_code_allowed()
+    """Return whether a config is being read whose code is refused, as in `load_model` without `safe_mode=False`."""
+    return is_code_refused()
 
 
 def in_symbolic_scope() -> bool:

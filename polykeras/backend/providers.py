@@ -42,6 +42,8 @@ class Provider:
         dataset_of: makes a data set of the framework from a function that returns a new iterator over NumPy arrays, or
             trees of them; None if the framework has no such data sets.
         layer_methods: names of methods that layers have if the backend is loaded, for messages when it is not.
+        on_search: functions by the name of an attribute that no layer has, and for which the framework searches in a
+            layer. Each is called when it does, whatever the current backend is.
         fast_paths: the backend's fast paths by name, with a description; its code asks `fast.enabled` for these names.
     """
 
@@ -55,6 +57,7 @@ class Provider:
     on_host: Callable[[Callable[..., Any], list[Any], Callable[..., Any]], Any] | None = None
     dataset_of: Callable[[Callable[[], Iterator[Any]]], Any] | None = None
     layer_methods: frozenset[str] = frozenset()
+    on_search: Mapping[str, Callable[[], None]] = field(default_factory=dict, hash=False)
     fast_paths: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def installed(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from polykeras import tree
 from polykeras.common import budget, nested
 from polykeras.graph.operation import Operation
 from polykeras.graph.order import by_depth, walk
@@ -96,7 +97,10 @@ class GraphFunction:
             if len(targets) == 1 and not isinstance(result, (list, tuple, dict)):
                 values[targets[0]] = result
                 continue
-            for slot, value in zip(targets, nested.flatten(result), strict=True):
+            parts = nested.flatten(result)
+            if len(parts) != len(targets):
+                parts = tree.flatten(result)  # with None where `compute_output_shape` gave a shape
+            for slot, value in zip(targets, parts, strict=True):
                 values[slot] = value
         return nested.unflatten(self.output_definition, [values[slot] for slot in self._output_slots])
 

@@ -74,6 +74,16 @@ class GraphEnds:
         """The symbolic outputs, in the structure in which they were passed."""
         return self._graph_or_raise("output").output
 
+    @property
+    def _inputs_struct(self) -> Any:
+        """The inputs by Keras's private name, which other libraries read."""
+        return self.input
+
+    @property
+    def _outputs_struct(self) -> Any:
+        """The outputs by Keras's private name."""
+        return self.output
+
     @default_property
     def input_shape(self) -> Any:
         """The shapes of the inputs."""

@@ -118,6 +118,12 @@ class Model(GraphEnds, Trainer, Layer):
         graph = self._graph_model()
         return graph.layers if graph is not None else self._held_layers()
 
+    def _held_layers(self) -> list[Layer]:
+        """Return the tracked layers. The layers of the graph take the place of the model that holds it."""
+        graph = vars(self).get("_functional")
+        held = super()._held_layers()
+        return [part for layer in held for part in (graph._held_layers() if layer is graph else [layer])]
+
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the outputs. Subclasses override this method."""
         graph = self._graph_model()

@@ -85,6 +85,8 @@ def shape(x: ArrayLike) -> tuple[int, ...]:
     if isinstance(x, (Symbolic, Handle)):
         return tuple(x.shape)  # type: ignore[union-attr]
     backend = registry.current()
+    if not backend.is_tensor(x) and hasattr(x, "shape"):  # of another framework, which may be tracing it
+        return tuple(x.shape)  # type: ignore[union-attr]
     return backend.shape(convert(backend, x))
 
 

@@ -22,6 +22,7 @@ from polykeras.saving.files.hdf5 import Hdf5File, Hdf5Writer, require_h5py
 from polykeras.saving.files.zips import open_zip, read_member
 from polykeras.saving.hidden_quantization import refuse_hidden_quantization
 from polykeras.saving.keras_operations import warn_of_own_ops
+from polykeras.saving.lambdas import code_allowed
 from polykeras.saving.limits import MAX_CONFIG_BYTES, check_readable, read_json
 from polykeras.saving.restoring import following, model_of_config, restore
 from polykeras.saving.serialization import serialize_keras_object
@@ -176,7 +177,8 @@ def _load_assets(
                     target = _place_of(member.filename[len(prefix) :], folder)
                     target.parent.mkdir(parents=True, exist_ok=True)
                     target.write_bytes(read_member(archive, member, name, _MOST_ASSET_BYTES))
-            part.load_assets(folder)
+            with code_allowed(None):  # these files are of the archive, and no code
+                part.load_assets(folder)
 
 
 def _place_of(member: str, folder: str) -> Path:

@@ -19,12 +19,16 @@ from polykeras.config import is_unsafe_deserialization_enabled
 from polykeras.variables import Variable
 
 _PARTS = ("code", "defaults", "closure")
-_allowed: ContextVar[bool] = ContextVar("polykeras_code_in_files", default=False)
+_allowed: ContextVar[bool | None] = ContextVar("polykeras_code_in_files", default=None)
 
 
 @contextmanager
-def code_allowed(allowed: bool) -> Iterator[None]:
-    """Set whether configs may hold code within this context. The caller of `load_model` decides this, not the file."""
+def code_allowed(allowed: bool | None) -> Iterator[None]:
+    """Set whether configs may hold code within this context. The caller of `load_model` decides this, not the file.
+
+    Args:
+        allowed: whether they may; None if nobody has decided it, which refuses code but no files.
+    """
     token = _allowed.set(allowed)
     try:
         yield
@@ -34,7 +38,17 @@ def code_allowed(allowed: bool) -> Iterator[None]:
 
 def is_code_allowed() -> bool:
     """Return whether the caller of `load_model` trusts the author of the file."""
-    return _allowed.get()
+    return bool(_allowed.get())
+
+
+def is_code_decided() -> bool:
+    """Return whether a caller further out, such as `load_model`, has said whether configs may hold code."""
+    return _allowed.get() is not None
+
+
+def is_code_refused() -> bool:
+    """Return whether a config is being read whose author is not trusted."""
+    return _allowed.get() is False and not is_unsafe_deserialization_enabled()
 
 
 def describe_lambda(function: FunctionType, within: Callable[[Any], Any]) -> dict[str, Any]:

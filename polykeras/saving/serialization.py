@@ -8,6 +8,7 @@ name.
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Mapping
 from contextlib import nullcontext
 from types import FunctionType
@@ -17,7 +18,7 @@ from polykeras.backend import registry
 from polykeras.common.naming import with_article
 from polykeras.saving import keras_values, shared_objects
 from polykeras.saving.custom_objects import custom_object_scope, find_custom, find_exactly, get_registered_name
-from polykeras.saving.lambdas import code_allowed, describe_lambda, lambda_of
+from polykeras.saving.lambdas import code_allowed, describe_lambda, is_code_decided, lambda_of
 from polykeras.saving.limits import checked_name
 from polykeras.saving.named_objects import NamedObjects
 from polykeras.seeds import SeedGenerator
@@ -181,7 +182,7 @@ def deserialize_keras_object(
     Args:
         config: the result of `serialize_keras_object`, or plain data.
         custom_objects: further names that it may use.
-        safe_mode: False runs code of `lambda`s in the config.
+        safe_mode: False runs code of `lambda`s in the config, if no load in safe mode is going on.
         default: the registry to search if the config names no module.
         module_objects: further classes and functions for a name, or for a config without a module. The name of a class
             gives an object made without arguments.
@@ -190,8 +191,9 @@ def deserialize_keras_object(
     Raises:
         ValueError: if the config names something that is neither built in nor registered nor passed.
     """
-    if custom_objects or not safe_mode:
-        with custom_object_scope(custom_objects or {}), code_allowed(True) if not safe_mode else nullcontext():
+    undecided = not is_code_decided()
+    if custom_objects or undecided:
+        with custom_object_scope(custom_objects or {}), code_allowed(not safe_mode) if undecided else nullcontext():
             return deserialize_keras_object(config, default=default, module_objects=module_objects)
     name = config.get("class_name") if isinstance(config, Mapping) else config
     if module_objects is not None and isinstance(name, str):
@@ -231,6 +233,8 @@ def deserialize_keras_object(
 
 _OURS = frozenset(("", "builtins", "keras", "tf_keras", "polykeras", "tensorflow", "tf"))
 """The packages whose names stand for built-in objects: Keras's and our own."""
+_EXTENSIONS = frozenset(("keras_cv", "keras_hub", "keras_nlp"))
+"""The packages whose classes need not be registered, as in Keras."""
 
 
 def _find(name: str, config: Mapping[str, Any], default: Registry[Any] | None) -> Any:
@@ -254,10 +258,22 @@ def _find(name: str, config: Mapping[str, Any], default: Registry[Any] | None) -
         return custom
     if ours and registry is not None:
         return registry.find(name)  # the error suggests a similar name
+    custom = _of_extension(module, name)
+    if custom is not None:
+        return custom
     raise ValueError(
         f"The config names {name!r} of module {module!r}, which is neither part of polykeras nor registered. Pass it "
         "in `custom_objects`, or decorate it with `polykeras.saving.register_keras_serializable`."
     )
+
+
+def _of_extension(module: str, name: str) -> type | None:
+    """Return a subclass of ours from an imported module of the packages in `_EXTENSIONS`, or None."""
+    loaded = sys.modules.get(module) if module.partition(".")[0] in _EXTENSIONS else None
+    found = None if loaded is None else vars(loaded).get(name)
+    bases = found.__mro__ if inspect.isclass(found) else ()
+    ours = any(base.__module__.partition(".")[0] == "polykeras" and hasattr(base, "from_config") for base in bases)
+    return found if ours else None
 
 
 def _text(config: Mapping[str, Any], key: str) -> str:

@@ -208,7 +208,7 @@ class Compiled:
     def _require_compiled(self, method: str) -> None:
         if not self.compiled:
             raise ValueError(
-                f"Model {self.name!r} must be compiled before `{method}`: call "
+                f"You must call `compile()` before `{method}()`. The model {self.name!r} is not compiled: call "
                 "`model.compile(optimizer=..., loss=...)` first."
             )
 

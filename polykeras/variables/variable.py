@@ -194,6 +194,12 @@ class Variable(Located, ArrayOperators):
             return registry.current().cast(value, cast)
         return value
 
+    @property
+    def _value(self) -> Any:
+        """The array as it is stored, by Keras's private name, to free its memory; None while it is on the host."""
+        location, stored = self._place_and_value
+        return None if location is None else stored
+
     def numpy(self) -> np.ndarray:
         """Return the value as a NumPy array of its own memory, without moving the variable."""
         scope = current_scope.get()

@@ -402,10 +402,17 @@ def test_an_index_outside_the_table_is_named(backend: Backend, dtype: str, bad: 
             layer(given)
 
 
-@pytest.mark.parametrize("bad", [1.5, np.nan, np.inf])
+@pytest.mark.parametrize("bad", [-1.5, np.nan, np.inf])
 def test_an_index_that_is_no_whole_number_is_named(backend: Backend, bad: float) -> None:
     with pytest.raises(ValueError, match=rf"'words'.*expected whole numbers.*received the index {bad}"):
         L.Embedding(5, 2, name="words")(np.array([0.0, bad], "float32"))
+
+
+def test_a_fraction_is_cut_to_an_index_as_in_keras_and_named(backend: Backend) -> None:
+    layer = L.Embedding(5, 2, name="words")
+    with pytest.warns(UserWarning, match="'words'.*received the index 1.5, which is cut"):
+        found = layer(np.array([0.0, 1.5, -0.5], "float32"))
+    assert_array_equal(numpy(found), numpy(layer(np.array([0, 1, 0]))))
 
 
 def test_compiled_code_does_not_look_at_indices(backend: Backend) -> None:

@@ -43,6 +43,16 @@ LIBRARIES = {
     "keras-tuner": Library(("keras_tuner",), "torch", ("--ignore=keras_tuner/applications", *_DISTRIBUTED)),
     "bayesflow": Library(("tests",), "torch", ("--ignore=tests/test_examples",)),
     "keras-rs": Library(("keras_rs",), "torch", ("--ignore=keras_rs/src/layers/embedding/jax",)),
+    "keras-hub": Library(
+        ("keras_hub/src",),
+        "torch",
+        (  # need OpenVINO, vLLM, or a vocabulary that is downloaded at import
+            "--ignore=keras_hub/src/utils/openvino_utils_test.py",
+            "--ignore=keras_hub/src/vllm",
+            "--ignore=keras_hub/src/tokenizers/byte_pair_tokenizer_test.py",
+        ),
+        env=(("HF_HUB_OFFLINE", "1"),),
+    ),
     "deepctr": Library(("tests/layers", "tests/feature_test.py", "tests/utils_test.py"), "tensorflow"),
     "scikeras": Library(("tests",), "torch", ("--ignore=tests/test_compile_kwargs.py",)),
     "tf-keras-vis": Library(("tests",), "tensorflow"),

@@ -224,7 +224,7 @@ def test_misspelt_names(backend: Backend, call: Callable[[], Any], words: str) -
 def test_fit_before_compile(backend: Backend) -> None:
     m = keras.Sequential([keras.Input((3,)), layers.Dense(1)])
     for method in ("fit", "evaluate", "train_on_batch"):
-        with fails(f"must be compiled before `{method}` ... model.compile("):
+        with fails(f"You must call `compile()` before `{method}()` ... model.compile("):
             getattr(m, method)(X, Y)
 
 

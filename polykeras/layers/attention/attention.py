@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 from polykeras import ops, random
 from polykeras.backend.spec import Array
 from polykeras.common.arguments import rate
-from polykeras.layers.attention.heads import lowest
+from polykeras.layers.attention.parts import lowest
 from polykeras.layers.base.layer import LAYERS, Layer
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import string
-from collections.abc import Sequence
 from functools import reduce
 from typing import Any
 
@@ -12,46 +11,24 @@ from polykeras import ops, random
 from polykeras.backend.spec import Array
 from polykeras.common.types import InputShape
 from polykeras.initializers import Initializer
+from polykeras.layers.attention.parts import AttentionParts, lowest
 from polykeras.layers.base.input_spec import InputSpec
-from polykeras.layers.base.layer import Layer
 from polykeras.layers.base.weights import Options, as_arguments, known_sizes
 from polykeras.layers.core.einsum_dense import EinsumDense
 
 
-def attention_equations(rank: int, axes: Sequence[int]) -> tuple[str, str]:
-    """Return Keras's einsum equations: of keys and queries (the scores), and of weights and values.
-
-    Args:
-        rank: the rank of projected queries `(batch, ..., heads, size)`.
-        axes: the axes along which attention runs.
-    """
-    letters = iter(string.ascii_letters)
-    queries = [next(letters) for _ in range(rank)]
-    keys = [next(letters) if i in axes else letter for i, letter in enumerate(queries)]
-    free = [letter for i, letter in enumerate(queries[:-1]) if i not in axes]
-    scores = "".join((*free, *(queries[i] for i in axes), *(keys[i] for i in axes)))
-    query, key = "".join(queries), "".join(keys)
-    return f"{key},{query}->{scores}", f"{scores},{key}->{query}"
-
-
-class Heads(Layer):
+class Heads(AttentionParts):
     """Base of multi-head attention layers, which set the attributes below.
 
     Attributes:
-        dropout: the share of attention weights to drop while training.
         use_bias: whether projections have biases.
         use_gate: whether the heads' outputs are multiplied by `sigmoid` of a projection of the query.
         sliding_window: a query attends only to keys at less than this distance; None for all.
-        attention_axes: the axes along which attention runs; None for all except the batch and feature axes.
-        seed_generator: the random stream of dropout.
     """
 
-    dropout: float
     use_bias: bool
     use_gate: bool
     sliding_window: int | None
-    attention_axes: Any = None
-    seed_generator: random.SeedGenerator | None
 
     # ---- projections -------------------------------------------------------------------------------------------
 
@@ -89,6 +66,7 @@ class Heads(Layer):
         self._value_dense = self._projection("value", value_shape, values)
         self._output_dense = self._projection("attention_output", (*query_shape[:-1], *heads), sizes, bound=2)
         self.input_spec = InputSpec(ndim=len(query_shape), axes={-1: query_shape[-1]})
+        self._build_attention(len(query_shape) + 1)
 
     def _projection(self, name: str, shape: Any, outer: InputShape, bound: int = 1) -> EinsumDense:
         """Return a dense layer that replaces the last `bound` axes of its inputs by the axes `outer`."""
@@ -169,24 +147,6 @@ class Heads(Layer):
     def _repeated(self, x: Array) -> Array:
         """Return keys or values repeated for each query head."""
         return x
-
-    def _axes(self, rank: int) -> list[int]:
-        """Return the axes of attention for inputs of this rank."""
-        return [axis % rank for axis in self.attention_axes] if self.attention_axes else list(range(1, rank - 1))
-
-    @property
-    def _dot_product_equation(self) -> str:
-        """Keras's einsum of keys and queries for the scores, which layers of other libraries use."""
-        return self._equations()[0]
-
-    @property
-    def _combine_equation(self) -> str:
-        """Keras's einsum of weights and values for the heads' outputs."""
-        return self._equations()[1]
-
-    def _equations(self) -> tuple[str, str]:
-        rank = self.input_spec.ndim + 1  # the rank of projected queries
-        return attention_equations(rank, self._axes(rank - 1))
 
     def _compute_attention(
         self,
@@ -280,8 +240,3 @@ class Heads(Layer):
     def compute_mask(self, inputs: Array, previous_mask: Array | None) -> Array | None:
         """Return the mask of the query."""
         return previous_mask
-
-
-def lowest(scores: Array) -> float:
-    """Return the score for masked keys: it fits the dtype, and its `exp` is 0 relative to any other score."""
-    return -3e4 if ops.dtype(scores) == "float16" else -1e9

@@ -144,6 +144,7 @@ class MultiHeadAttention(Heads):
 for _name in (
     *("num_heads", "key_dim", "value_dim", "dropout", "use_bias", "use_gate", "attention_axes", "sliding_window"),
     *(f"{prefix}_{kind}" for prefix in ("kernel", "bias") for kind in ("initializer", "regularizer", "constraint")),
+    "activity_regularizer",
 ):
     setattr(MultiHeadAttention, f"_{_name}", _AlsoCalled(_name))
 MultiHeadAttention._output_shape = _AlsoCalled("_output_sizes")  # type: ignore[attr-defined]

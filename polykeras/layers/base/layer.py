@@ -66,9 +66,6 @@ class Layer(StateMixin, LossesMixin, BuildMixin, PolicyMixin, SymbolicMixin, Ope
     _lacks: ClassVar[dict[str, Any]] = {}
     _untracked = ("inbound_nodes", "_init_arguments", "_losses", "_lossy", "_build_shapes")
 
-    # TensorFlow's AutoGraph, in a map over a data set, leaves an object with this attribute as it is written.
-    autograph_info__: ClassVar[None] = None
-
     # Traits: a class states them of itself, and a user's class inherits none (`common.traits`). `sample_by_sample`
     # (True, or "not in training"): no sample of a batch affects the results of another, so a batch may be filled up.
     # `pure_call`: a call depends only on arrays and variables and has no other effects, so it may be compiled.
@@ -155,6 +152,8 @@ class Layer(StateMixin, LossesMixin, BuildMixin, PolicyMixin, SymbolicMixin, Ope
                 "`super().__init__()` first in `__init__`."
             )
         for backend, provider in registry.providers().items():
+            if name in provider.on_search:
+                provider.on_search[name]()
             if name in provider.layer_methods:
                 registry.current()  # loads the backend, if it is the current one
                 if hasattr(type(self), name):

@@ -13,7 +13,7 @@ from polykeras.backend.spec import Array
 from polykeras.common.naming import is_ours
 from polykeras.graph.inference import outside_inference
 from polykeras.layers.base.low_rank import LowRank
-from polykeras.variables import Variable
+from polykeras.variables import Variable, outside_scopes
 
 if TYPE_CHECKING:
     from polykeras.layers.quantized.layout import Layout
@@ -108,7 +108,7 @@ class Quantizable(LowRank):
             raise NotImplementedError(
                 f"{self._title()}: its class has no mode {mode!r}; it has {', '.join(map(repr, self._modes))}."
             )
-        with outside_inference():  # so that arrays made in it have values
+        with outside_inference(), outside_scopes():  # so that arrays made in it have values, and variables keep them
             self._quantized = (Float8 if mode == "float8" else WholeNumbers)(self, self._layouts(), mode, config)
 
     def quantize(

@@ -13,6 +13,7 @@ import numpy as np
 from polykeras import constraints, dtypes, initializers, regularizers
 from polykeras.common import version_counter
 from polykeras.common.checkpointable import Checkpointable
+from polykeras.common.default_property import default_property
 from polykeras.common.legacy_arguments import takes_legacy_order
 from polykeras.common.types import ArrayLike, ConstraintLike, DTypeLike, InitializerLike, RegularizerLike
 from polykeras.graph.inference import note_set
@@ -160,6 +161,16 @@ class StateMixin(Checkpointable):
         """The variables that belong to no sublayer, in Keras's order, which freezing does not change."""
         found = [v for part in tracked(self, variable_types()) for v in variables_in(part, self.name)]
         return sorted(unique([*self._own_weights, *found]), key=lambda v: (not v.made_trainable, v.number))
+
+    @default_property
+    def _trainable_variables(self) -> list[Variable]:
+        """Own variables that were made to be trained, by Keras's private name; a file holds them first."""
+        return [v for v in self._own_variables() if v.made_trainable]
+
+    @default_property
+    def _non_trainable_variables(self) -> list[Variable]:
+        """The other own variables, by Keras's private name."""
+        return [v for v in self._own_variables() if not v.made_trainable]
 
     @property
     def weights(self) -> list[Variable]:

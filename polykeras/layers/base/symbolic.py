@@ -113,7 +113,8 @@ class SymbolicMixin:
 
         def build(*args: Any, **kwargs: Any) -> tuple[()]:
             spec = call_spec(type(self).call)
-            self._build(registry.current(), spec, spec.take_first(args, kwargs), kwargs)
+            if not self.built:  # it runs again if it reads an unknown size, and must not make weights anew
+                self._build(registry.current(), spec, spec.take_first(args, kwargs), kwargs)
             return ()
 
         infer_outputs(build, args, kwargs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -11,6 +12,7 @@ from polykeras import dtypes, ops
 from polykeras.backend import registry
 from polykeras.backend.spec import Array
 from polykeras.common.arguments import positive_int
+from polykeras.common.default_property import default_property
 from polykeras.common.types import ConstraintLike, InitializerLike, InputShape, RegularizerLike
 from polykeras.layers.base.layer import LAYERS, Layer
 from polykeras.layers.base.low_rank import AdaptedWeight
@@ -104,6 +106,11 @@ class Embedding(Quantizable):
             inputs = ops.cast(inputs, "int32")
         return self._rows(inputs, "embeddings")
 
+    @default_property
+    def _embeddings(self) -> Variable:
+        """The table itself, without the factors of LoRA, by Keras's private name."""
+        return vars(self)["embeddings"]
+
     def _layouts(self) -> list[Layout]:
         return [of_matrix("embeddings", (self.input_dim, self.output_dim), axis=1)]
 
@@ -116,12 +123,19 @@ class Embedding(Quantizable):
             unsigned = indices.view(f"u{indices.itemsize}")
             if np.maximum.reduce(unsigned, axis=None, initial=0) < self.input_dim:
                 return
-        inside = (indices >= 0) & (indices < self.input_dim) & (indices == np.trunc(indices))
+        cut = np.trunc(indices)
+        inside = (cut >= 0) & (cut < self.input_dim)
         if not inside.all():
             raise ValueError(
                 f"{self._title()}: expected whole numbers from 0 to {self.input_dim - 1} (input_dim={self.input_dim}); "
                 f"received the index {indices[~inside][0]} at {np.argwhere(~inside)[0].tolist()}. Increase "
                 "`input_dim`, or correct the data."
+            )
+        if not np.array_equal(cut, indices):
+            warnings.warn(
+                f"{self._title()}: expected whole numbers; received the index {indices[cut != indices][0]}, which is "
+                "cut to a whole number.",
+                stacklevel=2,
             )
 
     def compute_mask(self, inputs: Array, mask: Array | None = None) -> Array | None:

@@ -1,0 +1,31 @@
+"""A layer whose `compute_output_shape` states an output for which `call` returns None."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import polykeras as keras
+from polykeras import layers, ops
+from polykeras.backend import Backend
+
+
+class Pair(layers.Layer):
+    """Has a second output on request only."""
+
+    def call(self, inputs: Any, second: Any = None) -> Any:
+        return inputs * 2, None if second is None else second * 3
+
+    def compute_output_shape(self, inputs_shape: Any, second_shape: Any = None) -> Any:
+        return [inputs_shape, inputs_shape]
+
+
+def test_an_output_that_is_not_used_may_be_missing(backend: Backend) -> None:
+    inputs = keras.Input((3,))
+    first, _ = Pair()(inputs)
+    first, second = Pair()(first, second=first)
+    model = keras.Model(inputs, [first, second])
+    found = model(np.ones((2, 3), "float32"))
+    assert [ops.convert_to_numpy(x)[0, 0] for x in found] == [4.0, 6.0]
+    assert [x[0, 0] for x in model.predict(np.ones((2, 3), "float32"), verbose=0)] == [4.0, 6.0]
