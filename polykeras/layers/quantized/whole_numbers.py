@@ -80,15 +80,11 @@ class WholeNumbers:
         for name in self._parts(layout):
             value = ops.convert_to_numpy(values[name])
             whole = dtypes.is_int(value.dtype.name)
-            # Not by `assign`, which is taken back if the layer is built while a graph is made.
             made = self.layer.add_weight(
-                value.shape,
-                lambda shape, dtype, value=value: ops.convert_to_tensor(value, dtype),
-                value.dtype.name if whole or name == layout.index else None,
-                False,
-                name=name,
+                value.shape, "zeros", value.dtype.name if whole or name == layout.index else None, False, name=name
             )
             made.path = f"{prefix}/{name}"
+            made.assign(value)
             setattr(self.layer, name, made)
 
     def numbers_of(self, layout: Layout, values: ArrayLike) -> dict[str, Any]:
