@@ -570,11 +570,19 @@ TRAINING = (
     ),
     FromKeras(
         "models.Model",
-        "order of logs within logs",
+        "compiled again without metrics",
         "value",
-        "all logs in the order of their names",
-        "what a step or a metric returned within a dict stands together, at the place of that dict's name",
-        "the lists that `evaluate` returns have the order of the names, in Keras too",
+        "what the last `compile` says counts alone",
+        "a loss or metrics of an earlier `compile` stay where the last one names none",
+        "`get_compile_config` of Keras says that there are none, and a saved and loaded model has none",
+    ),
+    FromKeras(
+        "models.Model",
+        "first batch of a PyDataset with workers",
+        "value",
+        "the first one",
+        "the second one, where the model or its optimizer is built by `fit`: the batch for that is lost",
+        "with one worker Keras trains on it too",
     ),
     FromKeras(
         "models.Model",
