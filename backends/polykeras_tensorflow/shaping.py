@@ -36,7 +36,7 @@ class TensorflowShaping(Shaping):
     def concatenate(self, xs: Sequence[Array], axis: int = 0) -> Array:
         return raw.ConcatV2(values=list(xs), axis=axis) if len(xs) > 1 else xs[0]
 
-    def tile(self, x: Array, repeats: int | Sequence[int]) -> Array:
+    def tile(self, x: Array, repeats: int | Sequence[int] | Array) -> Array:
         if not tf.is_tensor(repeats) or not self.is_traced(repeats):
             return super().tile(x, repeats)
         ndim = max(x.shape.rank, repeats.shape[0])

@@ -240,7 +240,16 @@ BY_NATURE = {
 }
 
 # Why numbers of scripts differ from Keras's, or cannot be compared, by the end of commit and path.
-UNLIKE_KERAS: dict[str, str] = {}
+UNLIKE_KERAS = {
+    "guides/making_new_layers_and_models_via_subclassing.py": (
+        "Keras keeps the loss of the first `compile` where the second names none; all else is equal"
+    ),
+    "guides/training_with_built_in_methods.py": (
+        "Keras keeps metrics of an earlier `compile`, and loses the first batch of a `PyDataset` with workers; all else is equal"
+    ),
+    "guides/sequential_model.py": "it trains nothing",
+    "guides/understanding_masking_and_padding.py": "it trains nothing",
+}
 
 
 def scripts() -> Iterator[Script]:

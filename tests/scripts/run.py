@@ -49,6 +49,14 @@ commit, in a process and a folder of its own, and writes this page. Not real are
 machine that was busy with other things. A dash stands where a script is written for another framework; *not run* says that
 nobody tried yet.
 
+*as Keras* compares the numbers of one run with Keras 3.15.1 and of one with polykeras, on PyTorch where the script may choose
+(`tests/scripts/as_keras.py`): the names, order and values of each history, what `evaluate`, `train_on_batch` and `test_on_batch`
+return, shape, mean, deviation and first values of predictions, and the first 5 losses of a loop of the script's own (later
+ones differ by how rounding grows). *Equal* means to 1e-3, or to 1e-6 below 1e-3, beside `n numbers`. Nothing is left to chance
+there (`tests/scripts/fixed.py`): random numbers depend on their shape alone, nothing is dropped out or shuffled, and `fit` has
+2 epochs. A model's weights are scaled by their places when it is first trained, so that another order of them shows. *Keras
+stops* gives the error that Keras ends the script with, mostly for spellings of Keras 1 and 2.
+
 Tried and left out of the table, as they stop in code of their own whatever Keras is: Keras 2.3's babi_memnn.py (splits by a
 pattern that gives None since Python 3.7), keras_io's neural_machine_translation_with_transformer.py (`os["KERAS_BACKEND"] = ...`)
 and tabtransformer.py (`tf` is not imported), Keras's demo_jax_distributed.py (JAX refuses its mesh with an axis named None).
@@ -243,9 +251,10 @@ def as_keras(script: Script, found: dict[str, Any] | None) -> str:
     if theirs["error"]:
         if "numbers" not in theirs:
             return f"not compared: Keras was {theirs['error']}"
-        same = ours and not found["difference"]
+        short = theirs["error"].partition(" (/")[0].replace("|", "/")[:90]  # without paths of this machine
+        same = ours and theirs["numbers"] and not found["difference"]
         until = f", {len(theirs['numbers'])} numbers until then are equal" if same else ""
-        return f"not comparable: {why or 'Keras stops, ' + theirs['error'][:90]}{until}"
+        return f"not comparable: {why or 'Keras stops, ' + short}{until}"
     if ours["error"]:
         return f"differs: {why or 'Keras goes on where polykeras stops, ' + ours['error'].partition(':')[0]}"
     if found["difference"]:

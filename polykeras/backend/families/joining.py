@@ -53,7 +53,7 @@ class Joining(Family):
     # ---- repeat ------------------------------------------------------------------------------------------------
 
     @op("x")
-    def tile(self, x: Array, repeats: int | Sequence[int]) -> Array:
+    def tile(self, x: Array, repeats: int | Sequence[int] | Array) -> Array:
         """Return `x` repeated `repeats[i]` times along axis `i`; missing numbers and axes count as 1.
 
         Args:
