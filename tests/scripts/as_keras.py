@@ -59,7 +59,9 @@ def main() -> None:
             f"    {found['difference'] or 'no difference'}, {len(found['theirs'].get('numbers', ()))} numbers",
             flush=True,
         )
-        run.COMPARED.write_text(json.dumps(read() | {name: found}, indent=1), encoding="utf-8")
+        new = run.COMPARED.with_suffix(".new")
+        new.write_text(json.dumps(read() | {name: found}, indent=1), encoding="utf-8")
+        new.replace(run.COMPARED)
     run.write_page()
 
 
