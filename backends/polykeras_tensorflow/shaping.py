@@ -36,6 +36,13 @@ class TensorflowShaping(Shaping):
     def concatenate(self, xs: Sequence[Array], axis: int = 0) -> Array:
         return raw.ConcatV2(values=list(xs), axis=axis) if len(xs) > 1 else xs[0]
 
+    def tile(self, x: Array, repeats: int | Sequence[int] | Array) -> Array:
+        if not tf.is_tensor(repeats) or not self.is_traced(repeats):
+            return super().tile(x, repeats)
+        ndim = max(x.shape.rank, repeats.shape[0])
+        whole = raw.Pad(input=repeats - 1, paddings=((ndim - repeats.shape[0], 0),)) + 1  # missing ones count as 1
+        return raw.Tile(input=x[(None,) * (ndim - x.shape.rank)] if ndim > x.shape.rank else x, multiples=whole)
+
     def constant_pad(self, x: Array, pad_width: Sequence[tuple[int, int]], value: float = 0) -> Array:
         if not pad_width:
             return x

@@ -49,6 +49,11 @@ class TorchExecution(Arrays, Execution):
     def is_traced(self, x: Any) -> bool:
         return is_recorded(x) or isinstance(x, TensorWithoutValues)
 
+    def sizes_from(self, x: Tensor, message: str) -> list[int]:
+        if isinstance(x, TensorWithoutValues):
+            raise TypeError(message)
+        return x.tolist()  # a recording in which they may change is not repeated: the recorder sees the read
+
     def compile(
         self, fn: Callable[..., Any], donate_first: bool = False, collective: bool = False
     ) -> Callable[..., Any]:

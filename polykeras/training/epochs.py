@@ -61,7 +61,7 @@ def run_epoch(
         logs = run()
         if own is not None and not isinstance(logs, dict):
             raise TypeError(f"Expected a dict of logs by name from {own!r}; received {logs!r}.")
-        logs = host_logs(logs)  # which waits for the chunk
+        logs = host_logs(logs, model._steps.log_names.get(kind, ()))  # which waits for the chunk
         if 2 * (done - start) >= size.steps:  # shorter ones are mostly overhead, or have a batch of another shape
             size.record(done - start, time.perf_counter() - begin)
         if progress:

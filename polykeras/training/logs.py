@@ -12,20 +12,21 @@ from polykeras.metrics import Metric
 from polykeras.training.compiled_metrics import each
 
 
-def host_logs(logs: Mapping[str, Any]) -> dict[str, Any]:
+def host_logs(logs: Mapping[str, Any], names: Sequence[str] = ()) -> dict[str, Any]:
     """Bring logs to the host; wait for them.
 
     Args:
         logs: numbers or arrays by name.
+        names: their order, as `flat_logs` had it: a compiled step does not keep it. Others than the logs' are no order.
 
     Returns:
-        Python floats, and arrays for what is no scalar, in the order of the names.
+        Python floats, and arrays for what is no scalar, in that order, or by name.
     """
     backend = registry.current()
     if not logs:  # nothing to wait for below, and the memory of the batches is about to be used again
         backend.synchronize()
     host: dict[str, Any] = {}
-    for name in sorted(logs):
+    for name in names if set(names) == logs.keys() else sorted(logs):
         value = logs[name]
         array = np.asarray(backend.to_numpy(value) if backend.is_tensor(value) else value)
         host[name] = float(array) if array.ndim == 0 else array
@@ -59,7 +60,7 @@ def as_list(logs: dict[str, Any], order: Sequence[str]) -> Any:
 
 
 def flat_logs(kind: str, logs: Any) -> dict[str, Any]:
-    """Return the logs of a step in one dict: the items of a dict within it take its place.
+    """Return the logs of a step in one dict, by name: the items of a dict within it take its place, as in Keras.
 
     Args:
         kind: the kind of the step, `"train"` or `"test"`.
@@ -71,7 +72,7 @@ def flat_logs(kind: str, logs: Any) -> dict[str, Any]:
     if not isinstance(logs, dict):
         raise TypeError(f"{kind}_step must return scalars by name, a dict, for the logs; received {logs!r}.")
     flat: dict[str, Any] = {}
-    for name, value in logs.items():
+    for name, value in sorted(logs.items(), key=lambda item: item[0]):
         if value is None:
             raise TypeError(f"{kind}_step must return scalars for the logs; {name!r} is None. Leave it out.")
         flat |= flat_logs(kind, value) if isinstance(value, dict) else {name: value}

@@ -285,7 +285,7 @@ class Trainer(StepMethods):
             warn_of_nan(before, logs, epoch)
         if validation.is_due(epoch):
             values = validation.run(callback_list)
-            logs = dict(sorted((logs | {f"val_{name}": value for name, value in values.items()}).items()))
+            logs = logs | {f"val_{name}": value for name, value in sorted(values.items())}
             progress.validation_done()
         progress.epoch_done(logs)
         callback_list.on_epoch_end(epoch, logs)
@@ -306,7 +306,7 @@ class Trainer(StepMethods):
         with shared_run():
             step, batch = prepare_for_batch(self, kind, source.first_batch())
             check_batch(self, kind, batch)
-            logs = host_logs(step.run_batch(batch))
+            logs = host_logs(step.run_batch(batch), self._steps.log_names.get(kind, ()))
         if return_dict:
             return logs
         names = tuple(logs)

@@ -166,15 +166,15 @@ SOURCES = (
         first_edition/3.5-classifying-movie-reviews.ipynb
         first_edition/3.6-classifying-newswires.ipynb
         first_edition/3.7-predicting-house-prices.ipynb
-        first_edition/4.4-overfitting-and-underfitting.ipynb
+        first_edition/4.4-overfitting-and-underfitting.ipynb epochs:20
         first_edition/5.1-introduction-to-convnets.ipynb
         first_edition/6.1-one-hot-encoding-of-words-or-characters.ipynb
         first_edition/6.2-understanding-recurrent-neural-networks.ipynb
         first_edition/6.4-sequence-processing-with-convnets.ipynb
         first_edition/8.1-text-generation-with-lstm.ipynb
-        chapter04_classification-and-regression.ipynb
-        chapter05_fundamentals-of-ml.ipynb
-        chapter13_timeseries-forecasting.ipynb
+        chapter04_classification-and-regression.ipynb epochs:200
+        chapter05_fundamentals-of-ml.ipynb epochs:20
+        chapter13_timeseries-forecasting.ipynb file:jena_climate_2009_2016.csv
         chapter02_mathematical-building-blocks.ipynb tensorflow native:loop steps:20 epochs:2
         chapter07_deep-dive-keras.ipynb native:loop,train_step steps:10 epochs:4
         second_edition/chapter02_mathematical-building-blocks.ipynb tensorflow native:loop steps:20 epochs:2
@@ -237,6 +237,18 @@ BY_NATURE = {
     ): "gradient ascent: the script adds the gradient to its picture, so that its loss is to rise",
     ("customizing_what_happens_in_fit.py", "train_step (4)"): "the generator's loss rises as the discriminator's falls",
     ("dcgan_overriding_train_step.py", "train_step (2)"): "the generator's loss rises as the discriminator's falls",
+}
+
+# Why numbers of scripts differ from Keras's, or cannot be compared, by the end of commit and path.
+UNLIKE_KERAS = {
+    "guides/making_new_layers_and_models_via_subclassing.py": (
+        "Keras keeps the loss of the first `compile` where the second names none; all else is equal"
+    ),
+    "guides/training_with_built_in_methods.py": (
+        "Keras keeps metrics of an earlier `compile`, and loses the first batch of a `PyDataset` with workers; all else is equal"
+    ),
+    "guides/sequential_model.py": "it trains nothing",
+    "guides/understanding_masking_and_padding.py": "it trains nothing",
 }
 
 

@@ -1,14 +1,16 @@
 """Notes the losses of a script's own loops: what its tapes, backward passes and `jax.grad` differentiate, step by step.
 
 A series is named by the function of the script that asks for the gradients. A target that is no single number is no loss
-and is not noted (a gradient penalty's, say). What polykeras differentiates for itself is not noted either.
+and is not noted (a gradient penalty's, say). What polykeras or Keras differentiates for itself is not noted either.
 """
 
 from __future__ import annotations
 
 import functools
+import importlib
 import itertools
 import math
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -16,8 +18,11 @@ from pathlib import Path
 from typing import Any
 
 SERIES: dict[str, list[float]] = {}  # by the function's name, and the place among several in it
-MOST = 400  # losses of a script: it has shown by then what it does
-LEAST, SECONDS = 12, 60  # losses that are enough after so many seconds
+MOST = 400 if "SCRIPT_COMPARED" not in os.environ else 150  # losses of a script: it has shown by then what it does
+LEAST, SECONDS = (
+    12,
+    60 if "SCRIPT_COMPARED" not in os.environ else math.inf,
+)  # losses that are enough after so many seconds
 _names: dict[tuple[str, int], str] = {}  # by function and line
 _folder = ""
 _begun = time.perf_counter()
@@ -35,8 +40,9 @@ class EnoughNoted(Exception):
 
 def install(script: str, backend: str, steps: int) -> None:
     """Note the losses of the script from now on; its own loops see `steps` batches of a data set each time."""
-    global _folder
+    global _folder, OURS
     _folder = str(Path(script).resolve().parent)
+    OURS += (str(Path(importlib.import_module("keras").__file__ or "").parent),)
     {"tensorflow": of_tensorflow, "torch": of_torch, "jax": of_jax}[backend]()
     if backend == "torch":
         import torch.utils.data

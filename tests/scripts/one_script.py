@@ -1,6 +1,6 @@
 """Runs one published script as it stands, over fakes: `python one_script.py SCRIPT REPORT`; run.py calls it.
 
-`import keras` means polykeras. What would come from the web comes from fakes.py, training is cut short, and a loss that
+`import keras` means polykeras, or Keras with SCRIPT_KERAS=1. What would come from the web comes from fakes.py, training is cut short, and a loss that
 is no finite number is an error. REPORT is a JSON file: how often was trained, the error, if there was one, and of each series
 of losses (losses.py) how many there were, and the means of the first and of the last quarter.
 """
@@ -23,32 +23,54 @@ from typing import Any
 from unittest.mock import MagicMock
 
 import fakes
+import fixed
 import losses
 import numpy as np
 from losses import EnoughTrained
 
-import polykeras.as_keras
-from polykeras.common import nested
-
+KERAS = "SCRIPT_KERAS" in os.environ  # whether `import keras` means Keras itself
+COMPARED = "SCRIPT_COMPARED" in os.environ  # whether nothing is left to chance, and numbers are noted
 STEPS = int(os.environ.get("SCRIPT_STEPS", "2"))  # of an epoch
 NATIVE = "SCRIPT_STEPS" in os.environ  # whether losses are to fall, and loops of the script's own are noted and cut
 EPOCHS = int(os.environ.get("SCRIPT_EPOCHS", "1"))  # of a call of fit
 PREDICTED = 500  # rows that are predicted, and repeated for the rest
 TRAININGS = 25  # calls of fit, or of train_on_batch: a script that trains for ever has shown by then what it does
 trainings = 0
+within = False  # one of the methods that are cut, as others that it calls are its own matter
 
 
 def cut_training() -> None:
     """Make `fit`, `evaluate`, `predict` and `train_on_batch` of all models short, and their losses finite or an error."""
-    from polykeras.models import Model
+    from keras import Model
 
-    for name, cut in {
-        "fit": cut_fit,
-        "evaluate": cut_evaluate,
-        "predict": cut_predict,
-        "train_on_batch": cut_batch,
-    }.items():
-        setattr(Model, name, functools.partialmethod(cut, getattr(Model, name)))
+    cuts = {"fit": cut_fit, "evaluate": cut_evaluate, "predict": cut_predict, "train_on_batch": cut_batch}
+    for name, cut in (cuts | ({"test_on_batch": tested} if COMPARED else {})).items():
+        setattr(Model, name, functools.partialmethod(outermost, cut, getattr(Model, name)))
+
+
+def outermost(model: Any, cut: Any, true: Any, *args: Any, **options: Any) -> Any:
+    """Call a method in its cut form where the script calls it, and note its result, or as it is."""
+    global within
+    if within:
+        return true(model, *args, **options)
+    within = True
+    try:
+        if COMPARED and cut in (cut_fit, cut_batch):
+            fixed.place(model, args[0] if args else options.get("x"))
+        result = cut(model, true, *args, **options)
+    finally:
+        within = False
+    if COMPARED:
+        what = true.__name__
+        fixed.note_prediction(what, result) if cut is cut_predict else fixed.note(
+            what, getattr(result, "history", result)
+        )
+    return result
+
+
+def tested(model: Any, test_on_batch: Any, *args: Any, **options: Any) -> Any:
+    """Evaluate one batch."""
+    return test_on_batch(model, *args, **options)
 
 
 def cut_fit(
@@ -63,6 +85,8 @@ def cut_fit(
 ) -> Any:
     """Train for a few steps."""
     count_training()
+    if COMPARED:
+        options["shuffle"] = False
     options["epochs"] = min(epochs, options.get("initial_epoch", 0) + EPOCHS)
     if is_arrays(x):
         options["batch_size"] = batch_size
@@ -106,7 +130,11 @@ def cut_predict(model: Any, predict: Any, x: Any, *args: Any, **options: Any) ->
     if shape[0] <= PREDICTED:
         return predict(model, x, *args, **options)
     few = predict(model, x[:PREDICTED], *args, **options)
-    return nested.map_structure(lambda value: np.resize(value, (shape[0], *value.shape[1:])), few)
+    if isinstance(few, list | tuple):
+        return type(few)(np.resize(value, (shape[0], *value.shape[1:])) for value in few)
+    if isinstance(few, dict):
+        return {name: np.resize(value, (shape[0], *value.shape[1:])) for name, value in few.items()}
+    return np.resize(few, (shape[0], *few.shape[1:]))
 
 
 def cut_batch(model: Any, train_on_batch: Any, *args: Any, **options: Any) -> Any:
@@ -155,8 +183,13 @@ class Showing(ModuleType):
 
 def main(script: str, report: str) -> None:
     """Run the script and write the report."""
-    polykeras.as_keras.install()
-    fakes.install()
+    if not KERAS:
+        import polykeras.as_keras
+
+        polykeras.as_keras.install()
+    fakes.install(polykeras=not KERAS)
+    if COMPARED:
+        fixed.install(polykeras=not KERAS, script=Path(script).read_text(encoding="utf-8"))
     cut_training()
     if NATIVE:
         losses.install(script, os.environ["KERAS_BACKEND"], STEPS)
@@ -178,6 +211,8 @@ def main(script: str, report: str) -> None:
     sys.argv = [script]
     sys.path[0] = str(Path(script).resolve().parent)
     outcome: dict[str, Any] = {"error": None, "note": ""}
+    if COMPARED:
+        fixed.seed()
     try:
         runpy.run_path(script, run_name="__main__")
     except BaseException as error:  # whatever ends a script is its result
@@ -193,6 +228,10 @@ def main(script: str, report: str) -> None:
             message = (str(error).strip() or "-").splitlines()[0]
             outcome["error"] = f"line {lines[-1] if lines else '?'}: {type(error).__name__}: {message}"
     outcome["trainings"] = trainings
+    for name, series in losses.SERIES.items() if COMPARED else ():
+        if not name.startswith("fit "):  # whose history is noted
+            fixed.note(f"loss of {name}", series[:5])  # later ones differ by how rounding grows
+    outcome["numbers"] = fixed.NUMBERS
     outcome["losses"] = {name: [len(series), *losses.ends(series)] for name, series in losses.SERIES.items()}
     Path(report).write_text(json.dumps(outcome), encoding="utf-8")
 

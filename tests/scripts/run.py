@@ -21,10 +21,11 @@ from pathlib import Path
 from typing import Any
 
 import fakes
-from catalogue import BACKENDS, BY_NATURE, SOURCES, Script, Source, scripts
+from catalogue import BACKENDS, BY_NATURE, SOURCES, UNLIKE_KERAS, Script, Source, scripts
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "outputs" / "scripts.json"
+COMPARED = ROOT / "outputs" / "as_keras.json"
 PAGE = ROOT / "docs" / "scripts.md"
 HEAD = """\
 # Published scripts
@@ -47,6 +48,14 @@ commit, in a process and a folder of its own, and writes this page. Not real are
 *ok* means that the script ran to its end, *cut* that it was ended in its loop of trainings. The seconds are those of a
 machine that was busy with other things. A dash stands where a script is written for another framework; *not run* says that
 nobody tried yet.
+
+*as Keras* compares the numbers of one run with Keras 3.15.1 and of one with polykeras, on PyTorch where the script may choose
+(`tests/scripts/as_keras.py`): the names, order and values of each history, what `evaluate`, `train_on_batch` and `test_on_batch`
+return, shape, mean, deviation and first values of predictions, and the first 5 losses of a loop of the script's own (later
+ones differ by how rounding grows). *Equal* means to 1e-3, or to 1e-6 below 1e-3, beside `n numbers`. Nothing is left to chance
+there (`tests/scripts/fixed.py`): random numbers depend on their shape alone, nothing is dropped out or shuffled, and `fit` has
+2 epochs. A model's weights are scaled by their places when it is first trained, so that another order of them shows. *Keras
+stops* gives the error that Keras ends the script with, mostly for spellings of Keras 1 and 2.
 
 Tried and left out of the table, as they stop in code of their own whatever Keras is: Keras 2.3's babi_memnn.py (splits by a
 pattern that gives None since Python 3.7), keras_io's neural_machine_translation_with_transformer.py (`os["KERAS_BACKEND"] = ...`)
@@ -107,7 +116,7 @@ def run(clone: str, script: Script, backend: str, limit: float) -> dict[str, Any
         surroundings = os.environ | {
             "KERAS_BACKEND": backend, "POLYKERAS_BACKEND": backend, "KERAS_HOME": str(folder / "home"), "MPLBACKEND": "agg",
             "PYTHONPATH": os.pathsep.join(paths), "XLA_FLAGS": "",
-            "SCRIPT_EPOCHS": script.epochs or "1",
+            "SCRIPT_EPOCHS": script.epochs or ("2" if "SCRIPT_COMPARED" in os.environ else "1"),
         } | ({"SCRIPT_STEPS": script.steps} if script.steps else {})  # fmt: skip
         surroundings |= dict(setting.split("=") for setting in script.env)
         command = [
@@ -135,7 +144,8 @@ def log_of(script: Script, backend: str) -> Path:
     """Return where the output of a run is kept."""
     folder = RESULTS.parent / "scripts"
     folder.mkdir(parents=True, exist_ok=True)
-    return folder / f"{key(script).replace('/', '_')}-{backend}.log"
+    keras = "-keras" * ("SCRIPT_KERAS" in os.environ)
+    return folder / f"{key(script).replace('/', '_')}-{backend}{keras}.log"
 
 
 def key(script: Script) -> str:
@@ -143,7 +153,7 @@ def key(script: Script) -> str:
     return f"{script.source.commit[:7]}:{script.path}"
 
 
-def page(results: dict[str, Any]) -> Iterator[str]:
+def page(results: dict[str, Any], compared: dict[str, Any]) -> Iterator[str]:
     """Give the lines of the table."""
     yield HEAD
     known = [(script, results.get(key(script), {})) for script in scripts()]
@@ -160,9 +170,10 @@ def page(results: dict[str, Any]) -> Iterator[str]:
         f"others yet. {whole} were ok on each of their backends, {sum(map(bool, good))} on one at least; of {runs} runs "
         f"{sum(good)} were.\n"
     )
+    yield totals(compared)
     yield from native_rows(known)
     for source in SOURCES:
-        yield from rows_of(source, results)
+        yield from rows_of(source, results, compared)
 
 
 NATIVE = """\
@@ -213,14 +224,15 @@ def verdict(script: Script, name: str, ends: list[float]) -> str:
     return reasons[0] if reasons else "does not fall"
 
 
-def rows_of(source: Source, results: dict[str, Any]) -> Iterator[str]:
+def rows_of(source: Source, results: dict[str, Any], compared: dict[str, Any]) -> Iterator[str]:
     """Give the lines of a source, and the reasons of its failures."""
     mine = [(script, results.get(key(script), {})) for script in scripts() if script.source is source]
     yield f"## {source.repository} at {source.commit[:12]}\n"
-    yield f"| script | {' | '.join(BACKENDS)} | calls that trained | files beside it |\n|---{'|---' * (len(BACKENDS) + 2)}|"
+    yield f"| script | {' | '.join(BACKENDS)} | as Keras | calls that trained | files beside it |\n|---{'|---' * (len(BACKENDS) + 3)}|"
     for script, found in mine:
         cells = [cell(found.get(backend)) if backend in script.backends else "–" for backend in BACKENDS]
         trained = max((one.get("trainings", 0) for one in found.values()), default="")
+        cells.append(as_keras(script, compared.get(key(script))))
         yield f"| {script.path} | {' | '.join(cells)} | {trained} | {', '.join(file.rpartition('/')[2] for file in script.files)} |"
     yield ""
     for script, found in mine:
@@ -229,6 +241,46 @@ def rows_of(source: Source, results: dict[str, Any]) -> Iterator[str]:
                 reason = one["error"][:200].replace("`", "'")
                 yield f"- {script.path}, {backend}: `{reason}`"
     yield ""
+
+
+def as_keras(script: Script, found: dict[str, Any] | None) -> str:
+    """Return how a run compares with Keras's, for a cell of the table."""
+    if found is None:
+        return "not compared"
+    theirs, ours, why = found["theirs"], found["ours"], reason(script)
+    if theirs["error"]:
+        if "numbers" not in theirs:
+            return f"not compared: Keras was {theirs['error']}"
+        short = theirs["error"].partition(" (/")[0].replace("|", "/")[:90]  # without paths of this machine
+        same = ours and theirs["numbers"] and not found["difference"]
+        until = f", {len(theirs['numbers'])} numbers until then are equal" if same else ""
+        return f"not comparable: {why or 'Keras stops, ' + short}{until}"
+    if ours["error"]:
+        return f"differs: {why or 'Keras goes on where polykeras stops, ' + ours['error'].partition(':')[0]}"
+    if found["difference"]:
+        return f"differs: {why or found['difference']}"
+    if not theirs["numbers"]:
+        return f"not comparable: {why or 'it trains nothing, and predicts nothing'}"
+    return f"equal, {len(theirs['numbers'])} numbers, {found['backend']}"
+
+
+def reason(script: Script) -> str:
+    """Return why numbers of a script differ, or cannot be compared, if somebody looked."""
+    return next((why for path, why in UNLIKE_KERAS.items() if key(script).endswith(path)), "")
+
+
+def totals(compared: dict[str, Any]) -> str:
+    """Return a line that counts what was compared with Keras."""
+    found = [(script, compared[key(script)]) for script in scripts() if key(script) in compared]
+    words = [as_keras(*one).partition(":")[0].partition(",")[0] for one in found]
+    end = [one for _, one in found if not one["theirs"]["error"]]
+    both = sum(not one["ours"]["error"] for one in end)
+    return (
+        f"{len(found)} scripts were run once with Keras 3.15.1 and once with polykeras, on PyTorch where they may choose "
+        f"(`tests/scripts/as_keras.py`): the numbers of {words.count('equal')} are equal to 1e-3, those of "
+        f"{words.count('differs')} differ, {words.count('not comparable')} cannot be compared. Keras ran {len(end)} to "
+        f"their end; polykeras did with {both} of these.\n"
+    )
 
 
 def cell(outcome: dict[str, Any] | None) -> str:
@@ -273,7 +325,15 @@ def main() -> None:
             results.setdefault(key(script), {})[backend] = outcome
             RESULTS.parent.mkdir(exist_ok=True)
             RESULTS.write_text(json.dumps(results, indent=1), encoding="utf-8")
-    PAGE.write_text("\n".join(page(results)), encoding="utf-8")
+    write_page()
+
+
+def write_page() -> None:
+    """Write the page from the results that are kept."""
+    results, compared = (
+        json.loads(file.read_text(encoding="utf-8")) if file.exists() else {} for file in (RESULTS, COMPARED)
+    )
+    PAGE.write_text("\n".join(page(results, compared)), encoding="utf-8")
 
 
 if __name__ == "__main__":

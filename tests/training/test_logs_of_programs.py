@@ -246,7 +246,7 @@ def test_a_loop_over_metrics_gives_weights_to_weighted_ones_alone(backend: Backe
     weights = np.linspace(0.0, 1.0, 40).astype("float32")
     error = np.abs(model.predict(X, verbose=0) - Y)[:, 0]
     logs = model.evaluate(X, Y, sample_weight=weights, batch_size=40, verbose=0, return_dict=True)
-    assert list(logs) == ["loss", "mae", "mse"]
+    assert list(logs) == ["mae", "mse", "loss"]
     assert logs["mae"] == pytest.approx(error.mean(), rel=1e-5)
     assert logs["mse"] == pytest.approx(np.average(error**2, weights=weights), rel=1e-5)
     assert [metric.name for metric in model.metrics] == ["loss", "compile_metrics"]

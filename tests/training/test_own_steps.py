@@ -175,4 +175,4 @@ def test_metrics_by_name_are_there_for_a_step_that_asks_for_them(backend: Backen
     assert values.keys() == {"loss", "mae", "mean_squared_error"}
     assert values["mae"] == pytest.approx(np.abs(error).mean(), rel=1e-5)
     assert values["mean_squared_error"] == pytest.approx(np.square(error).mean(), rel=1e-5)
-    assert list(model.train_on_batch(X, Y, return_dict=True)) == ["loss", "mae", "mean_squared_error"]
+    assert list(model.train_on_batch(X, Y, return_dict=True)) == ["mae", "mean_squared_error", "loss"]

@@ -128,6 +128,15 @@ class Arrays(Family):
             raise TypeError(message)
         return int(self.to_numpy(x).item())
 
+    def sizes_from(self, x: Array, message: str) -> list[int]:
+        """Return the values of a vector as sizes; see `size_from`. An override may know more of them.
+
+        Args:
+            x: integers, shape `(n,)`.
+            message: of the error.
+        """
+        return [self.size_from(x[i], message) for i in range(self.shape(x)[0])]
+
     # ---- composed ----------------------------------------------------------------------------------------------
 
     @op("x")

@@ -53,13 +53,16 @@ class Joining(Family):
     # ---- repeat ------------------------------------------------------------------------------------------------
 
     @op("x")
-    def tile(self, x: Array, repeats: int | Sequence[int]) -> Array:
+    def tile(self, x: Array, repeats: int | Sequence[int] | Array) -> Array:
         """Return `x` repeated `repeats[i]` times along axis `i`; missing numbers and axes count as 1.
 
         Args:
             x: an array of any shape.
-            repeats: one int for each axis; a single int repeats the last axis.
+            repeats: one int for each axis, or a vector of them; a single int repeats the last axis.
         """
+        if self.is_tensor(repeats):
+            message = "tile: the repeats are not known while a function is compiled. Give ints."
+            repeats = self.sizes_from(repeats, message)
         counts = (repeats,) if isinstance(repeats, int) else tuple(repeats)
         shape = self.shape(x)
         ndim = max(len(counts), len(shape))

@@ -7,11 +7,15 @@ from collections.abc import Iterator
 from dis import opname
 from typing import Any
 
+import numpy as np
+
 from polykeras import dtypes
 from polykeras.backend.symbolic.dims import Dims, UnknownDim, broadcast, index_shape, is_known
 from polykeras.backend.symbolic.products import matmul_shape
 from polykeras.common import budget
 from polykeras.dtypes import SCALARS
+
+MOST_SIZES = 16  # values that are kept of a vector: more than a shape has axes
 
 
 class NeedsValues(TypeError):
@@ -70,21 +74,25 @@ class SymbolicArray:
     Args:
         shape: ints, some of which may be `UnknownDim`.
         dtype: a name of `polykeras.dtypes`.
+        sizes: the values of an integer or a vector of integers, where they are known: sizes made into an array may come
+            back as sizes (`ops.tile(mask, ops.stack([batch, 1, 1]))`).
 
     Attributes:
         dims: the shape, for the rules of this package, which preserve unknown sizes.
         dtype: the dtype.
+        sizes: as given.
 
     Example:
         >>> 2.0 * SymbolicArray((3, 1), "int32")[..., None] + SymbolicArray((4,), "float32")
         SymbolicArray(shape=(3, 1, 4), dtype='float32')
     """
 
-    __slots__ = ("dims", "dtype")
+    __slots__ = ("dims", "dtype", "sizes")
 
-    def __init__(self, shape: Dims, dtype: str) -> None:
+    def __init__(self, shape: Dims, dtype: str, sizes: Dims | None = None) -> None:
         self.dims = shape
         self.dtype = dtype
+        self.sizes = sizes
         if budget.left.get() is not None:
             budget.check_size(shape, UnknownDim)
 
@@ -108,7 +116,10 @@ class SymbolicArray:
         keys = key if isinstance(key, tuple) else (key,)
         if any(isinstance(k, SymbolicArray) for k in keys):
             raise NeedsValues(f"Expected ints, slices, None or ... as indices; received {key!r}. Use ops.take.")
-        return SymbolicArray(index_shape(self.dims, key), self.dtype)
+        shape = index_shape(self.dims, key)
+        if self.sizes is None or len(self.dims) != 1 or not isinstance(key, int | slice):
+            return SymbolicArray(shape, self.dtype)
+        return SymbolicArray(shape, self.dtype, self.sizes[key] if isinstance(key, slice) else (self.sizes[key],))
 
     def __len__(self) -> int:
         if not self.dims:
@@ -188,15 +199,30 @@ def from_value(x: Any) -> SymbolicArray:
         return x
     if hasattr(x, "shape") and hasattr(x, "dtype"):  # NumPy's scalars too, some of which are Python floats
         try:
-            return SymbolicArray(tuple(x.shape), dtypes.standardize_dtype(x.dtype))
+            return SymbolicArray(tuple(x.shape), dtypes.standardize_dtype(x.dtype), _sizes_of(x))
         except ValueError:
             pass  # strings and objects: refused below
     elif isinstance(x, SCALARS):
-        return SymbolicArray((), dtypes.result_type(dtypes.weak(x)))
+        return SymbolicArray((), dtypes.result_type(dtypes.weak(x)), _sizes_of(x))
     elif isinstance(x, (list, tuple)):
         shape, names = _measure(x)
-        return SymbolicArray(shape, dtypes.result_type(*names) if names else dtypes.standardize_dtype(None))
+        dtype = dtypes.result_type(*names) if names else dtypes.standardize_dtype(None)
+        return SymbolicArray(shape, dtype, _sizes_of(x))
     raise TypeError(f"Expected a number, an array or a list of them; received {x!r} of type {type(x).__name__}.")
+
+
+def _sizes_of(x: Any) -> Dims | None:
+    """Return the values of an int, or of a short vector of ints of which some may be symbolic; None for all else."""
+    if isinstance(x, SymbolicArray):
+        return x.sizes if not x.dims else None
+    if isinstance(x, int) and not isinstance(x, bool):
+        return (x,)
+    if isinstance(x, np.ndarray | np.integer):
+        return tuple(x.reshape(-1).tolist()) if x.dtype.kind in "iu" and x.ndim < 2 and x.size <= MOST_SIZES else None
+    if not isinstance(x, list | tuple) or not 0 < len(x) <= MOST_SIZES:
+        return None
+    parts = [None if isinstance(part, list | tuple) else _sizes_of(part) for part in x]
+    return None if None in parts else tuple(part[0] for part in parts if part)
 
 
 def _measure(x: Any) -> tuple[Dims, set[str]]:

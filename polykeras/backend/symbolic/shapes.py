@@ -79,7 +79,8 @@ class SymbolicShapes(Shaping, Indexing, Sorting, Reduction):
     # ---- shaping -----------------------------------------------------------------------------------------------
 
     def reshape(self, x: SymbolicArray, newshape: Shape | int) -> SymbolicArray:
-        return SymbolicArray(infer_reshape(x.dims, as_dims(newshape)), x.dtype)
+        shape = infer_reshape(x.dims, as_dims(newshape))
+        return SymbolicArray(shape, x.dtype, x.sizes if len(shape) < 2 else None)
 
     def transpose(self, x: SymbolicArray, axes: Sequence[int] | None = None) -> SymbolicArray:
         order = _canonical(tuple(reversed(range(len(x.dims)))) if axes is None else axes, len(x.dims))
@@ -100,7 +101,9 @@ class SymbolicShapes(Shaping, Indexing, Sorting, Reduction):
         axis = canonical_axis(axis, len(xs[0].dims))
         dtype = combine_strictly("concatenate", *(SymbolicArray((), x.dtype) for x in xs)).dtype
         shape = merge([x.dims for x in xs], axis, "concatenate")
-        return SymbolicArray((*shape[:axis], sum(x.dims[axis] for x in xs), *shape[axis + 1 :]), dtype)
+        parts = [x.sizes for x in xs]
+        sizes = None if None in parts or len(shape) > 1 else tuple(size for part in parts if part for size in part)
+        return SymbolicArray((*shape[:axis], sum(x.dims[axis] for x in xs), *shape[axis + 1 :]), dtype, sizes)
 
     def constant_pad(self, x: SymbolicArray, pad_width: Sequence[tuple[int, int]], value: float = 0) -> SymbolicArray:
         if len(pad_width) != len(x.dims) or any(n < 0 for pair in pad_width for n in pair):

@@ -20,9 +20,13 @@ class StepCache:
 
     Several threads may use it. Keys hold variables, whose hash is Python code, so that another thread may run during a
     lookup.
+
+    Attributes:
+        log_names: the names of the logs by kind of step, in their order.
     """
 
     def __init__(self) -> None:
+        self.log_names: dict[str, tuple[str, ...]] = {}
         self._lock = Lock()
         self._steps: dict[tuple[Hashable, ...], Step | None] = {}
         self._latest: dict[Hashable, tuple[Hashable, Step | None]] = {}  # by backend and kind, as of a change

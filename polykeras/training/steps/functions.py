@@ -63,4 +63,4 @@ class StepFunction:
         labels = unpack_x_y_sample_weight(data)[1]
         if model._compiled_loss is not None and labels is not None:
             model._compiled_loss.check_labels(labels)
-        return host_logs(step.run_batch(data))
+        return host_logs(step.run_batch(data), model._steps.log_names.get(kind, ()))

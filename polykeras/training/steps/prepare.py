@@ -127,6 +127,10 @@ def _in_context(
         finally:
             running.reset(token)
             model._forget_losses()
-        return result if kind == "predict" else flat_logs(kind, result)
+        if kind == "predict":
+            return result
+        logs = flat_logs(kind, result)
+        model._steps.log_names[kind] = tuple(logs)
+        return logs
 
     return run

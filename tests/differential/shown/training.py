@@ -85,14 +85,17 @@ def names_of_metrics(library: Any) -> Any:
     return model.metrics_names
 
 
-def logs_within_logs(library: Any) -> Any:
-    class Own(library.Sequential):  # type: ignore[misc, name-defined]
-        def test_step(self, state: Any, data: Any) -> Any:
-            return {"b": {"z": library.ops.sum(data[1])}, "c": library.ops.sum(data[0])}, state
+def first_batch_of_a_sequence_with_workers(library: Any) -> Any:
+    class Numbers(library.utils.PyDataset):  # type: ignore[misc, name-defined]
+        def __len__(self) -> int:
+            return 3
 
-    model = Own([library.Input((1,)), library.layers.Dense(1)])
-    model.compile("sgd", "mse")
-    return list(model.evaluate(X, Y, verbose=0, return_dict=True))
+        def __getitem__(self, place: int) -> Any:
+            return np.full((1, 1), float(place)), np.zeros((1, 1))
+
+    model = identity(library)
+    model.compile(library.optimizers.SGD(0.0), "mae")
+    return model.fit(Numbers(workers=2), steps_per_epoch=1, shuffle=False, verbose=0).history["loss"]
 
 
 def second_metric_without_a_name(library: Any) -> Any:
@@ -112,7 +115,7 @@ SHOWN: Shown = {
     "PearsonCorrelation of one number": (correlation_of_one_number, "0.0", "nan"),
     "CosineSimilarity of labels (n, 1), predictions (n, k)": (cosine_with_one_number, -1.0, -1.732),
     "a dict of weights, a list of losses": (weights_of_losses, 0.0, 1.0),
-    "order of logs within logs": (logs_within_logs, ["c", "z"], ["z", "c"]),
+    "first batch of a PyDataset with workers": (first_batch_of_a_sequence_with_workers, [0.0], [1.0]),
     "metrics_names": (names_of_metrics, ["loss", "mae"], ["loss", "compile_metrics"]),
     "a metric without a name": (second_metric_without_a_name, "by_nobody", "by_nobody_1"),
 }

@@ -109,11 +109,11 @@ TRAINING = (
     ),
     FromKeras(
         "models.Model",
-        "order of logs within logs",
+        "first batch of a PyDataset with workers",
         "value",
-        "all logs in the order of their names",
-        "what a step or a metric returned within a dict stands together, at the place of that dict's name",
-        "the lists that `evaluate` returns have the order of the names, in Keras too",
+        "the first one",
+        "the second one, where the model or its optimizer is built by `fit`: the batch for that is lost",
+        "with one worker Keras trains on it too",
     ),
     FromKeras(
         "models.Model",

@@ -1,0 +1,77 @@
+"""Run published scripts with Keras and with polykeras, and compare the numbers that they see; then write docs/scripts.md.
+
+    python tests/scripts/as_keras.py --keras CLONE [--book CLONE] [--only WORDS] [--missing]
+
+Each script runs on one framework, PyTorch where it may choose, with nothing left to chance (fixed.py). Compared are the
+names, order and values of each history, of what `train_on_batch`, `test_on_batch` and `evaluate` return, of the losses of own
+loops, and a digest of predictions, to 1e-3. Results are kept in outputs/as_keras.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from typing import Any
+
+import fixed
+import run
+from catalogue import SOURCES, Script, scripts
+
+
+def compared(clone: str, script: Script, limit: float, kept: dict[str, Any]) -> dict[str, Any]:
+    """Return what came of both runs; what Keras gave before is taken from `kept`."""
+    backend = "torch" if "torch" in script.backends else script.backends[0]
+    os.environ |= {"SCRIPT_COMPARED": "1"}
+    if (theirs := kept.get("theirs")) is None:
+        os.environ["SCRIPT_KERAS"] = "1"
+        theirs = run.run(clone, script, backend, limit)
+        del os.environ["SCRIPT_KERAS"]
+    result = {"backend": backend, "theirs": theirs, "ours": None, "difference": ""}
+    if theirs["error"] and not theirs.get("numbers"):
+        return result
+    ours = result["ours"] = run.run(clone, script, backend, limit)
+    if not ours["error"]:
+        mine, its = ours["numbers"], theirs["numbers"]
+        if theirs["error"]:  # up to where Keras stopped; losses of loops are noted at the end
+            mine, its = ([one for one in all_ if not one[0].startswith("loss of")] for all_ in (mine, its))
+            mine = mine[: len(its)]
+        result["difference"] = fixed.difference(mine, its)
+    return result
+
+
+def main() -> None:
+    """Run what the options ask for, and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for option in dict.fromkeys(source.option for source in SOURCES):
+        parser.add_argument(f"--{option}", help="a clone; without it its scripts are not run")
+    parser.add_argument("--only", nargs="*", default=[""], help="parts of scripts' paths")
+    parser.add_argument("--missing", action="store_true", help="only scripts without a result")
+    parser.add_argument("--ours", action="store_true", help="take Keras's numbers from the results")
+    parser.add_argument("--limit", type=float, default=150, help="seconds for a run")
+    options = parser.parse_args()
+    for script in scripts():
+        clone, name = getattr(options, script.source.option), run.key(script)
+        results = read()
+        if not clone or not any(part in name for part in options.only) or (options.missing and name in results):
+            continue
+        found = compared(clone, script, options.limit, results.get(name, {}) if options.ours else {})
+        for which in ("theirs", "ours") if found["ours"] else ("theirs",):
+            print(f"{name} {which}: {found[which]['error'] or 'ok'}, {found[which]['seconds']} s", flush=True)
+        print(
+            f"    {found['difference'] or 'no difference'}, {len(found['theirs'].get('numbers', ()))} numbers",
+            flush=True,
+        )
+        new = run.COMPARED.with_suffix(".new")
+        new.write_text(json.dumps(read() | {name: found}, indent=1), encoding="utf-8")
+        new.replace(run.COMPARED)
+    run.write_page()
+
+
+def read() -> dict[str, Any]:
+    """Return the results that are kept."""
+    return json.loads(run.COMPARED.read_text(encoding="utf-8")) if run.COMPARED.exists() else {}
+
+
+if __name__ == "__main__":
+    main()
