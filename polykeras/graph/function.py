@@ -98,9 +98,9 @@ class GraphFunction:
                 values[targets[0]] = result
                 continue
             parts = nested.flatten(result)
-            if len(parts) != len(targets):
-                parts = tree.flatten(result)  # with None where `compute_output_shape` gave a shape
-            for slot, value in zip(targets, parts, strict=True):
+            if len(parts) != len(targets):  # `compute_output_shape` stated more or fewer; then None counts, as in Keras
+                parts = tree.flatten(result)
+            for slot, value in zip(targets, parts, strict=False):
                 values[slot] = value
         return nested.unflatten(self.output_definition, [values[slot] for slot in self._output_slots])
 

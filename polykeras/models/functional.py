@@ -7,6 +7,7 @@ from typing import Any
 
 from polykeras import dtypes, tree
 from polykeras.backend import registry
+from polykeras.backend.symbolic import UnknownDim
 from polykeras.common import nested
 from polykeras.graph import GraphFunction, KerasTensor
 from polykeras.layers.base.context import set_masks
@@ -181,7 +182,8 @@ class Functional(Model):
         shape = backend.shape(x)
         fits = len(shape) == len(sizes)
         if fits and self._checks_sizes:
-            fits = all(want in (None, n) for want, n in zip(sizes[1:], shape[1:], strict=True))
+            pairs = zip(sizes[1:], shape[1:], strict=True)
+            fits = all(want in (None, n) or isinstance(n, UnknownDim) for want, n in pairs)
         if not fits:
             one = " None is the number of samples; for one sample pass x[:1] or x[None]."
             raise ValueError(

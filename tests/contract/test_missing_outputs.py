@@ -29,3 +29,27 @@ def test_an_output_that_is_not_used_may_be_missing(backend: Backend) -> None:
     found = model(np.ones((2, 3), "float32"))
     assert [ops.convert_to_numpy(x)[0, 0] for x in found] == [4.0, 6.0]
     assert [x[0, 0] for x in model.predict(np.ones((2, 3), "float32"), verbose=0)] == [4.0, 6.0]
+
+
+class Split(layers.Layer):
+    """Returns more than it states."""
+
+    def call(self, inputs: Any) -> Any:
+        return inputs * 2, inputs * 3
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return input_shape
+
+
+def test_an_output_that_is_not_stated_is_left_out(backend: Backend) -> None:
+    inputs = keras.Input((3,))
+    model = keras.Model(inputs, Split()(inputs))
+    assert ops.convert_to_numpy(model(np.ones((2, 3), "float32")))[0, 0] == 2.0
+
+
+def test_a_model_takes_inputs_whose_features_are_not_known(backend: Backend) -> None:
+    inner_inputs = keras.Input((None, 4))
+    inner = keras.Model(inner_inputs, layers.Dense(2)(inner_inputs))
+    inputs = keras.Input((None, None))
+    model = keras.Model(inputs, inner(inputs))
+    assert model(np.ones((2, 3, 4), "float32")).shape == (2, 3, 2)
