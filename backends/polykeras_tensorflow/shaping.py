@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from polykeras.backend.axes import canonical_axis
+from polykeras.backend.families.joining import Joining
 from polykeras.backend.families.shaping import Shaping
 from polykeras.backend.spec import Array, Axis, Shape
 from polykeras.backend.symbolic import UnknownDim
@@ -17,7 +18,7 @@ from polykeras_tensorflow.sizes import GraphSize, sizes_of
 raw = tf.raw_ops
 
 
-class TensorflowShaping(Shaping):
+class TensorflowShaping(Shaping, Joining):
     """Moves elements without arithmetic."""
 
     def reshape(self, x: Array, newshape: Shape | int) -> Array:
@@ -37,7 +38,7 @@ class TensorflowShaping(Shaping):
         return raw.ConcatV2(values=list(xs), axis=axis) if len(xs) > 1 else xs[0]
 
     def tile(self, x: Array, repeats: int | Sequence[int] | Array) -> Array:
-        if not tf.is_tensor(repeats) or not self.is_traced(repeats):
+        if not isinstance(repeats, tf.Tensor) or not self.is_traced(repeats):
             return super().tile(x, repeats)
         ndim = max(x.shape.rank, repeats.shape[0])
         whole = raw.Pad(input=repeats - 1, paddings=((ndim - repeats.shape[0], 0),)) + 1  # missing ones count as 1

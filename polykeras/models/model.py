@@ -120,8 +120,9 @@ class Model(GraphEnds, Trainer, Layer):
 
     def _held_layers(self) -> list[Layer]:
         """Return the tracked layers. The layers of the graph take the place of the model that holds it."""
-        graph = vars(self).get("_functional")
-        held = super()._held_layers()
+        graph, held = vars(self).get("_functional"), super()._held_layers()
+        if graph is None:
+            return held
         return [part for layer in held for part in (graph._held_layers() if layer is graph else [layer])]
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
