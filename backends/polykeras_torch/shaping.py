@@ -7,13 +7,14 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from polykeras.backend.families.joining import Joining
 from polykeras.backend.families.shaping import Shaping
 from polykeras.backend.spec import Axis, Shape
 from polykeras.common.arguments import shape_tuple
 from polykeras_torch.arrays import retry_wide
 
 
-class TorchShaping(Shaping):
+class TorchShaping(Shaping, Joining):
     """Moves elements without arithmetic."""
 
     def reshape(self, x: Tensor, newshape: Shape | int) -> Tensor:
@@ -25,9 +26,13 @@ class TorchShaping(Shaping):
     def broadcast_to(self, x: Tensor, shape: Shape | int) -> Tensor:
         return x.expand(shape_tuple(shape))
 
-    def tile(self, x: Tensor, repeats: int | Sequence[int]) -> Tensor:
-        # The composite may return expanded memory, which `*=` cannot write to.
-        return torch.tile(x, (repeats,) if isinstance(repeats, int) else tuple(repeats))
+    def tile(self, x: Tensor, repeats: int | Sequence[int] | Tensor) -> Tensor:
+        if isinstance(repeats, Tensor):
+            message = "tile: the repeats are not known while a function is compiled. Give ints."
+            counts = self.sizes_from(repeats, message)
+        else:
+            counts = [repeats] if isinstance(repeats, int) else list(repeats)
+        return torch.tile(x, counts)  # the composite may return expanded memory, which `*=` cannot write to
 
     def concatenate(self, xs: Sequence[Tensor], axis: int = 0) -> Tensor:
         return torch.cat(tuple(xs), axis)

@@ -18,13 +18,13 @@ from polykeras.saving.state import group_of
 __all__ = ["H5IOStore", "SafeModeScope"]
 
 
-def SafeModeScope(safe_mode: bool = True) -> AbstractContextManager[None]:
+def SafeModeScope(safe_mode: bool | None = True) -> AbstractContextManager[None]:
     """Return a context in which configs may hold code, or may not.
 
     Args:
-        safe_mode: whether code is refused.
+        safe_mode: whether code is refused; None leaves it to whoever reads a config.
     """
-    return code_allowed(not safe_mode)
+    return code_allowed(None if safe_mode is None else not safe_mode)
 
 
 class H5IOStore:

@@ -100,6 +100,11 @@ class GraphFunction:
             parts = nested.flatten(result)
             if len(parts) != len(targets):  # `compute_output_shape` stated more or fewer; then None counts, as in Keras
                 parts = tree.flatten(result)
+            if len(parts) < len(targets):
+                raise ValueError(
+                    f"{operation.name!r} ({type(operation).__name__}) returned {len(parts)} outputs; expected "
+                    f"{len(targets)}, as stated by `compute_output_shape` when the graph was made."
+                )
             for slot, value in zip(targets, parts, strict=False):
                 values[slot] = value
         return nested.unflatten(self.output_definition, [values[slot] for slot in self._output_slots])

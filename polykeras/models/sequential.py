@@ -86,11 +86,13 @@ class Sequential(Model):
         Raises:
             ValueError: `layer` is not a layer, or its name is taken.
         """
-        graph = self._functional
+        graph, shapes = self._functional, self._build_shapes
         self._append(layer)
         self._forget_graph()
         if rebuild and graph is not None:
             self._extend(graph.input, graph.output, self._layers[-1:])
+        elif rebuild and shapes:  # a call has built it
+            self.build(shapes["inputs"])
         elif rebuild:
             self._build_if_known()
 
@@ -127,10 +129,12 @@ class Sequential(Model):
         """
         if not self.layers:
             raise ValueError(f"The model {self.name!r} has no layer to remove.")
-        layer, graph = self._layers.pop(), self._functional
+        layer, graph, shapes = self._layers.pop(), self._functional, self._build_shapes
         self._forget_graph()
         if rebuild and graph is not None and self.layers:
             self._extend(graph.input, graph._graph.nodes[-1].input_tensors[0], ())
+        elif rebuild and shapes and self.layers:
+            self.build(shapes["inputs"])
         return layer
 
     # ---- the graph ---------------------------------------------------------------------------------------------

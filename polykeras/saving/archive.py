@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, Any
@@ -22,7 +22,7 @@ from polykeras.saving.files.hdf5 import Hdf5File, Hdf5Writer, require_h5py
 from polykeras.saving.files.zips import open_zip, read_member
 from polykeras.saving.hidden_quantization import refuse_hidden_quantization
 from polykeras.saving.keras_operations import warn_of_own_ops
-from polykeras.saving.lambdas import code_allowed
+from polykeras.saving.lambdas import code_allowed, is_code_refused
 from polykeras.saving.limits import MAX_CONFIG_BYTES, check_readable, read_json
 from polykeras.saving.restoring import following, model_of_config, restore
 from polykeras.saving.serialization import serialize_keras_object
@@ -177,7 +177,8 @@ def _load_assets(
                     target = _place_of(member.filename[len(prefix) :], folder)
                     target.parent.mkdir(parents=True, exist_ok=True)
                     target.write_bytes(read_member(archive, member, name, _MOST_ASSET_BYTES))
-            with code_allowed(None):  # these files are of the archive, and no code
+            # Its files hold no configs of ours: what refuses code there does not refuse the files.
+            with code_allowed(None) if is_code_refused() else nullcontext():
                 part.load_assets(folder)
 
 

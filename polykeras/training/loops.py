@@ -285,7 +285,7 @@ class Trainer(StepMethods):
             warn_of_nan(before, logs, epoch)
         if validation.is_due(epoch):
             values = validation.run(callback_list)
-            logs = logs | {f"val_{name}": value for name, value in sorted(values.items())}
+            logs = logs | {f"val_{name}": value for name, value in values.items()}
             progress.validation_done()
         progress.epoch_done(logs)
         callback_list.on_epoch_end(epoch, logs)

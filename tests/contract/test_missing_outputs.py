@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 
 import polykeras as keras
 from polykeras import layers, ops
@@ -45,6 +46,23 @@ def test_an_output_that_is_not_stated_is_left_out(backend: Backend) -> None:
     inputs = keras.Input((3,))
     model = keras.Model(inputs, Split()(inputs))
     assert ops.convert_to_numpy(model(np.ones((2, 3), "float32")))[0, 0] == 2.0
+
+
+class Less(Split):
+    """Returns less than it states."""
+
+    def call(self, inputs: Any) -> Any:
+        return (inputs * 2,)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return [input_shape, input_shape]
+
+
+def test_an_output_that_never_comes_is_told(backend: Backend) -> None:
+    inputs = keras.Input((3,))
+    model = keras.Model(inputs, Less(name="less")(inputs))
+    with pytest.raises(ValueError, match="'less' .*returned 1 outputs; expected 2"):
+        model(np.ones((2, 3), "float32"))
 
 
 def test_a_model_takes_inputs_whose_features_are_not_known(backend: Backend) -> None:

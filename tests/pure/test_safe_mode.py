@@ -55,6 +55,15 @@ def test_code_is_refused_within_a_load_in_safe_mode() -> None:
     assert saving.deserialize_keras_object(double, safe_mode=False).function(2) == 4
 
 
+def test_none_decides_nothing() -> None:
+    from polykeras.as_keras.files import SafeModeScope
+    from polykeras.saving.lambdas import is_code_allowed, is_code_decided
+
+    with SafeModeScope(None):
+        assert not is_code_allowed()
+        assert not is_code_decided()
+
+
 def test_what_the_process_allows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settings(), "unsafe_deserialization", True)
     with SafeModeScope(True):

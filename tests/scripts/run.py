@@ -278,7 +278,7 @@ def totals(compared: dict[str, Any]) -> str:
     return (
         f"{len(found)} scripts were run once with Keras 3.15.1 and once with polykeras, on PyTorch where they may choose "
         f"(`tests/scripts/as_keras.py`): the numbers of {words.count('equal')} are equal to 1e-3, those of "
-        f"{words.count('differs')} differ, {words.count('not comparable')} cannot be compared. Keras ran {len(end)} to "
+        f"{words.count('differs')} differ, {words.count('not comparable')} cannot be compared, {words.count('not compared')} took too long. Keras ran {len(end)} to "
         f"their end; polykeras did with {both} of these.\n"
     )
 

@@ -245,7 +245,7 @@ def trained(*data, **options):
     return model.get_weights()
 
 expected = trained(x, y, batch_size=8, shuffle=False)
-loader = DataLoader(TensorDataset(torch.tensor(x), torch.tensor(y)), batch_size=8, num_workers=2)
+loader = DataLoader(TensorDataset(torch.tensor(x), torch.tensor(y)), batch_size=8, num_workers=1)
 found = trained(loader, callbacks=[keras.callbacks.BackupAndRestore(sys.argv[1], save_freq=3)])
 for a, b in zip(found, expected, strict=True):
     np.testing.assert_array_equal(a, b)

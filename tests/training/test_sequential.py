@@ -124,3 +124,15 @@ def test_sequential_in_a_layer_that_builds_it_itself(backend: Backend) -> None:
     w, b, v, c, u, d = model.get_weights()
     x = data(5, 4)
     np.testing.assert_allclose(host(model(x)), ((x @ w + b) @ v + c) @ u + d + 1.0, rtol=1e-5, atol=1e-5)
+
+
+def test_a_model_that_a_call_built_is_built_with_each_layer_that_comes_or_goes(backend: Backend) -> None:
+    model = Sequential([layers.Dense(3)])
+    model(np.ones((4, 2), "float32"))
+    counts = []
+    for _ in range(2):
+        model.add(layers.Dense(5))
+        counts.append(len(model.weights))
+    assert (counts, model.output_shape) == ([4, 6], (None, 5))
+    model.pop()
+    assert (model.built, len(model.weights)) == (True, 4)

@@ -119,6 +119,9 @@ class SymbolicArray:
         shape = index_shape(self.dims, key)
         if self.sizes is None or len(self.dims) != 1 or not isinstance(key, int | slice):
             return SymbolicArray(shape, self.dtype)
+        bounds = (key.start, key.stop, key.step) if isinstance(key, slice) else (key,)
+        if any(isinstance(bound, UnknownDim) for bound in bounds):
+            return SymbolicArray(shape, self.dtype)
         return SymbolicArray(shape, self.dtype, self.sizes[key] if isinstance(key, slice) else (self.sizes[key],))
 
     def __len__(self) -> int:
@@ -221,7 +224,7 @@ def _sizes_of(x: Any) -> Dims | None:
         return tuple(x.reshape(-1).tolist()) if x.dtype.kind in "iu" and x.ndim < 2 and x.size <= MOST_SIZES else None
     if not isinstance(x, list | tuple) or not 0 < len(x) <= MOST_SIZES:
         return None
-    parts = [None if isinstance(part, list | tuple) else _sizes_of(part) for part in x]
+    parts = [_sizes_of(part) if isinstance(part, int) or getattr(part, "shape", None) == () else None for part in x]
     return None if None in parts else tuple(part[0] for part in parts if part)
 
 

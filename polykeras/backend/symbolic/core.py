@@ -124,7 +124,7 @@ class SymbolicCore(Arrays, Elementwise, Logical, Bitwise, Autodiff):
         return isinstance(x, SymbolicArray)
 
     def size_from(self, x: SymbolicArray, message: str) -> int:
-        return UnknownDim(stand_in.get()) if x.sizes is None else x.sizes[0]
+        return x.sizes[0] if x.sizes is not None and len(x.sizes) == 1 else UnknownDim(stand_in.get())
 
     def shape(self, x: SymbolicArray) -> tuple[int, ...]:
         return x.shape

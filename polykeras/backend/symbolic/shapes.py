@@ -80,7 +80,8 @@ class SymbolicShapes(Shaping, Indexing, Sorting, Reduction):
 
     def reshape(self, x: SymbolicArray, newshape: Shape | int) -> SymbolicArray:
         shape = infer_reshape(x.dims, as_dims(newshape))
-        return SymbolicArray(shape, x.dtype, x.sizes if len(shape) < 2 else None)
+        same = x.sizes is not None and shape in ((), (len(x.sizes),))
+        return SymbolicArray(shape, x.dtype, x.sizes if same else None)
 
     def transpose(self, x: SymbolicArray, axes: Sequence[int] | None = None) -> SymbolicArray:
         order = _canonical(tuple(reversed(range(len(x.dims)))) if axes is None else axes, len(x.dims))

@@ -109,6 +109,8 @@ class Embedding(Quantizable):
     @default_property
     def _embeddings(self) -> Variable:
         """The table itself, without the factors of LoRA, by Keras's private name."""
+        if "embeddings" not in vars(self):
+            raise AttributeError(f"{self._title()} has no weights before it is built.")
         return vars(self)["embeddings"]
 
     def _layouts(self) -> list[Layout]:

@@ -156,10 +156,15 @@ def _held(optimizer: Any, found: list[Found]) -> list[_Held]:
     held = []
     for one in found:
         for part in one.parts:
-            if part.owner.trainable and trained(part.owner) and id(part.owner) not in seen:
+            variables = trained(part.owner)
+            if part.owner.trainable and variables and id(part.owner) not in seen:
                 seen.add(id(part.owner))
-                names = one.names[part.first : part.first + len(part.form.shapes)]
-                held.append(_Held(part.form, names, trained(part.owner)))
+                form, names = part.form, one.names[part.first : part.first + len(part.form.shapes)]
+                kept = [i for i, variable in enumerate(variables) if variable.trainable]
+                if len(kept) < len(variables):  # a class may freeze weights of its own, which have no slots
+                    form = Form([form.shapes[i] for i in kept])
+                    names, variables = [names[i] for i in kept], [variables[i] for i in kept]
+                held.append(_Held(form, names, variables))
     covered = {id(variable) for one in held for variable in one.variables}
     if covered != set(optimizer._places):
         raise Misfit("It belongs to other weights.")

@@ -173,8 +173,11 @@ def assign(found: list[Found]) -> None:
                 rest = not_trained(part.owner)
                 others = slice(part.others, part.others + len(rest))
                 values += [np.asarray(a) for a in one.arrays[others]]
+                variables = [*trained(part.owner), *rest]
                 names = one.names[part.first : part.first + len(part.form.shapes)] + one.names[others]
-                for variable, value in zip(_named([*trained(part.owner), *rest], names), values, strict=True):
+                if len(one.parts) == 1:  # the names of several owners' weights are no places
+                    variables = _named(variables, names)
+                for variable, value in zip(variables, values, strict=True):
                     variable.assign(value)
 
 

@@ -62,9 +62,11 @@ class Side:
     def close(self) -> None:
         """End the process."""
         assert self._process.stdin
+        assert self._process.stdout
         with contextlib.suppress(BrokenPipeError):  # it has ended by itself
             self._process.stdin.close()
         self._process.wait(30)
+        self._process.stdout.close()
 
 
 class Differs(AssertionError):
