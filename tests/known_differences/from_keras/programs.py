@@ -89,7 +89,7 @@ PROGRAMS = (
         "models.Model",
         "a frozen weight in .h5",
         "error",
-        "weights are in the order of a fresh layer, and are read by their names",
+        "weights are in the order of a fresh layer, and those of one layer are read by their names",
         "frozen ones come last, and are read by their place: an error, or beta for gamma where the shapes are equal",
         "what `save` writes, `load_model` reads",
     ),
