@@ -24,6 +24,8 @@ _loaded: dict[str, Backend] = {}
 _to_tell: list[Callable[[Backend], None]] = []  # called with each loaded backend
 _lock = threading.RLock()
 _chosen: ContextVar[Backend | None] = ContextVar("polykeras_backend", default=None)
+around_inference: ContextVar[Backend | None] = ContextVar("polykeras_backend_around_inference", default=None)
+"""What was chosen where the symbolic backend was made current."""
 _default: Backend | None = None
 _preferred: str | None = None  # the default if nothing else names one
 _precision: str | None = None  # as set by `set_matmul_precision`
@@ -267,5 +269,9 @@ def set_backend(backend: str | Backend) -> None:
 
 
 def backend() -> str:
-    """Return the name of the current backend."""
-    return current().name
+    """Return the name of the current backend; while shapes are inferred, of the one for which they are."""
+    found = current()
+    if found.holds_values:
+        return found.name
+    with use_chosen(around_inference.get()):
+        return current().name

@@ -57,10 +57,14 @@ class _Inference:
     def __call__(self, scope: Scope) -> Iterator[None]:
         """Return a context for code without values. At its end, attributes that hold such arrays are restored."""
         token = _inference.set(self)
+        around = registry.chosen()
+        around = around if around is None or around.holds_values else registry.around_inference.get()
+        named = registry.around_inference.set(around)
         try:
             with registry.use_backend(self.backend), scope:
                 yield
         finally:
+            registry.around_inference.reset(named)
             _inference.reset(token)
             self._take_back()
 
