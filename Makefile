@@ -51,7 +51,7 @@ test: export POLYKERAS_SLICE ?= commit
 test: $(VENV)/extra-all-cpu $(VENV)/extra-test $(VENV)/extra-demo $(VENV)/extra-lint
 	$(BIN)/ruff check && $(BIN)/ruff format --check && $(BIN)/lint-imports
 	$(BIN)/python -m pytest -n 2 -m "not slow and not keras" --backends=numpy tests/pure tests/contract tests/training tests/saving tests/single tests/examples tests/distribution
-	$(BIN)/python -m pytest -n 2 -m "not slow and not keras" --backends=jax,tensorflow,torch tests/contract
+	$(BIN)/python -m pytest -n 2 -m "not slow and not keras" --backends=jax,tensorflow,torch tests/contract --ignore-glob="*/test_recorded_*"
 	$(BIN)/python -m pytest -n 2 -m "not slow" tests/parity/test_same_seed.py
 
 # A slice of each large table (tests/helpers/slices.py). When an hour has passed, no further slice begins.

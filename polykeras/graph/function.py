@@ -83,6 +83,9 @@ class GraphFunction:
 
         Returns:
             The outputs, in their tree.
+
+        Raises:
+            ValueError: if an operation returns fewer outputs than it stated.
         """
         budget.spend(8 * (1 + len(self._plan)))  # the costs of nested models multiply
         values: list[Any] = [None] * self._slot_count

@@ -33,7 +33,7 @@ def loads(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[list[str]
                 "set_matmul_precision": lambda precision: None,
                 "native": Native(),
             }
-            return SimpleNamespace(name=name, version="1.0", devices=lambda: ["cpu:0"], **own)
+            return SimpleNamespace(name=name, version="1.0", holds_values=True, devices=lambda: ["cpu:0"], **own)
 
         return Provider(framework, make, priority, f'pip install "polykeras[{name}]"')
 
@@ -256,7 +256,7 @@ def test_a_version_outside_the_tested_range_is_told(version: str, note: str, mon
             "set_matmul_precision": lambda precision: None,
             "native": Native(),
         }
-        return SimpleNamespace(name="ours", version=version, devices=list, **own)
+        return SimpleNamespace(name="ours", version=version, holds_values=True, devices=list, **own)
 
     known = {"ours": Provider(None, make, 1, "pip install ours", tested=("2.6", "2.15"))}
     for module in (registry, info):

@@ -130,5 +130,5 @@ def test_words_that_are_none_are_refused() -> None:
             debug.program(model, "fit", X, Y)  # type: ignore[arg-type]
         with pytest.raises(ValueError, match="expected stage to be one of traced, compiled; received 'hlo'"):
             debug.program(model, "train", X, Y, stage="hlo")  # type: ignore[arg-type]
-        with pytest.raises(ValueError, match="must be compiled"):
+        with pytest.raises(ValueError, match="You must call `compile"):
             debug.program(keras.Sequential([layers.Dense(1)]), "train", X, Y)

@@ -80,7 +80,7 @@ def test_functions_belong_to_one_model_as_it_was_compiled() -> None:
     model.compile("sgd", "mse")
     assert model.train_function is None
     fresh = Sequential([Input((3,)), layers.Dense(1)])
-    with pytest.raises(ValueError, match="must be compiled"):
+    with pytest.raises(ValueError, match="You must call `compile"):
         fresh.make_train_function()(batches())
 
 

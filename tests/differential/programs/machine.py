@@ -228,7 +228,8 @@ class Programs(RuleBasedStateMachine):
     def _h5_differs(self, of: Made) -> bool:
         """Whether Keras cannot read its own file of a model."""
         return (
-            ("mask" in of.layers and self.differs("masks in .h5"))
+            (of.deferred and self.differs("a model without weights in .h5"))
+            or ("mask" in of.layers and self.differs("masks in .h5"))
             or (self._families[of.name] in self._frozen and self.differs("a frozen weight in .h5"))
             or (of.name in self._compiled and self.differs("a loss by name in .h5"))
             or (of.kind not in BUILT_IN and self.differs("a user's class in .h5"))
@@ -321,6 +322,9 @@ class Programs(RuleBasedStateMachine):
     @rule(made=models, place=st.integers(-1, 3), trainable=st.booleans(), weight=st.booleans())
     def freeze(self, made: Made, place: int, trainable: bool, weight: bool) -> None:
         if self._is_used(made) and self.differs("frozen after training"):
+            return
+        thawed = trainable and self._families[made.name] in self._frozen
+        if thawed and self.differs("a frozen weight of a thawed layer"):
             return
         if weight:
             self._frozen.add(self._families[made.name])

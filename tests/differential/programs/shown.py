@@ -83,6 +83,7 @@ def _adapt(how: str) -> dict[str, Any]:
 
 MASKS = layer("Embedding", input_dim=7, output_dim=3, mask_zero=True)
 MEAN = layer("MeanSquaredError")
+UNBUILT = {"trunk": [DENSE], "heads": ["real"], "inputs": ["vector"], "with_input": False, "by_add": True}
 PLAIN = {"do": "make", "how": "subclassed", "on": "m", "model": {"class": "Plain"}}
 DECAYING = layer("AdamW", learning_rate=0.01, epsilon=1e-3, weight_decay=0.1)
 AVERAGED = layer("SGD", learning_rate=0.1, use_ema=True)
@@ -131,6 +132,14 @@ SHOWN: dict[str, Shown] = {
     "LoRA in files": Shown(EVERYWHERE, [_model(DENSE), _adapt("lora"), _save()], "values"),
     "a frozen weight in copies": Shown(EVERYWHERE, [_model(), _freeze(0, True), _copied("pickle")], "2 / 1"),
     "a frozen weight in .h5": Shown(EVERYWHERE, [_model(DENSE), _freeze(0, True), _save("h5")], "Shape mismatch"),
+    "a model without weights in .h5": Shown(
+        EVERYWHERE,
+        [{**_model(DENSE), "how": "sequential", "model": UNBUILT}, _save("h5")],
+        "is not built",
+    ),
+    "a frozen weight of a thawed layer": Shown(
+        (TENSORFLOW,), [_model(DENSE), _freeze(0, True), {**_freeze(1), "trainable": True}], "3 / 4"
+    ),
     "names of copied objects": Shown(EVERYWHERE, [PLAIN, _do("call", training=False), _copied("pickle")], "dense_2"),
     "masks in .h5": Shown(
         EVERYWHERE, [_model(MASKS, layer("LSTM", units=3), kind="tokens"), _save("h5")], "'NotEqual'"

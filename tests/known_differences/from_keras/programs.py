@@ -95,6 +95,22 @@ PROGRAMS = (
     ),
     FromKeras(
         "models.Model",
+        "a model without weights in .h5",
+        "error",
+        "an error: there are no weights to save before the model is built",
+        "a file without weights",
+        "a file of a model is for its weights; the config alone is `model.to_json()`",
+    ),
+    FromKeras(
+        "layers.Layer",
+        "a frozen weight of a thawed layer",
+        "value",
+        "`layer.trainable = True` thaws all weights that were made to be trained",
+        "on TensorFlow weights that were frozen one by one stay so",
+        "JAX and PyTorch in Keras too; one program, one result",
+    ),
+    FromKeras(
+        "models.Model",
         "names of copied objects",
         "value",
         "the layers of a copied object of a user's class keep their names",
