@@ -27,12 +27,8 @@ class TorchShaping(Shaping, Joining):
         return x.expand(shape_tuple(shape))
 
     def tile(self, x: Tensor, repeats: int | Sequence[int] | Tensor) -> Tensor:
-        if isinstance(repeats, Tensor):
-            message = "tile: the repeats are not known while a function is compiled. Give ints."
-            counts = self.sizes_from(repeats, message)
-        else:
-            counts = [repeats] if isinstance(repeats, int) else list(repeats)
-        return torch.tile(x, counts)  # the composite may return expanded memory, which `*=` cannot write to
+        # The composite may return expanded memory, which `*=` cannot write to.
+        return torch.tile(x, self._counts(repeats))
 
     def concatenate(self, xs: Sequence[Tensor], axis: int = 0) -> Tensor:
         return torch.cat(tuple(xs), axis)

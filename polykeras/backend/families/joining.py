@@ -60,10 +60,7 @@ class Joining(Family):
             x: an array of any shape.
             repeats: one int for each axis, or a vector of them; a single int repeats the last axis.
         """
-        if self.is_tensor(repeats):
-            message = "tile: the repeats are not known while a function is compiled. Give ints."
-            repeats = self.sizes_from(repeats, message)
-        counts = (repeats,) if isinstance(repeats, int) else tuple(repeats)
+        counts = self._counts(repeats)
         shape = self.shape(x)
         ndim = max(len(counts), len(shape))
         counts = (1,) * (ndim - len(counts)) + counts
@@ -71,6 +68,13 @@ class Joining(Family):
         paired = self.reshape(x, tuple(n for size in shape for n in (1, size)))
         paired = self.broadcast_to(paired, tuple(n for pair in zip(counts, shape, strict=True) for n in pair))
         return self.reshape(paired, tuple(r * n for r, n in zip(counts, shape, strict=True)))
+
+    def _counts(self, repeats: int | Sequence[int] | Array) -> tuple[int, ...]:
+        """Return the repeats of `tile` as ints."""
+        if self.is_tensor(repeats):
+            message = "tile: the repeats are not known while a function is compiled. Give ints."
+            repeats = self.sizes_from(repeats, message)
+        return (repeats,) if isinstance(repeats, int) else tuple(repeats)
 
     # ---- split -------------------------------------------------------------------------------------------------
 
