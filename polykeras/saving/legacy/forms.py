@@ -52,6 +52,11 @@ class Part:
     first: int
     others: int
 
+    @property
+    def place(self) -> slice:
+        """The arrays of the form."""
+        return slice(self.first, self.first + len(self.form.shapes))
+
 
 def forms_of(owner: Any, origin: Origin) -> list[Form]:
     """Return the forms that a file of that origin may use for a layer's weights, the likeliest first."""

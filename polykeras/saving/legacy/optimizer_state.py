@@ -159,7 +159,7 @@ def _held(optimizer: Any, found: list[Found]) -> list[_Held]:
             variables = trained(part.owner)
             if part.owner.trainable and variables and id(part.owner) not in seen:
                 seen.add(id(part.owner))
-                form, names = part.form, one.names[part.first : part.first + len(part.form.shapes)]
+                form, names = part.form, one.names[part.place]
                 kept = [i for i, variable in enumerate(variables) if variable.trainable]
                 if len(kept) < len(variables):  # a class may freeze weights of its own, which have no slots
                     form = Form([form.shapes[i] for i in kept])

@@ -167,14 +167,14 @@ def assign(found: list[Found]) -> None:
             for variable, array in one.some:
                 variable.assign(np.asarray(array))
             for part in one.parts:
-                first = [np.asarray(a) for a in one.arrays[part.first : part.first + len(part.form.shapes)]]
+                first = [np.asarray(a) for a in one.arrays[part.place]]
                 with reading(one.path, one.place):
                     values = part.form.read(first)
                 rest = not_trained(part.owner)
                 others = slice(part.others, part.others + len(rest))
                 values += [np.asarray(a) for a in one.arrays[others]]
                 variables = [*trained(part.owner), *rest]
-                names = one.names[part.first : part.first + len(part.form.shapes)] + one.names[others]
+                names = one.names[part.place] + one.names[others]
                 if len(one.parts) == 1:  # the names of several owners' weights are no places
                     variables = _named(variables, names)
                 for variable, value in zip(variables, values, strict=True):
