@@ -15,7 +15,7 @@ from types import FunctionType
 from typing import Any, Generic, TypeVar
 
 from polykeras.backend import registry
-from polykeras.common.naming import with_article
+from polykeras.common.naming import is_ours, with_article
 from polykeras.saving import keras_values, shared_objects
 from polykeras.saving.custom_objects import custom_object_scope, find_custom, find_exactly, get_registered_name
 from polykeras.saving.lambdas import code_allowed, describe_lambda, is_code_decided, lambda_of
@@ -272,7 +272,7 @@ def _of_extension(module: str, name: str) -> type | None:
     loaded = sys.modules.get(module) if module.partition(".")[0] in _EXTENSIONS else None
     found = None if loaded is None else vars(loaded).get(name)
     bases = found.__mro__ if inspect.isclass(found) else ()
-    ours = any(base.__module__.partition(".")[0] == "polykeras" and hasattr(base, "from_config") for base in bases)
+    ours = any(is_ours(base) and hasattr(base, "from_config") for base in bases)
     return found if ours else None
 
 
