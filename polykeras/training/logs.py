@@ -72,7 +72,8 @@ def flat_logs(kind: str, logs: Any) -> dict[str, Any]:
     if not isinstance(logs, dict):
         raise TypeError(f"{kind}_step must return scalars by name, a dict, for the logs; received {logs!r}.")
     flat: dict[str, Any] = {}
-    for name, value in sorted(logs.items(), key=lambda item: item[0]):
+    for name in sorted(logs):
+        value = logs[name]
         if value is None:
             raise TypeError(f"{kind}_step must return scalars for the logs; {name!r} is None. Leave it out.")
         flat |= flat_logs(kind, value) if isinstance(value, dict) else {name: value}
