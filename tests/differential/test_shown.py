@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 import polykeras
 from differential.opponent import keras
+from differential.programs import shown as programs
 from differential.shown import Shown, fitting, models, objects, training
-from known_differences.from_keras import FITTING, MODELS, OBJECTS, TRAINING
+from known_differences.from_keras import FITTING, MODELS, OBJECTS, PROGRAMS, TRAINING
 from polykeras.backend import use_backend
 
 pytestmark = pytest.mark.keras
@@ -32,6 +34,6 @@ def test_they_differ_as_is_said(case: str) -> None:
     assert show(keras()) == theirs
 
 
-@pytest.mark.parametrize(("shown", "told"), TABLES)
-def test_each_is_shown(shown: Shown, told: tuple[Any, ...]) -> None:
+@pytest.mark.parametrize(("shown", "told"), [*TABLES, (programs.SHOWN, PROGRAMS)])
+def test_each_is_shown(shown: Mapping[str, Any], told: tuple[Any, ...]) -> None:
     assert {entry.case for entry in told} == set(shown)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, multiple, rule
 
 from differential.programs.opponents import Differs, Pair
-from differential.programs.shown import SHOWN, layer
+from differential.programs.shown import SHOWN
 from differential.programs.strategies import (
     Made,
     classes_in,
@@ -24,7 +24,7 @@ from differential.programs.strategies import (
     trunks,
     weights_of_losses,
 )
-from differential.programs.vocabulary import CALLBACKS, DECAYING, FIRST, LOSSES, OPTIMIZERS
+from differential.programs.vocabulary import CALLBACKS, DECAYING, FIRST, LOSSES, OPTIMIZERS, layer
 
 ADAPTED = ("lora", "int8")
 """Kinds of models whose weights LoRA or `quantize` changed."""

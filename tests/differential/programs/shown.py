@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from differential.programs.vocabulary import DECAYING, layer
+
 JAX, TENSORFLOW, TORCH = "jax", "tensorflow", "torch"
 EVERYWHERE = (JAX, TENSORFLOW, TORCH)
 
@@ -23,11 +25,6 @@ class Shown(NamedTuple):
     frameworks: tuple[str, ...]
     calls: list[dict[str, Any]]
     differs: str
-
-
-def layer(name: str, **config: Any) -> dict[str, Any]:
-    """Return a layer or a callback, as `models.Maker` takes it."""
-    return {"class": name, "config": config}
 
 
 DENSE = layer("Dense", units=3)
@@ -85,7 +82,6 @@ MASKS = layer("Embedding", input_dim=7, output_dim=3, mask_zero=True)
 MEAN = layer("MeanSquaredError")
 UNBUILT = {"trunk": [DENSE], "heads": ["real"], "inputs": ["vector"], "with_input": False, "by_add": True}
 PLAIN = {"do": "make", "how": "subclassed", "on": "m", "model": {"class": "Plain"}}
-DECAYING = layer("AdamW", learning_rate=0.01, epsilon=1e-3, weight_decay=0.1)
 AVERAGED = layer("SGD", learning_rate=0.1, use_ema=True)
 
 SHOWN: dict[str, Shown] = {

@@ -11,7 +11,6 @@ from differential.programs.opponents import Differs, Pair
 from differential.programs.shown import SHOWN
 from differential.programs.survey import pair_of, survey
 from helpers.slices import PARTS, current_slice
-from known_differences.from_keras import PROGRAMS
 
 pytestmark = pytest.mark.keras
 
@@ -56,10 +55,6 @@ def _difference(pair: Pair, calls: list[dict[str, Any]]) -> str:
     except Differs as differs:
         return str(differs)
     return ""
-
-
-def test_each_is_shown() -> None:
-    assert {entry.case for entry in PROGRAMS} == set(SHOWN)
 
 
 def _told(calls: list[dict[str, Any]], differs: str) -> str:

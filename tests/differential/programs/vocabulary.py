@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from differential.programs.shown import layer
+from typing import Any
+
+
+def layer(name: str, **config: Any) -> dict[str, Any]:
+    """Return a layer or a callback, as `models.Maker` takes it."""
+    return {"class": name, "config": config}
+
 
 DENSE = [
     layer("Dense", units=3, activation="tanh"),
