@@ -11,7 +11,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 help:
 	@echo "make demo [BACKEND=numpy|jax|torch|tensorflow]   train a network on real data and look at it"
-	@echo "make test     style, a slice of all on numpy, and of the contract on each framework, while you work (about five minutes on two cores)"
+	@echo "make test     style, slices of most folders on numpy, and of the contract on each framework, while you work (about five minutes on two cores)"
 	@echo "make test-ci  what CI checks: the core, and a slice of all large tables, another one after each commit"
 	@echo "make test-everything   all of that, whole (tox: every backend alone, all together, lint, types)"
 	@echo "make test-times   where the time of the last test-ci or test-everything went, and its slowest tests"
@@ -57,14 +57,14 @@ test: $(VENV)/extra-all-cpu $(VENV)/extra-test $(VENV)/extra-demo $(VENV)/extra-
 # A slice of each large table (tests/helpers/slices.py). When an hour has passed, no further slice begins.
 test-ci: export POLYKERAS_SLICE ?= commit
 test-ci: export POLYKERAS_DEADLINE ?= $(shell expr $$(date +%s) + 3600)
-test-ci: test-everything
-	$(PYTHON) tests/times.py --shares
-
-test-everything: export POLYKERAS_TIMES := $(CURDIR)/outputs/times
-test-everything: $(VENV)/tox
+test-everything: override export POLYKERAS_SLICE :=
+test-everything: override export POLYKERAS_DEADLINE :=
+test-ci test-everything: export POLYKERAS_TIMES := $(CURDIR)/outputs/times
+test-ci test-everything: $(VENV)/tox
 	rm -rf $(POLYKERAS_TIMES)
 	mkdir -p $(POLYKERAS_TIMES)
 	$(BIN)/tox run --result-json $(POLYKERAS_TIMES)/tox.json
+	$(if $(POLYKERAS_SLICE),$(PYTHON) tests/times.py --shares)
 
 test-times:
 	$(PYTHON) tests/times.py

@@ -52,8 +52,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "counts_runs: counts traces, reads or runs, of which POLYKERAS_VERIFY makes more"
     )
-    config.addinivalue_line("markers", "slow: takes more than a few seconds")
+    config.addinivalue_line("markers", "slow: takes more than a second or two")
     config.addinivalue_line("markers", "whole: always runs, in whatever slice of the large tables")
+    config.addinivalue_line("markers", "moves: always runs, and takes other cases of its own in each slice")
     config.addinivalue_line("markers", "cpu_only(reason): assumes the CPU; skipped where --device is another one")
     if device_of(config) == "cpu":  # also where there are others; before any framework is imported
         os.environ |= {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from polykeras.backend.families.joining import Joining
 from polykeras.backend.families.shaping import Shaping
 from polykeras.backend.spec import Array, Axis, Shape
 from polykeras.common.arguments import shape_tuple
@@ -60,7 +61,7 @@ rule(_pad, lambda g, ans, x, pad_width, value: g[_inner(x, pad_width)])
 rule(_flip, lambda g, ans, x, axis: _flip(g, axis))
 
 
-class NumpyShaping(Shaping):
+class NumpyShaping(Shaping, Joining):
     """Results are views if NumPy gives views, because nothing writes into an array."""
 
     def reshape(self, x: Array, newshape: Shape | int) -> Array:
@@ -71,6 +72,10 @@ class NumpyShaping(Shaping):
 
     def broadcast_to(self, x: Array, shape: Shape | int) -> Array:
         return broadcast_to(x, shape_tuple(shape))
+
+    def tile(self, x: Array, repeats: int | Sequence[int] | Array) -> Array:
+        # The composite may return a view of repeated memory, which `*=` cannot write to.
+        return self.copy(super().tile(x, repeats))
 
     def concatenate(self, xs: Sequence[Array], axis: int = 0) -> Array:
         return _concatenate(axis, *xs)

@@ -20,6 +20,7 @@ import autograd.numpy
 import numpy as np
 from autograd.extend import primitive
 
+from polykeras.backend.handles import Handle
 from polykeras_numpy.private import (
     ArrayBox,
     SparseObject,
@@ -235,14 +236,11 @@ rule(ArrayBox.__getitem__, lambda g, ans, x, index: put(g, index, vspace(x)))
 
 
 def _giving_way(operator: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    """Return a binary operator of autograd's boxes that gives way to objects that refuse ufuncs.
-
-    NumPy's arrays do this for objects with `__array_ufunc__ = None`. Without it, `box + variable` would raise.
-    """
+    """Return a binary operator of autograd's boxes that gives way to handles, as NumPy's arrays do: see `Handle`."""
 
     @functools.wraps(operator)
     def method(self: Any, other: Any) -> Any:
-        if getattr(type(other), "__array_ufunc__", True) is None:
+        if isinstance(other, Handle):
             return NotImplemented
         return operator(self, other)
 

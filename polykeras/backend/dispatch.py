@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from types import MethodType
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+
+import numpy as np
 
 from polykeras import dtypes
 from polykeras.backend import registry
@@ -123,6 +125,18 @@ def _converter(spec: OpSpec, names: list[str], sequences: set[str], var_position
     return prepare
 
 
+def _has_numpy_int(values: Iterable[Any], named: Mapping[str, Any]) -> bool:
+    """Return whether a parameter, such as an axis that a program computed, is an int of NumPy's."""
+    return any(isinstance(value, np.integer) for value in (*values, *named.values()))
+
+
+def _make_python_ints(container: Any, keys: Iterable[Any]) -> None:
+    """Put Python's ints in the place of NumPy's."""
+    for key in keys:
+        if isinstance(container[key], np.integer):
+            container[key] = int(container[key])
+
+
 def _unary(name: str, promote: str, general: Callable[..., Any]) -> Callable[..., Any]:
     """Return an op of one array, with a shortcut for arrays that need no conversion.
 
@@ -135,7 +149,8 @@ def _unary(name: str, promote: str, general: Callable[..., Any]) -> Callable[...
         if args and isinstance(args[0], Symbolic):
             return general(*args, **kwargs)  # this does not load the current backend
         backend = current()
-        if args and backend.is_tensor(args[0]) and (keep or backend.dtype(args[0]) in _INEXACT):
+        ready = args and backend.is_tensor(args[0]) and (keep or backend.dtype(args[0]) in _INEXACT)
+        if ready and (len(args) + len(kwargs) == 1 or not _has_numpy_int(args[1:], kwargs)):
             return getattr(backend, name)(*args, **kwargs)
         return general(*args, **kwargs)
 
@@ -167,7 +182,7 @@ def _binary(name: str, general: Callable[..., Any]) -> Callable[..., Any]:
         else:
             same = type(first) is float and backend.is_tensor(second)
             dtype = backend.dtype(second) if same else ""
-        if same and dtype in _INEXACT:
+        if same and dtype in _INEXACT and (len(args) + len(kwargs) == 2 or not _has_numpy_int(args[2:], kwargs)):
             return getattr(backend, name)(first, second, *args[2:], **kwargs)
         return general(*args, **kwargs)
 
@@ -197,6 +212,7 @@ def bind(method: Callable[Concatenate[Any, P], R]) -> Callable[P, R]:
     hints = method.__annotations__.items()
     sequences = {parameter for parameter, hint in hints if parameter != "return" and "Sequence[Array]" in str(hint)}
     prepare = _converter(spec, names, sequences, var_positional)
+    parameters = {name: place for place, name in enumerate(names) if name not in spec.converted}
     current = registry.current
 
     def general(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -212,6 +228,8 @@ def bind(method: Callable[Concatenate[Any, P], R]) -> Callable[P, R]:
                     values[dtype_place] = dtypes.standardize_dtype(values[dtype_place])
             elif kwargs.get("dtype") is not None:
                 kwargs["dtype"] = dtypes.standardize_dtype(kwargs["dtype"])
+        _make_python_ints(values, (place for place in parameters.values() if place < len(values)))
+        _make_python_ints(kwargs, kwargs.keys() & parameters.keys())
         prepare(backend, values, kwargs)
         return getattr(backend, name)(*values, **kwargs)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     from polykeras.backend.base import Backend
 
@@ -13,7 +15,6 @@ class Handle:
     """Base of objects that stand for an array of the current backend."""
 
     __slots__ = ()
-    __array_ufunc__ = None  # NumPy leaves all operators, in-place ones too, to the handle
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -26,7 +27,39 @@ class Handle:
         """The array."""
         raise NotImplementedError
 
+    def __array_ufunc__(self, function: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        """NumPy's operators, in-place ones too, are those of the handle; other functions of NumPy take its values."""
+        operator = _OPERATORS.get(function.__name__) if method == "__call__" and options.keys() <= {"out"} else None
+        if operator is None:
+            values = [np.asarray(value) if isinstance(value, Handle) else value for value in inputs]
+            return getattr(function, method)(*values, **options)
+        first, second = inputs
+        if isinstance(first, Handle):
+            return getattr(first, f"__{operator}__")(second)
+        return getattr(second, f"__{_REFLECTED.get(operator, f'r{operator}')}__")(first)
 
+
+_OPERATORS = {
+    "add": "add",
+    "subtract": "sub",
+    "multiply": "mul",
+    "divide": "truediv",
+    "floor_divide": "floordiv",
+    "remainder": "mod",
+    "power": "pow",
+    "matmul": "matmul",
+    "bitwise_and": "and",
+    "bitwise_or": "or",
+    "bitwise_xor": "xor",
+    "equal": "eq",
+    "not_equal": "ne",
+    "less": "lt",
+    "less_equal": "le",
+    "greater": "gt",
+    "greater_equal": "ge",
+}
+"""Operators by the names of NumPy's functions."""
+_REFLECTED = {"eq": "eq", "ne": "ne", "lt": "gt", "le": "ge", "gt": "lt", "ge": "le"}
 _handles: list[type[Handle]] = [Handle]
 _to_tell: list[Callable[[type[Handle]], None]] = []
 

@@ -27,6 +27,25 @@ def one_of(value: Any, known: Collection[Any], what: str) -> Any:
     return value
 
 
+def python_numbers(value: Any) -> Any:
+    """Return NumPy's arrays and numbers, also those in lists and tuples, as lists and numbers of Python."""
+    if isinstance(value, (np.ndarray, np.generic)):
+        return value.tolist()
+    return type(value)([python_numbers(v) for v in value]) if type(value) in (list, tuple) else value
+
+
+def tensor_on_host(x: Any) -> np.ndarray:
+    """Return a tensor of PyTorch as a NumPy array, also one with a gradient or on a GPU; bfloat16 becomes float32."""
+    try:
+        return x.numpy()  # `force`, for gradients and other devices, takes three times as long
+    except (RuntimeError, TypeError):
+        pass
+    try:
+        return x.numpy(force=True)
+    except TypeError:  # a dtype that NumPy lacks
+        return x.float().numpy(force=True)
+
+
 def _is_int(value: Any) -> bool:
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
@@ -54,7 +73,8 @@ def int_tuple(value: Any, n: int, name: str, owner: Any = None, minimum: int = 1
     Raises:
         ValueError: if there are not `n` of them, or one is not an int of at least `minimum`.
     """
-    values = (value,) * n if _is_int(value) else value
+    given = python_numbers(value)
+    values = (given,) * n if _is_int(given) else given
     good = isinstance(values, (list, tuple)) and len(values) == n
     if not good or not all(_is_int(v) and v >= minimum for v in values):
         where = f"{type(owner).__name__}: " if owner is not None else ""
@@ -62,10 +82,10 @@ def int_tuple(value: Any, n: int, name: str, owner: Any = None, minimum: int = 1
     return tuple(int(v) for v in values)
 
 
-def shape_tuple(shape: int | Iterable[int]) -> tuple[int, ...]:
+def shape_tuple(shape: int | Iterable[Any]) -> tuple[Any, ...]:
     """Return the sizes of a shape; an int is the size of its only axis, as in NumPy.
 
-    Objects that convert to an int, such as the elements of a framework's shape, are accepted too.
+    Objects that convert to an int, such as the elements of a framework's shape, are accepted too, and None stays None.
     """
     sizes = shape if isinstance(shape, Iterable) else (shape,)
     return tuple([n if isinstance(n, int) or not hasattr(type(n), "__index__") else n.__index__() for n in sizes])

@@ -16,7 +16,7 @@ def bump() -> None:
 
 
 def bump_settings() -> None:
-    """Record that a number, string or flag of some layer has changed."""
+    """Record that an attribute has changed that a compiled step may have read."""
     global _last_setting
     _last_setting = next(_numbers)
 

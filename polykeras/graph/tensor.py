@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from polykeras import dtypes
 from polykeras.backend.handles import Symbolic
 from polykeras.common import nested
+from polykeras.common.arguments import shape_tuple
 from polykeras.common.naming import unique_name
 from polykeras.common.supplied import Supplied
 from polykeras.common.types import DTypeLike
@@ -68,7 +69,7 @@ class KerasTensor(Symbolic, ArrayOperators):
     ) -> None:
         if sparse and ragged:
             raise ValueError("A KerasTensor is sparse or ragged, not both.")
-        self.shape: tuple[int | None, ...] = tuple(shape)
+        self.shape: tuple[int | None, ...] = shape_tuple(tuple(shape))
         self.dtype = dtypes.standardize_dtype(dtype)
         self.sparse, self.ragged, self.ragged_rank = sparse, ragged, ragged_rank
         self.row_splits_dtype = row_splits_dtype and dtypes.standardize_dtype(row_splits_dtype)

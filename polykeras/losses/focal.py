@@ -50,7 +50,7 @@ def binary_focal_crossentropy(
 def categorical_focal_crossentropy(
     y_true: ArrayLike,
     y_pred: ArrayLike,
-    alpha: float = 0.25,
+    alpha: ArrayLike = 0.25,
     gamma: float = 2.0,
     from_logits: bool = False,
     label_smoothing: float = 0.0,
@@ -63,7 +63,7 @@ def categorical_focal_crossentropy(
     Args:
         y_true: one-hot labels, in the shape of the predictions.
         y_pred: probabilities, or logits.
-        alpha: a factor.
+        alpha: a factor, or one for each class, which broadcasts to the predictions.
         gamma: the exponent that reduces the weight of easy samples.
         from_logits: whether `y_pred` holds logits.
         label_smoothing: a number in [0, 1] that moves labels toward the uniform distribution.
@@ -74,6 +74,7 @@ def categorical_focal_crossentropy(
     p = ops.softmax(y_pred, axis=axis) if from_logits else y_pred / ops.sum(y_pred, axis=axis, keepdims=True)
     p = ops.clip(p, config.epsilon(), 1.0 - config.epsilon())
     logs = ops.log_softmax(y_pred, axis=axis) if from_logits else ops.log(p)
+    alpha = ops.convert_to_tensor(alpha, ops.dtype(y_pred))
     return ops.sum(-y_true * logs * alpha * ops.power(1.0 - p, gamma), axis=axis)
 
 
@@ -119,7 +120,7 @@ class CategoricalFocalCrossentropy(FunctionLoss, fn=categorical_focal_crossentro
     """The cross-entropy of one-hot labels, with less weight for easy samples (Lin et al., 2017).
 
     Args:
-        alpha: a factor.
+        alpha: a factor, or one for each class, which broadcasts to the predictions.
         gamma: the exponent that reduces the weight of easy samples.
         from_logits: whether predictions are logits.
         label_smoothing: a number in [0, 1] that moves labels toward the uniform distribution.
@@ -131,7 +132,7 @@ class CategoricalFocalCrossentropy(FunctionLoss, fn=categorical_focal_crossentro
 
     def __init__(
         self,
-        alpha: float = 0.25,
+        alpha: ArrayLike = 0.25,
         gamma: float = 2.0,
         from_logits: bool = False,
         label_smoothing: float = 0.0,

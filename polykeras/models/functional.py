@@ -13,7 +13,7 @@ from polykeras.graph import GraphFunction, KerasTensor
 from polykeras.layers.base.context import set_masks
 from polykeras.layers.base.layer import LAYERS, Layer
 from polykeras.models.functional_config import functional_config
-from polykeras.models.graph_ends import input_check, last_layers
+from polykeras.models.graph_ends import input_check, known_arguments, last_layers
 from polykeras.models.model import Model, functional_class
 from polykeras.models.subgraphs import begun_with_inputs
 from polykeras.models.text_part import TextPart, to_rank
@@ -47,7 +47,7 @@ class Functional(Model):
     def __init__(
         self, inputs: Any, outputs: Any, name: str | None = None, trainable: bool = True, **kwargs: Any
     ) -> None:
-        super().__init__(name=name, trainable=trainable, **kwargs)
+        super().__init__(name=name, trainable=trainable, **known_arguments(type(self), kwargs))
         self._graph = begun_with_inputs(GraphFunction(inputs, outputs))
         self._tells_training = any("training" in node.kwargs for node in self._graph.nodes)
         takes_texts = any(tensor.dtype == dtypes.STRING for tensor in self._graph.inputs)

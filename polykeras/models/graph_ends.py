@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 from polykeras.common.default_property import default_property
+from polykeras.common.naming import did_you_mean
 from polykeras.common.traits import overrides
-from polykeras.graph import KerasTensor
+from polykeras.graph import KerasTensor, Node
+
+ARGUMENTS = ("name", "trainable", "dtype", "autocast", "activity_regularizer")
+"""What a model that is made from symbolic tensors takes beside them."""
 
 
 def input_check(layer: Any) -> Callable[[Any], None] | None:
@@ -24,6 +29,19 @@ def last_layers(layer: Any) -> list[Any]:
     return layer._last_layers() if isinstance(layer, GraphEnds) and not overrides(layer, "call") else []
 
 
+def known_arguments(cls: type, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return what a model made from symbolic tensors takes. It warns of others, which Keras drops in silence."""
+    known = {name: value for name, value in arguments.items() if name in ARGUMENTS}
+    if unknown := [name for name in arguments if name not in known]:
+        near = "".join(did_you_mean(name, ARGUMENTS) for name in unknown)
+        warnings.warn(
+            f"{cls.__name__} is made from symbolic tensors, and leaves out unexpected argument(s) {', '.join(unknown)}."
+            f"{near} It takes {', '.join(ARGUMENTS)}.",
+            stacklevel=4,
+        )
+    return known
+
+
 class GraphEnds:
     """The inputs and outputs of a model with a graph; a model without one raises `AttributeError`.
 
@@ -31,6 +49,7 @@ class GraphEnds:
     """
 
     name: str
+    inbound_nodes: list[Node]
 
     def _graph_model(self) -> Any:
         """Return the functional model of this model's graph; None if there is no graph."""
@@ -66,23 +85,23 @@ class GraphEnds:
 
     @property
     def input(self) -> Any:
-        """The symbolic inputs, in the structure in which they were passed."""
-        return self._graph_or_raise("input").input
+        """The symbolic inputs of the first call in another graph, as of any layer; before it, of its own graph."""
+        return super().input if self.inbound_nodes else self._graph_or_raise("input").input  # type: ignore[misc]
 
     @property
     def output(self) -> Any:
-        """The symbolic outputs, in the structure in which they were passed."""
-        return self._graph_or_raise("output").output
+        """The symbolic outputs of the first call within another graph; before that, of the model's own graph."""
+        return super().output if self.inbound_nodes else self._graph_or_raise("output").output  # type: ignore[misc]
 
     @property
     def _inputs_struct(self) -> Any:
-        """The inputs by Keras's private name, which other libraries read."""
-        return self.input
+        """The inputs of the graph by Keras's private name, which other libraries read."""
+        return self._graph_or_raise("_inputs_struct").input
 
     @property
     def _outputs_struct(self) -> Any:
-        """The outputs by Keras's private name."""
-        return self.output
+        """The outputs of the graph by Keras's private name."""
+        return self._graph_or_raise("_outputs_struct").output
 
     @default_property
     def input_shape(self) -> Any:

@@ -20,7 +20,7 @@ from polykeras.layers.base.context import current_context
 from polykeras.layers.base.layer import LAYERS, Layer
 from polykeras.layers.base.shapes import map_shapes
 from polykeras.models.functional_config import functional_from_config
-from polykeras.models.graph_ends import GraphEnds
+from polykeras.models.graph_ends import GraphEnds, known_arguments
 from polykeras.models.quantizing import quantize_model
 from polykeras.models.repeated_calls import RepeatedCalls
 from polykeras.models.summary import summary_text
@@ -80,6 +80,7 @@ class Model(GraphEnds, Trainer, Layer):
             ends = dict(zip(("inputs", "outputs"), args, strict=False))
             args = args[2:]
             ends |= {key: kwargs.pop(key) for key in ("inputs", "outputs") if key in kwargs}
+            kwargs = known_arguments(type(self), kwargs)
         elif args:
             raise TypeError(f"{type(self).__name__} takes symbolic `inputs` and `outputs`, or keyword arguments only.")
         Trainer.__init__(self)

@@ -15,39 +15,16 @@ import numpy as np
 
 from polykeras import fast
 from polykeras.backend import Backend, registry
-from polykeras.common import masks, nested, version_counter
+from polykeras.common import masks, nested
 from polykeras.common.traits import trait
 from polykeras.graph import KerasTensor
 from polykeras.layers.base.context import current_context
-from polykeras.layers.base.tracking import PLAIN
 from polykeras.training.steps import CompiledStep, Step
 from polykeras.training.steps.cache import StepCache
 from polykeras.variables import is_functional
 
 EAGER_CALLS = 2  # eager calls for each shape, before it is compiled
 SHAPES = 16  # the largest number of shapes that are compiled, because each takes time and memory
-
-
-def _as_of() -> tuple[int, int]:
-    return version_counter.version(), version_counter.settings_version()
-
-
-class _Same:
-    """Holds an object, and is equal only if it is the same object."""
-
-    def __init__(self, value: Any) -> None:
-        self._value = value
-
-    def __hash__(self) -> int:
-        return id(self._value)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and self._value is other._value
-
-
-def _identity(value: Any) -> Hashable:
-    """Return a key for the value of an attribute: numbers, strings and flags by value and type, others by identity."""
-    return (type(value), value) if type(value) in PLAIN else _Same(value)
 
 
 def _kind(backend: Backend, x: Any) -> Hashable | None:
@@ -70,7 +47,7 @@ class RepeatedCalls:
 
     def serve(self, model: Any, inputs: Any) -> tuple[Any] | None:
         """Return the outputs of `model(inputs)` in a tuple, or None if the call should run eagerly."""
-        if current_context() is not None or is_functional():
+        if current_context() is not None or is_functional() or model.run_eagerly:
             return None
         leaves = nested.flatten(inputs)
         if any(isinstance(x, KerasTensor) for x in leaves):
@@ -89,16 +66,12 @@ class RepeatedCalls:
             if len(self._seen) < SHAPES or calls:
                 self._seen[key] = calls + 1
             return None
-        step = self._steps.get("call", backend, lambda: _fingerprint(model), lambda: _made(model, backend), _as_of)
+        step = self._steps.get("call", backend, lambda: _fingerprint(model), lambda: _made(model, backend))
         return None if step is None else (step.run_batch(inputs),)
 
 
 def _fingerprint(model: Any) -> tuple[Hashable, ...]:
-    """Return everything that a call depends on, including the attributes of layers, whose changes must take effect."""
-    found = list(model._fingerprint())
-    for layer in model._flatten_layers():
-        found += [_identity(value) for name, value in vars(layer).items() if name not in layer._untracked]
-    return tuple(found)
+    return *model._fingerprint(), _is_known(model)
 
 
 def _made(model: Any, backend: Backend) -> Step | None:
@@ -111,7 +84,7 @@ def _made(model: Any, backend: Backend) -> Step | None:
 
 def _is_known(model: Any) -> bool:
     """Return whether the calls of all layers are pure, and none makes masks or losses."""
-    return not model.run_eagerly and all(
+    return all(
         trait(type(layer), "pure_call")
         and not layer._makes_masks
         and layer.activity_regularizer is None

@@ -257,5 +257,4 @@ class Sequential(Model):
         shape = config.get("build_input_shape")
         if model._functional is None and shape:
             model.build(shape)
-        model._trainable = config.get("trainable", True)  # each layer has its own
-        return model
+        return model  # as in Keras, only its layers are frozen, so that those thawed later are trained

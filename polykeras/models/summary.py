@@ -60,8 +60,16 @@ def _kind(layer: Any) -> str:
 
 
 def _is_chain(model: Any) -> bool:
+    """Return whether each layer is called once, on an output of the one before; other than graphs, models count so."""
     graph = getattr(model, "_graph", None)
-    return graph is None or all(len(node.input_tensors) <= 1 for node in graph.nodes)
+    if graph is None:
+        return True
+    before = [graph.inputs, *(node.output_tensors for node in graph.nodes)]  # as long as the nodes, and one more
+    follows = all(
+        len(node.input_tensors) == 1 and id(node.input_tensors[0]) in map(id, tensors)
+        for node, tensors in zip(graph.nodes, before, strict=False)
+    )
+    return len(graph.inputs) == 1 and follows and len({id(node.operation) for node in graph.nodes}) == len(graph.nodes)
 
 
 def _size_text(scalars_bits: int) -> str:
@@ -158,13 +166,12 @@ def summary_text(
     """
     from shutil import get_terminal_size
 
-    graph_model = model._graph_model() or model
-    connected = not _is_chain(graph_model)
-    shown = graph_model if connected else model
+    model._graph_model()  # of a Sequential that was called on data; its shapes are shown
+    connected = not _is_chain(model)
     header = ["Layer (type)", "Output Shape", "Param #"]
     header += ["Connected to"] if connected else []
     header += ["Trainable"] if show_trainable else []
-    rows = _select(_rows(shown, expand_nested, show_trainable, connected), layer_range)
+    rows = _select(_rows(model, expand_nested, show_trainable, connected), layer_range)
     width = line_length or min(get_terminal_size((96, 24)).columns, 100)
     frame = 3 * len(header) + 1
     if positions:

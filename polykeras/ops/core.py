@@ -64,13 +64,15 @@ def convert_to_tensor(
 
 
 def convert_to_numpy(x: ArrayLike) -> np.ndarray:
-    """Return `x` as a NumPy array. This waits for its computation.
+    """Return `x` as a NumPy array. This waits for its computation. Of a NumPy array it is a copy, in the same dtype.
 
     Raises:
         TypeError: if `x` has no values: it is symbolic, or inside a compiled function.
     """
     if isinstance(x, Symbolic):
         raise TypeError(f"A symbolic tensor has no values: {x!r}. Call the model on arrays and convert its result.")
+    if isinstance(x, (np.ndarray, np.generic)):
+        return np.array(x)
     backend = registry.current()
     return backend.to_numpy(convert(backend, x))
 

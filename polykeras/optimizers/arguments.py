@@ -8,6 +8,7 @@ from typing import Any, TypedDict
 
 import numpy as np
 
+from polykeras.common.arguments import python_numbers
 from polykeras.common.naming import did_you_mean
 from polykeras.optimizers.schedules.base import LearningRateSchedule, scalar_dtype
 from polykeras.variables import Variable
@@ -59,8 +60,9 @@ def check_positive(owner: object, name: str, value: float) -> float:
 
 def check_count(least: int, owner: object, name: str, value: int | None) -> int | None:
     """Return the argument `value`, or raise unless it is None or an int of at least `least`."""
-    if value is None or (isinstance(value, int) and value >= least):
-        return value
+    count = python_numbers(value)
+    if count is None or (isinstance(count, int) and count >= least):
+        return count
     raise ValueError(f"{type(owner).__name__}: `{name}` must be an int >= {least}, or None; received {value!r}.")
 
 

@@ -58,6 +58,7 @@ class OptimizerState(OptimizerVariables, Configurable):
         self._slots: list[list[Variable | None]] = []
         self._averages: list[Variable | None] = []
         self._accumulators: list[Variable | None] = []
+        self._made_state: dict[str, Any] = {}  # what the arguments asked for when it was made
         self._not_decayed: dict[int, Variable] = {}
         self._not_decayed_names: re.Pattern[str] | None = None
         self._iterations = self.add_variable((), dtype="int32", name="iteration")
@@ -139,6 +140,7 @@ class OptimizerState(OptimizerVariables, Configurable):
         for group in self.slots():
             firsts = [initializers.Constant(first) for first in group.values()]
             self._slots += self.add_optimizer_variables(variables, list(group), firsts)
+        self._made_state = self._asked_state()
         self.built = True
 
     def _resolve(self, grads: list[Array], variables: Iterable[Variable] | None) -> list[Variable]:
@@ -156,9 +158,28 @@ class OptimizerState(OptimizerVariables, Configurable):
                 self._check_known(found)
             else:
                 self.build(found)
+        self._check_state()
         if len(found) != len(grads):
             raise ValueError(f"Optimizer {self.name!r}: {len(grads)} gradients for {len(found)} variables.")
         return found
+
+    def _asked_state(self) -> dict[str, Any]:
+        """Return what the arguments say now of the state that there is to be."""
+        return {
+            "slots": [name for group in self.slots() for name in group],
+            "use_ema": bool(self.use_ema),
+            "gradient_accumulation_steps": bool(self.gradient_accumulation_steps),
+        }
+
+    def _check_state(self) -> None:
+        """Raise if an argument that was set after the state was made asks for other state."""
+        for part, asked in self._asked_state().items():
+            if asked is not False and asked != self._made_state.get(part, asked):
+                raise ValueError(
+                    f"Optimizer {self.name!r}: an argument that was set after its state was made asks for other state. "
+                    f"Expected {part}={self._made_state[part]!r}; received {asked!r}. Set it back, or make a new "
+                    "optimizer and compile the model with it."
+                )
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """A copy holds other variables, which it knows by identity."""

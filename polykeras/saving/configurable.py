@@ -6,6 +6,8 @@ import inspect
 from functools import cache
 from typing import Any, Self
 
+from polykeras.common.naming import is_ours
+from polykeras.common.reads import Watched
 from polykeras.saving.serialization import deserialize_keras_object, serialize_keras_object
 
 
@@ -26,17 +28,13 @@ def init_parameters(cls: type) -> tuple[inspect.Parameter, ...]:
     return tuple(found.values())
 
 
-def _is_ours(obj: Any) -> bool:
-    return obj.__module__.partition(".")[0] == __name__.partition(".")[0]
-
-
 @cache
 def _known(cls: type) -> frozenset[str]:
     """Return the arguments that the nearest class of polykeras takes."""
-    return frozenset(p.name for p in init_parameters(next(filter(_is_ours, cls.__mro__))))
+    return frozenset(p.name for p in init_parameters(next(filter(is_ours, cls.__mro__))))
 
 
-class Configurable:
+class Configurable(Watched):
     """Mixin of objects that a config describes.
 
     `get_config` takes each argument of `__init__` from the attribute of the same name, or, if there is none, from the
@@ -90,7 +88,7 @@ class Configurable:
 
     def _writes_config(self) -> bool:
         """Whether a user's class overrides `get_config`."""
-        return not _is_ours(type(self).get_config)
+        return not is_ours(type(self).get_config)
 
     def _described(self) -> tuple[inspect.Parameter, ...]:
         """The arguments that the config holds. A user's class that overrides `get_config` adds its own arguments."""

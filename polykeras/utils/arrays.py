@@ -51,7 +51,7 @@ def to_categorical(x: ArrayLike, num_classes: int | None = None) -> Any:
     return np.eye(classes)[numbers]
 
 
-def normalize(x: ArrayLike, axis: int = -1, order: int = 2) -> np.ndarray:
+def normalize(x: ArrayLike, axis: int = -1, order: int = 2) -> Any:
     """Return vectors along `axis`, scaled to length 1 in the norm of the given order. Vectors of zeros stay zeros.
 
     Args:
@@ -60,8 +60,10 @@ def normalize(x: ArrayLike, axis: int = -1, order: int = 2) -> np.ndarray:
         order: the order of the norm, as for `numpy.linalg.norm`.
 
     Returns:
-        Floats, of at least 32 bits, in the shape of `x`.
+        For a NumPy array one of floats, of at least 32 bits, in the shape of `x`; else what `ops.normalize` returns.
     """
+    if not isinstance(x, np.ndarray):
+        return ops.normalize(x, axis, order)
     x = np.asarray(x, dtype=np.result_type(np.asarray(x).dtype, "float32"))
     length = np.atleast_1d(np.linalg.norm(x, order, axis, keepdims=True))
     return x / np.where(length == 0, 1, length)

@@ -100,6 +100,9 @@ OF_TENSORS = {
     "changed_results", "custom", "frozen_parameter", "functional_transforms", "grad_mode_of_a_parameter", "nested", "script_module",
 }  # fmt: skip
 
+# A prediction is a step of a model, which is compiled anew when these change.
+NOTICED_BY_STEPS = {"closed_number", "closed_list", "reassigned_tensor"}
+
 
 @pytest.mark.parametrize("entry", ENTRIES)
 @pytest.mark.parametrize("program", PROGRAMS, ids=str)
@@ -116,7 +119,8 @@ def test_program(tb: Any, program: Program, entry: str) -> None:
 
     make, reference = ENTRIES[entry]
     outcome = judge(program, lambda fn: make(tb, fn), lambda: torch.manual_seed(0), to_host, reference)
-    assert outcome == program.outcome
+    noticed = entry == "prediction" and str(program) in NOTICED_BY_STEPS
+    assert outcome == ("equal" if noticed else program.outcome)
 
 
 def test_the_page_has_the_table() -> None:

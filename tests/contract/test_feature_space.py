@@ -84,6 +84,7 @@ def test_features_by_name(backend: Backend) -> None:
 
 
 @pytest.mark.skipif(not find_spec("tensorflow"), reason="TensorFlow is not installed")
+@pytest.mark.together
 def test_maps_over_tf_data(backend: Backend) -> None:
     import tensorflow as tf
 

@@ -96,6 +96,31 @@ def test_a_spec_has_a_config() -> None:
     assert spec.get_config()["shape"] == (None, 3)
 
 
+class WithItsShape(L.Layer):
+    def call(self, x: Any) -> Any:
+        return x * 2
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return input_shape
+
+
+@pytest.mark.parametrize("make", [WithItsShape, lambda: L.Dense(3), lambda: L.LSTM(3)])
+def test_the_outputs_for_arrays_are_told_as_for_symbolic_tensors(make: Any, backend: Backend) -> None:
+    for x in (X, ops.convert_to_tensor(X)):
+        told = make().compute_output_spec(x)
+        assert isinstance(told, keras.KerasTensor)
+        assert told.shape == make().compute_output_spec(keras.KerasTensor(X.shape)).shape
+
+
+@pytest.mark.parametrize("dtype", ["float64", "int64", "float16", "uint8"])
+def test_an_array_of_numpy_is_copied_in_its_dtype(dtype: str, backend: Backend) -> None:
+    given = np.ones((2,), dtype)
+    found = ops.convert_to_numpy(given)
+    found[0] = 2
+    assert found.dtype == dtype
+    assert given[0] == 1
+
+
 @pytest.mark.keras
 def test_a_spec_has_keras_config(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KERAS_BACKEND", "jax")

@@ -118,17 +118,17 @@ def _unbuilt(config: Any) -> Any:
     return [_unbuilt(value) for value in config] if isinstance(config, list) else config
 
 
-def _misfits(spec: InputSpec, shape: tuple[int, ...]) -> list[tuple[int, ...]]:
-    """Return shapes of another rank, or of another size where one is required, than `spec` asks."""
+def _misfits(spec: InputSpec, shape: tuple[int, ...]) -> list[tuple[tuple[int, ...], str]]:
+    """Return shapes of another rank, or of another size where one is required, than `spec` asks, and what is said."""
     found = []
     if spec.ndim is not None:
-        found.append((*shape, 1))
+        found.append(((*shape, 1), f"{spec.ndim} axes"))
     if spec.min_ndim is not None and spec.min_ndim > 1:
-        found.append(shape[: spec.min_ndim - 1])
+        found.append((shape[: spec.min_ndim - 1], f"at least {spec.min_ndim} axes"))
     for axis, size in spec.axes.items():
         other = list(shape)
         other[axis] = size + 1
-        found.append(tuple(other))
+        found.append((tuple(other), f"axis {axis} to have size {size}"))
     return found
 
 
@@ -144,8 +144,8 @@ def test_inputs_that_do_not_fit_are_told_by_name(case: LayerCase) -> None:
         rest = case.inputs[1:] if isinstance(case.inputs, tuple) else ()
         misfits = _misfits(layer.input_spec, first.shape)
         assert misfits or isinstance(layer, layers.Flatten)
-        for shape in misfits:
-            with pytest.raises(ValueError, match=f"{layer.name}.*expected"):
+        for shape, expected in misfits:
+            with pytest.raises(ValueError, match=f"{layer.name}.*expected {expected}"):
                 layer(np.ones(shape, "float32"), *rest)
 
 

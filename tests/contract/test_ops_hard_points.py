@@ -77,7 +77,6 @@ ERRORS: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: ops.pad(M, 1, "edge", constant_values=1), ValueError, "constant_values"),
     (lambda: ops.pad(M, ((1, 1),) * 3), ValueError, "2 axes"),
     (lambda: ops.get_item(M, (0, 0, 0)), IndexError, "Too many"),
-    (lambda: ops.get_item(V, BITS), TypeError, "where"),
     (lambda: ops.top_k(V, 4), ValueError, "k"),
     (lambda: ops.quantile(M, 0.5, method="cubic"), ValueError, "linear, lower"),
     (lambda: ops.bincount(V, sparse=True), ValueError, "sparse"),

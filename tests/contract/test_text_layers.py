@@ -126,6 +126,7 @@ def test_steps_end_a_stream() -> None:
 
 
 @tensorflow
+@pytest.mark.together
 def test_maps_over_tf_data(backend: Backend) -> None:
     import tensorflow as tf
 
@@ -143,6 +144,7 @@ def test_maps_over_tf_data(backend: Backend) -> None:
 
 
 @tensorflow
+@pytest.mark.together
 @pytest.mark.parametrize(
     "make",
     [
@@ -261,7 +263,7 @@ def test_published_hashes() -> None:
 LENGTHS = (*range(1, 70), 127, 128, 129, 500)
 
 
-@tensorflow
+@pytest.mark.needs("tensorflow")
 def test_hashes_are_those_of_tensorflow() -> None:
     import tensorflow as tf
 

@@ -70,6 +70,7 @@ def compare(one: dict[str, Any], first: dict[str, Any], second: dict[str, Any]) 
             assert_close(found | {"bits": 0}, expected | {"bits": 0}, where=name)
 
 
+@pytest.mark.whole
 @pytest.mark.slow
 @pytest.mark.needs("numpy")
 def test_all_cases() -> None:
@@ -87,7 +88,7 @@ def test_two_rows_a_worker() -> None:
 
 @pytest.mark.slow
 def test_some_cases_on_each_backend(backend: Backend) -> None:
-    groups = ["draws", "layers:100", "losses:48", "metrics:32", "optimizers:24"]
+    groups = ["draws", "layers:50", "losses:24", "metrics:16", "optimizers:12"]
     results = [results_of(SCRIPT, backend.name, size, ["8", *groups]) for size in (1, 2)]
     compare(*itertools.chain(*results))
 

@@ -2,7 +2,8 @@
 
 `POLYKERAS_SLICE=2/5` takes the second of five slices, `POLYKERAS_SLICE=commit` that of the commit: commits in a row get one after the
 other. Without it, everything runs. A case is in a slice by the hash of its name, so that a new case moves no other. What has the mark `whole`
-always runs. After the time in `POLYKERAS_DEADLINE` (seconds since 1970), what is in a slice is left out; what always runs still runs.
+always runs; what has the mark `moves` does too, and takes other cases in each slice. After the time in `POLYKERAS_DEADLINE` (seconds since
+1970), what is in a slice or moves is left out; what always runs still runs.
 """
 
 from __future__ import annotations
@@ -27,7 +28,11 @@ LEFT_OUT = "left out: the time for slices is over"
 
 
 def number_of_commit(commit: str = "HEAD") -> int:
-    """Return a commit's place among those of its branch; in a shallow clone, its hash; 0 where git knows no commit."""
+    """Return a commit's place among those of its branch; in a shallow clone, its hash.
+
+    Raises:
+        pytest.UsageError: git knows no such commit.
+    """
 
     def git(*arguments: str) -> str:
         command = ["git", *arguments]
@@ -39,8 +44,12 @@ def number_of_commit(commit: str = "HEAD") -> int:
         if git("rev-parse", "--is-shallow-repository") == "true":
             return int(git("rev-parse", commit), 16)
         return int(git("rev-list", "--count", "--first-parent", commit))
-    except (OSError, subprocess.CalledProcessError):
-        return 0
+    except (OSError, subprocess.CalledProcessError) as error:
+        gave = (getattr(error, "stderr", "") or str(error)).splitlines()[0]
+        raise pytest.UsageError(
+            f"POLYKERAS_SLICE=commit: expected git to know the commit {commit}, whose number says the slice. It gave: {gave} "
+            "Name a slice, as in POLYKERAS_SLICE=1/5."
+        ) from error
 
 
 def slice_of_commit(commit: str = "HEAD") -> str:
@@ -86,7 +95,7 @@ class Slices:
     """A plugin of pytest that keeps the cases of one slice, and what always runs."""
 
     def __init__(self) -> None:
-        self._deadline = float(os.environ.get("POLYKERAS_DEADLINE", "inf"))
+        self._deadline = float(os.environ.get("POLYKERAS_DEADLINE") or "inf")
         self._sliced: set[str] = set()
 
     @pytest.hookimpl(trylast=True)  # after marks are set
@@ -95,6 +104,7 @@ class Slices:
         kept = [item for item in sliced if in_slice(name_of(item))]
         self._sliced = {item.nodeid for item in kept}
         config.hook.pytest_deselected(items=[item for item in sliced if item.nodeid not in self._sliced])
+        self._sliced |= {item.nodeid for item in whole if item.get_closest_marker("moves")}
         kept.sort(key=lambda item: item.get_closest_marker("slow") is None)  # no worker is left alone with a long one
         items[:] = whole + kept
 
@@ -147,7 +157,7 @@ def _is_sliced(item: pytest.Item, cases: int) -> bool:
 
     These are the cases of large tables, what is slow or compares with Keras, and what numpy has shown: that a law holds on frameworks.
     """
-    if item.get_closest_marker("whole") and not REPEATED:
+    if any(map(item.get_closest_marker, ("whole", "moves"))) and not REPEATED:
         return False
     marked = any(map(item.get_closest_marker, ("slow", "keras", "together")))
     return marked or cases >= LARGE or _backend(item) not in ("", "numpy")

@@ -95,7 +95,8 @@ class Workers:
 
     def output(self, rank: int = 0) -> str:
         """Return what a process has printed so far."""
-        return self._path(rank).read_text(errors="replace")
+        path = self._path(rank)
+        return path.read_text(errors="replace") if path.exists() else ""  # it may not have begun
 
     def results(self) -> dict[int, Any]:
         """Return what the workers gave to `tell` so far, by rank."""

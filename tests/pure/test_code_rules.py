@@ -20,6 +20,8 @@ import pytest
 import polykeras
 from polykeras.backend import Backend
 
+pytestmark = pytest.mark.whole
+
 ROOT = Path(__file__).parents[2]
 NAMES = {"jax", "torch", "tensorflow", "numpy"}
 SOURCES = [path for folder in ("polykeras", "benchmarks", "examples") for path in sorted((ROOT / folder).rglob("*.py"))]

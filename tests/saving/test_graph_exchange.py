@@ -37,7 +37,7 @@ GRAPHS = range(500)
 
 OWN = own_layers(keras)
 KNOWN = {cls.__name__: cls for cls in OWN}
-pytestmark = [pytest.mark.slow, pytest.mark.whole]  # the graphs are sliced: see _plan
+pytestmark = [pytest.mark.slow, pytest.mark.moves]  # see _plan
 
 
 def _plan(framework: str) -> list[tuple[str, int]]:

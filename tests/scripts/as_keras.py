@@ -2,7 +2,7 @@
 
     python tests/scripts/as_keras.py --keras CLONE [--book CLONE] [--only WORDS] [--missing]
 
-Each script runs on one framework, PyTorch where it may choose, with nothing left to chance (fixed.py). Compared are the
+Each script runs on PyTorch where it may choose, and on another framework where it is not equal there, with nothing left to chance (fixed.py). Compared are the
 names, order and values of each history, of what `train_on_batch`, `test_on_batch` and `evaluate` return, of the losses of own
 loops, and a digest of predictions, to 1e-3. Results are kept in outputs/as_keras.json.
 """
@@ -18,10 +18,12 @@ import fixed
 import run
 from catalogue import SOURCES, Script, scripts
 
+ORDER = ("torch", "tensorflow", "jax")
+"""Of the frameworks that a script may choose: the next one is tried where its numbers are not equal, or Keras stops."""
 
-def compared(clone: str, script: Script, limit: float, kept: dict[str, Any]) -> dict[str, Any]:
+
+def compared(clone: str, script: Script, backend: str, limit: float, kept: dict[str, Any]) -> dict[str, Any]:
     """Return what came of both runs; what Keras gave before is taken from `kept`."""
-    backend = "torch" if "torch" in script.backends else script.backends[0]
     os.environ |= {"SCRIPT_COMPARED": "1"}
     if (theirs := kept.get("theirs")) is None:
         os.environ["SCRIPT_KERAS"] = "1"
@@ -47,25 +49,47 @@ def main() -> None:
         parser.add_argument(f"--{option}", help="a clone; without it its scripts are not run")
     parser.add_argument("--only", nargs="*", default=[""], help="parts of scripts' paths")
     parser.add_argument("--missing", action="store_true", help="only scripts without a result")
+    parser.add_argument(
+        "--unequal", action="store_true", help="only scripts whose numbers are not equal, on their other frameworks"
+    )
     parser.add_argument("--ours", action="store_true", help="take Keras's numbers from the results")
     parser.add_argument("--limit", type=float, default=150, help="seconds for a run")
     options = parser.parse_args()
     for script in scripts():
         clone, name = getattr(options, script.source.option), run.key(script)
-        results = read()
-        if not clone or not any(part in name for part in options.only) or (options.missing and name in results):
+        kept = read().get(name, {})
+        if not clone or not any(part in name for part in options.only) or (options.missing and kept):
             continue
-        found = compared(clone, script, options.limit, results.get(name, {}) if options.ours else {})
-        for which in ("theirs", "ours") if found["ours"] else ("theirs",):
-            print(f"{name} {which}: {found[which]['error'] or 'ok'}, {found[which]['seconds']} s", flush=True)
-        print(
-            f"    {found['difference'] or 'no difference'}, {len(found['theirs'].get('numbers', ()))} numbers",
-            flush=True,
-        )
-        new = run.COMPARED.with_suffix(".new")
-        new.write_text(json.dumps(read() | {name: found}, indent=1), encoding="utf-8")
-        new.replace(run.COMPARED)
+        backends = [backend for backend in ORDER if backend in script.backends][:2]
+        if options.unequal:
+            backends = [] if not kept or are_equal(kept) else [each for each in backends if each != kept["backend"]]
+        if options.ours:
+            backends = [kept["backend"]] if kept else backends[:1]
+        for place, backend in enumerate(backends):
+            found = compared(clone, script, backend, options.limit, kept if options.ours else {})
+            show(name, found)
+            if are_equal(found) or (place == 0 and not options.unequal):
+                new = run.COMPARED.with_suffix(".new")
+                new.write_text(json.dumps(read() | {name: found}, indent=1), encoding="utf-8")
+                new.replace(run.COMPARED)
+            if are_equal(found):
+                break
     run.write_page()
+
+
+def are_equal(found: dict[str, Any]) -> bool:
+    """Return whether both ran to their end, and all numbers are equal."""
+    theirs, ours = found["theirs"], found["ours"]
+    return bool(ours and theirs.get("numbers")) and not (theirs["error"] or ours["error"] or found["difference"])
+
+
+def show(name: str, found: dict[str, Any]) -> None:
+    """Print what came of a script."""
+    for which in ("theirs", "ours") if found["ours"] else ("theirs",):
+        told = found[which]
+        print(f"{name} {which}, {found['backend']}: {told['error'] or 'ok'}, {told['seconds']} s", flush=True)
+    count = len(found["theirs"].get("numbers", ()))
+    print(f"    {found['difference'] or 'no difference'}, {count} numbers", flush=True)
 
 
 def read() -> dict[str, Any]:

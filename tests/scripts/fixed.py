@@ -7,7 +7,9 @@ trained, each of its weights is scaled by its place among them, so that an order
 from __future__ import annotations
 
 import contextlib
+import glob
 import math
+import os
 import random
 import sys
 from typing import Any
@@ -24,16 +26,29 @@ _placed: list[Any] = []  # models whose weights were scaled
 
 def install(polykeras: bool, script: str) -> None:
     """Fix all draws of the process from now on, those of TensorFlow where the script may use its data sets."""
-    of_polykeras() if polykeras else of_keras()
     import keras
 
+    # TensorFlow's import takes seconds.
+    if any(word in script for word in ("tensorflow", "_dataset", "TextVectorization", "Lookup", "FeatureSpace")):
+        of_tensorflow()
+    of_polykeras() if polykeras else of_keras()
+    np.random.RandomState = Still
+    for module, name in ((os, "listdir"), (glob, "glob")):
+        setattr(module, name, in_order(getattr(module, name)))
     keras.utils.plot_model = lambda *args, **options: None  # Keras's needs Graphviz's programs
     if "torch" in sys.modules:
         import torch.utils.data as data
 
         data.RandomSampler.__iter__ = lambda self: iter(range(len(self.data_source)))
-    if not any(word in script for word in ("tensorflow", "_dataset", "TextVectorization", "Lookup", "FeatureSpace")):
-        return  # its import takes seconds
+
+
+def in_order(names: Any) -> Any:
+    """Return a function that lists files, in alphabetical order: that of a file system is by chance."""
+    return lambda *args, **options: sorted(names(*args, **options))
+
+
+def of_tensorflow() -> None:
+    """Fix the draws of TensorFlow, and leave its data sets in their order."""
     import tensorflow as tf
 
     tf.data.Dataset.shuffle = lambda self, *args, **options: self
@@ -57,7 +72,7 @@ def seed() -> None:
 
 def drawn(numbers: np.ndarray, shape: Any, convert: Any) -> Any:
     """Return the first numbers, repeated as often as the shape needs."""
-    if not hasattr(shape, "dtype") and all(isinstance(size, int) for size in shape):
+    if not hasattr(shape, "dtype") and all(isinstance(size, int) and not hasattr(size, "tensor") for size in shape):
         return convert(np.resize(numbers, tuple(map(int, shape))))
     import tensorflow as tf  # whose graphs have shapes that are tensors
 
@@ -113,8 +128,17 @@ def of_polykeras() -> None:
     from polykeras.backend import registry
     from polykeras.initializers import random as initial
     from polykeras.initializers import variance
+    from polykeras.utils.data.pipeline import Dataset
 
-    kind: Any = type(registry.current())
+    for kind in {type(registry.current()), type(registry.load("numpy"))}:  # which maps of tf.data run on
+        fix_backend(kind)
+    draws.host_generator = lambda seed=None: Drawn()
+    initial.truncated_normal = variance.truncated_normal = lambda generator, shape: np.resize(TRUNCATED, shape)
+    Dataset.shuffle = lambda self, *args, **options: self
+
+
+def fix_backend(kind: Any) -> None:
+    """Fix the draws of a backend's class."""
 
     def numbers(table: np.ndarray) -> Any:
         return lambda self, key, shape, dtype=None: self.cast(
@@ -132,8 +156,13 @@ def of_polykeras() -> None:
     kind.random_integers, kind.random_categorical = integers, categorical
     kind.random_dropout = lambda self, inputs, key, rate, noise_shape=None: inputs
     kind.random_shuffle = lambda self, x, key, axis=0: x
-    draws.host_generator = lambda seed=None: Drawn()
-    initial.truncated_normal = variance.truncated_normal = lambda generator, shape: np.resize(TRUNCATED, shape)
+
+
+class Still(np.random.RandomState):
+    """NumPy's older generator, which orders the files of a directory, without shuffling."""
+
+    def shuffle(self, x: Any) -> None:
+        pass
 
 
 class Drawn:
@@ -144,6 +173,9 @@ class Drawn:
 
     def uniform(self, low: float, high: float, shape: Any) -> np.ndarray:
         return low + (high - low) * np.resize(UNIFORM, shape)
+
+    def permutation(self, things: Any) -> np.ndarray:
+        return np.arange(things) if isinstance(things, int) else np.asarray(things)
 
 
 def place(model: Any, x: Any = None) -> None:
@@ -192,14 +224,14 @@ def note_prediction(what: str, values: Any) -> None:
 
 
 def difference(ours: list[Any], theirs: list[Any]) -> str:
-    """Return the first difference between the numbers of two runs, or nothing."""
+    """Return the first difference between the numbers of two runs, or nothing. Predictions are measured by their deviation."""
     spread = 0.0
-    for (name, value), (name2, value2) in zip(ours, theirs, strict=False):
+    for place, ((name, value), (name2, value2)) in enumerate(zip(ours, theirs, strict=False)):
         if name != name2:
             return f"{name} where Keras has {name2}"
-        if name.endswith(" std"):
-            spread = abs(value2)
-        floor = spread if name.endswith("first") else 1e-3
+        if name.endswith(" mean"):
+            spread = abs(theirs[place + 1][1])
+        floor = spread if name.endswith((" mean", " first")) else 1e-3
         if not math.isclose(value, value2, rel_tol=1e-3, abs_tol=1e-3 * floor):
             return f"{name} is {value:.6g}, Keras's {value2:.6g}"
     return "" if len(ours) == len(theirs) else f"{len(ours)} numbers, Keras gives {len(theirs)}"

@@ -42,7 +42,8 @@ def counting(cls: type[Counter] = Counter) -> tuple[Any, Callable[[], int]]:
     model.compile(SGD(0.01), "mse", metrics=["mae"])
 
     def new() -> int:
-        traces, counter.traces = counter.traces, 0
+        traces = counter.traces
+        counter.runs.clear()
         return traces
 
     return model, new

@@ -72,16 +72,16 @@ def stream() -> Iterator[Any]:
 class Scaled(layers.Layer):
     """A layer that is compiled with a number of Python's, which changes later."""
 
-    factor: list[float]
+    factor: np.ndarray
 
     def call(self, x: Any) -> Any:
-        return x * self.factor[0]
+        return x * float(self.factor[0])
 
 
-def stale() -> tuple[Any, list[float]]:
-    """Return a model, and the number that it depends on."""
+def stale() -> tuple[Any, np.ndarray]:
+    """Return a model, and an array of NumPy's that it depends on, whose changes no step notices."""
     layer = Scaled()
-    factor = [1.0]
+    factor = np.array([1.0])
     layer.__dict__["factor"] = factor
     model = keras.Sequential([layers.Input((4,)), layer, layers.Dense(1, name="dense")])
     model.compile("sgd", "mse", steps_per_execution=4)

@@ -13,6 +13,8 @@ from polykeras.backend.handles import convert
 from polykeras.backend.spec import Array, Family, Shape, op, required
 from polykeras.common import budget
 
+_PLAIN = (int, slice, type(None))  # keys that are no arrays
+
 
 class Indexing(Family):
     """Reads and writes at computed indices. Indices are integers; negative ones count from the end."""
@@ -88,19 +90,22 @@ class Indexing(Family):
             x: an array.
             key: ints, slices (of any step except 0), `None`, `...` and integer arrays, or a tuple of them. Arrays
                 broadcast to each other. As in NumPy, their axes replace the first of them if they are adjacent, and
-                otherwise come first. Masks are not allowed, since the shape would depend on values (use `where`).
+                otherwise come first. A mask, an array of bools, stands for the indices where it is True.
 
         Raises:
-            IndexError: if there are more indices than axes.
+            IndexError: if there are more indices than axes, or a mask has another shape than its axes.
+            TypeError: for a mask inside a compiled function, because the number of its indices is unknown there.
         """
-        keys = list(key) if isinstance(key, tuple) else [key]
-        if any(k is Ellipsis for k in keys):
-            place = next(i for i, k in enumerate(keys) if k is Ellipsis)
-            used = sum(k is not None for k in keys) - 1
+        given = key if isinstance(key, tuple) else (key,)
+        place = next((i for i, k in enumerate(given) if k is Ellipsis), None)
+        keys = [k if i == place or isinstance(k, _PLAIN) else self.array(k) for i, k in enumerate(given)]
+        if place is not None:
+            used = sum(self._axes_of(k) for i, k in enumerate(keys) if i != place)
             keys[place : place + 1] = [slice(None)] * (self.ndim(x) - used)
+        keys = self._without_masks(keys, self.shape(x))
         if sum(k is not None for k in keys) > self.ndim(x):
             raise IndexError(f"Too many indices for an array of shape {self.shape(x)}: {key!r}.")
-        arrays = {i: self._index(k) for i, k in enumerate(keys) if not isinstance(k, (int, slice, type(None)))}
+        arrays = {i: self._index(k) for i, k in enumerate(keys) if not isinstance(k, _PLAIN)}
         if arrays:  # an int beside arrays counts as an array
             arrays |= {i: self.asarray(k, "int32") for i, k in enumerate(keys) if isinstance(k, int)}
         x = self._basic_item(x, [slice(None) if i in arrays else k for i, k in enumerate(keys)])
@@ -109,10 +114,32 @@ class Indexing(Family):
         gone = [i for i, k in enumerate(keys) if isinstance(k, int) and i not in arrays]
         return self._gather(x, {i - sum(g < i for g in gone): index for i, index in sorted(arrays.items())})
 
-    def _index(self, key: Any) -> Array:
-        index = self.array(key)
-        if self.dtype(index) == "bool" or not self.dtype(index).lstrip("u").startswith("int"):
-            raise TypeError(f"An index must hold integers; received dtype {self.dtype(index)}. Use `where` for masks.")
+    def _is_mask(self, key: Any) -> bool:
+        return not isinstance(key, _PLAIN) and self.dtype(key) == "bool"
+
+    def _axes_of(self, key: Any) -> int:
+        """Return how many axes of an array a key stands for."""
+        return self.ndim(key) if self._is_mask(key) else int(key is not None)
+
+    def _without_masks(self, keys: list[Any], shape: Shape) -> list[Any]:
+        """Return keys with integer arrays in the place of masks."""
+        found: list[Any] = []
+        for key in keys:
+            if self._is_mask(key):
+                axis = sum(k is not None for k in found)
+                if self.shape(key) != tuple(shape[axis : axis + self.ndim(key)]):
+                    raise IndexError(
+                        f"A mask must have the shape of the axes that it indexes; received a mask {self.shape(key)} "
+                        f"for an array of shape {shape}, from axis {axis} on."
+                    )
+                found += self.nonzero(key)
+            else:
+                found.append(key)
+        return found
+
+    def _index(self, index: Array) -> Array:
+        if not self.dtype(index).lstrip("u").startswith("int"):
+            raise TypeError(f"An index must hold integers, or be a mask of bools; received dtype {self.dtype(index)}.")
         return index
 
     def _basic_item(self, x: Array, keys: Sequence[Any]) -> Array:

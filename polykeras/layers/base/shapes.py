@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
+from polykeras.common.arguments import shape_tuple
+
 
 def take_input_shape(kwargs: dict[str, Any]) -> tuple[int | None, ...] | None:
     """Remove Keras 2's arguments for an input's shape from `kwargs`, and return the shape with its batch axis."""
@@ -19,17 +23,17 @@ def take_input_shape(kwargs: dict[str, Any]) -> tuple[int | None, ...] | None:
         shape = (width,) if length is None else (length, width)
     if shape is None:
         return None
-    return (batch_size, *((shape,) if isinstance(shape, int) else tuple(shape)))
+    return (batch_size, *shape_tuple(shape))
 
 
 def _is_shape(value: Any) -> bool:
-    return isinstance(value, (list, tuple)) and all(n is None or isinstance(n, int) for n in value)
+    return isinstance(value, (list, tuple)) and all(n is None or isinstance(n, (int, np.integer)) for n in value)
 
 
 def map_shapes(fn: Callable[[Any], Any], shapes: Any) -> Any:
-    """Map `fn` over the shapes in a tree."""
+    """Map `fn` over the shapes in a tree, as tuples of ints and None."""
     if _is_shape(shapes):
-        return fn(tuple(shapes))
+        return fn(shape_tuple(shapes))
     if isinstance(shapes, dict):
         return {key: map_shapes(fn, value) for key, value in shapes.items()}
     if isinstance(shapes, (list, tuple)):

@@ -15,13 +15,14 @@ from polykeras.common import version_counter
 from polykeras.common.checkpointable import Checkpointable
 from polykeras.common.default_property import default_property
 from polykeras.common.legacy_arguments import takes_legacy_order
+from polykeras.common.reads import PLAIN
 from polykeras.common.types import ArrayLike, ConstraintLike, DTypeLike, InitializerLike, RegularizerLike
 from polykeras.graph.inference import note_set
 from polykeras.layers.base.context import current_context
 from polykeras.layers.base.native.attributes import wrap_native
 from polykeras.layers.base.native.mixin import own_names
 from polykeras.layers.base.own_metrics import OWN_METRICS, own_metrics
-from polykeras.layers.base.tracking import PLAIN, Tracker, tracked
+from polykeras.layers.base.tracking import Tracker, tracked
 from polykeras.random import SeedGenerator
 from polykeras.variables import Variable, unique
 from polykeras.variables.adapters import variable_types, variables_in
@@ -52,8 +53,6 @@ class StateMixin(Checkpointable):
             if type(value) not in PLAIN or type(old) not in PLAIN or name == "_trainable":
                 version_counter.bump()  # a sublayer may have been replaced
                 note_set(self, name)
-            elif value != old:
-                version_counter.bump_settings()
         try:
             super().__setattr__(name, value)
         except AttributeError as error:

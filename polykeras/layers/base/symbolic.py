@@ -62,7 +62,7 @@ class SymbolicMixin:
         If the class overrides `compute_output_shape`, its answer is used; otherwise `call` runs on shapes alone.
 
         Args:
-            *args: symbolic tensors, in the structure in which `call` takes arrays.
+            *args: symbolic tensors or arrays, in the structure in which `call` takes arrays.
             **kwargs: further arguments of `call`.
         """
         written = type(self).compute_output_shape is not SymbolicMixin.compute_output_shape
@@ -95,9 +95,9 @@ class SymbolicMixin:
         """Return symbolic tensors with the shapes that `compute_output_shape` returns."""
         given = dict(zip(call_spec(type(self).call).names, args, strict=False)) | kwargs
         shapes = {
-            name: nested.map_structure(lambda x: x.shape, value)
+            name: nested.map_structure(lambda x: tuple(x.shape), value)
             for name, value in given.items()
-            if value is not None and all(isinstance(leaf, KerasTensor) for leaf in nested.flatten(value))
+            if value is not None and all(hasattr(leaf, "shape") for leaf in nested.flatten(value))
         }
         found = with_shapes(self.compute_output_shape, shapes)
         return map_shapes(lambda shape: KerasTensor(shape, self.compute_dtype), found)

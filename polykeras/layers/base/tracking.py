@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from typing import Any, TypeVar
 
 from polykeras.common.checkpointable import contained
+from polykeras.common.reads import PLAIN
 
 T = TypeVar("T")
 
 _CONTAINERS = (list, tuple, dict, set)
-PLAIN = {bool, int, float, str, type(None)}  # types of attributes that hold nothing
 
 
 def _leaves(value: Any) -> Iterator[Any]:

@@ -177,7 +177,7 @@ class Softmax(_Elementwise):
 
     def __init__(self, axis: Any = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.axis = axis
+        self.axis = tuple(axis) if isinstance(axis, (list, tuple)) else int(axis)
 
     def call(self, inputs: Array, mask: Array | None = None) -> Array:
         """Return the softmax of the inputs.
@@ -189,5 +189,5 @@ class Softmax(_Elementwise):
         if mask is not None:
             mask = ops.cast(mask, "bool")
             inputs = ops.where(mask, inputs, -3e4 if ops.dtype(inputs) == "float16" else -1e9)
-        outputs = activations.softmax(inputs, axis=self.axis if isinstance(self.axis, int) else tuple(self.axis))
+        outputs = activations.softmax(inputs, axis=self.axis)
         return outputs if mask is None else ops.where(mask, outputs, 0)  # all elements are 0 if the mask leaves none

@@ -7,6 +7,7 @@ from typing import Any
 
 from polykeras import ops, random
 from polykeras.backend.spec import Array
+from polykeras.common.arguments import python_numbers
 from polykeras.layers.base.layer import Layer
 from polykeras.seeds import SeedGenerator
 
@@ -27,14 +28,15 @@ def factor_range(
     Raises:
         ValueError: the argument has another form, or is out of bounds.
     """
-    numbers = value if isinstance(value, (list, tuple)) else (value,)
+    given = python_numbers(value)
+    numbers = given if isinstance(given, (list, tuple)) else (given,)
     good = all(isinstance(v, (int, float)) and low <= v <= high for v in numbers)
-    if not good or (len(numbers) != 2 and numbers is value):
+    if not good or (len(numbers) != 2 and numbers is given):
         raise ValueError(
             f"{type(owner).__name__}: `{name}` must be a number, or a pair of them, from {low} to {high}; received "
             f"{value!r}."
         )
-    if numbers is value:
+    if numbers is given:
         return min(numbers), max(numbers)
     size = abs(numbers[0])
     return max(-size, low if at_least is None else at_least), size
@@ -46,9 +48,10 @@ def value_pair(value: Any, owner: Layer) -> list[float]:
     Raises:
         ValueError: it is not a pair of numbers.
     """
-    if not isinstance(value, (list, tuple)) or len(value) != 2:
+    pair = python_numbers(value)
+    if not isinstance(pair, (list, tuple)) or len(pair) != 2:
         raise ValueError(f"{type(owner).__name__}: `value_range` must be a pair of numbers; received {value!r}.")
-    return sorted(value)
+    return sorted(pair)
 
 
 def rescaled(images: Array, source: Sequence[float], target: Sequence[float]) -> Array:

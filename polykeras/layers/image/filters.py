@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from polykeras import ops, random
 from polykeras.backend.spec import Array
+from polykeras.common.arguments import python_numbers
 from polykeras.layers.base.layer import LAYERS
 from polykeras.layers.image.base import RandomImageLayer, Transformation
 from polykeras.layers.image.factors import chosen, factor_range, per_image, value_pair
@@ -89,7 +90,8 @@ class RandomGaussianBlur(RandomImageLayer):
     ) -> None:
         super().__init__(seed, data_format, **kwargs)
         self.factor = factor_range(factor, "factor", self)
-        sizes = tuple(kernel_size) if isinstance(kernel_size, (list, tuple)) else (kernel_size,) * 2
+        given = python_numbers(kernel_size)
+        sizes = tuple(given) if isinstance(given, (list, tuple)) else (given,) * 2
         if len(sizes) != 2 or any(not isinstance(n, int) or n % 2 == 0 or n < 1 for n in sizes):
             raise ValueError(
                 f"RandomGaussianBlur: `kernel_size` must be an odd int, or a pair of them; received {kernel_size!r}."

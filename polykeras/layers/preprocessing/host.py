@@ -17,6 +17,7 @@ from polykeras.backend import foreign_data, registry
 from polykeras.backend.handles import Handle
 from polykeras.backend.symbolic import SymbolicArray
 from polykeras.common import nested
+from polykeras.common.arguments import tensor_on_host
 
 
 class Tokens(NamedTuple):
@@ -74,20 +75,25 @@ class Tokens(NamedTuple):
 
 
 def host_data(x: Any) -> Any:
-    """Return data of any kind as a NumPy array; lists stay lists, and ragged rows become lists."""
+    """Return data of any kind as a NumPy array; lists stay lists, of Python's numbers, and ragged rows become lists."""
     if isinstance(x, Handle):
         x = x.value
     if isinstance(x, (list, tuple)):
         leaves = nested.flatten(x)
         plain = all(isinstance(leaf, (str, bytes, bool, int, float)) for leaf in leaves)
-        return x if plain else [host_data(part) for part in x]
+        if plain:
+            return x
+        parts = map(host_data, x)
+        return [part.item() if isinstance(part, np.ndarray) and not part.ndim else part for part in parts]
     if isinstance(x, (str, bytes)):
         return x
+    if isinstance(x, (int, float, np.ndarray)):  # no backend is loaded for these
+        return np.asarray(x)
     if hasattr(x, "to_list") and hasattr(x, "row_lengths"):  # TensorFlow's ragged tensors
         return x.to_list()
     if registry.current().is_tensor(x) and not hasattr(x, "numpy"):
         return registry.current().to_numpy(x)
-    return x.numpy(force=True) if hasattr(x, "detach") else np.asarray(x)
+    return tensor_on_host(x) if hasattr(x, "detach") else np.asarray(x)
 
 
 def as_bytes(value: Any) -> bytes:

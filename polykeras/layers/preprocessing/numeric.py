@@ -14,7 +14,7 @@ from polykeras.layers.base.data_layer import DataLayer
 from polykeras.layers.base.input_spec import InputSpec
 from polykeras.layers.base.layer import LAYERS
 from polykeras.layers.base.weights import known_sizes
-from polykeras.layers.preprocessing.host import batches
+from polykeras.layers.preprocessing.host import batches, host_data
 
 
 @LAYERS.register()
@@ -84,7 +84,7 @@ class Normalization(DataLayer):
             self.adapt_variance = self.add_weight(shape, "ones", trainable=False, name="variance")
             self.count = self.add_weight((), "zeros", "int32", trainable=False, name="count")
         else:
-            self._given = [np.broadcast_to(np.asarray(v), shape) for v in (self.input_mean, self.input_variance)]
+            self._given = [np.broadcast_to(host_data(v), shape) for v in (self.input_mean, self.input_variance)]
 
     def adapt(self, data: Any) -> None:
         """Compute mean and variance from data.
@@ -156,7 +156,9 @@ class Normalization(DataLayer):
     def get_config(self) -> dict[str, Any]:
         """Return the arguments."""
         given = {"mean": self.input_mean, "variance": self.input_variance}
-        plain = {name: None if value is None else np.asarray(value).tolist() for name, value in given.items()}
+        plain = {
+            name: None if value is None else np.asarray(host_data(value)).tolist() for name, value in given.items()
+        }
         return super().get_config() | plain
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from polykeras import ops, random, regularizers
 from polykeras.backend.families.activations import SELU_ALPHA, SELU_SCALE
 from polykeras.backend.spec import Array
+from polykeras.common.arguments import python_numbers
 from polykeras.common.arguments import rate as share
 from polykeras.layers.base.layer import LAYERS, Layer
 
@@ -142,7 +143,7 @@ class GaussianNoise(_Random):
 
     def __init__(self, stddev: float, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(seed, **kwargs)
-        if not isinstance(stddev, (int, float)) or stddev < 0:
+        if not isinstance(python_numbers(stddev), (int, float)) or stddev < 0:
             raise ValueError(f"GaussianNoise: `stddev` must be a number of at least 0; received {stddev!r}.")
         self.stddev = float(stddev)
 

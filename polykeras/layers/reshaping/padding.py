@@ -7,14 +7,15 @@ from typing import Any
 from polykeras import ops
 from polykeras.backend.axes import is_below
 from polykeras.backend.spec import Array
-from polykeras.common.arguments import int_tuple
+from polykeras.common.arguments import int_tuple, python_numbers
 from polykeras.layers.base.layer import LAYERS, Layer
 from polykeras.layers.convolution.base import Spatial
 
 
 def _pairs(value: Any, rank: int, name: str, owner: Layer) -> tuple[tuple[int, int], ...]:
     """Return `(before, after)` for each axis, from one int, or for each axis an int or a pair."""
-    values = (value,) * rank if isinstance(value, int) else value
+    given = python_numbers(value)
+    values = (given,) * rank if isinstance(given, int) else given
     if rank == 1 and isinstance(values, (list, tuple)) and all(isinstance(v, int) for v in values) and len(values) == 2:
         values = (values,)
     if isinstance(values, (list, tuple)) and len(values) == rank:

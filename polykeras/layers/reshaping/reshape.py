@@ -8,7 +8,7 @@ from typing import Any
 from polykeras import config, ops
 from polykeras.backend.spec import Array
 from polykeras.backend.symbolic.dims import infer_reshape
-from polykeras.common.arguments import positive_int
+from polykeras.common.arguments import positive_int, shape_tuple
 from polykeras.layers.base.input_spec import InputSpec
 from polykeras.layers.base.layer import LAYERS, Layer
 
@@ -58,7 +58,7 @@ class Reshape(Layer):
 
     def __init__(self, target_shape: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.target_shape = (target_shape,) if isinstance(target_shape, int) else tuple(target_shape)
+        self.target_shape = shape_tuple(target_shape)
         if sum(n == -1 for n in self.target_shape) > 1:
             raise ValueError(f"Reshape: at most one size may be -1; received {self.target_shape}.")
 

@@ -40,7 +40,7 @@ def stream_chunks(
         step_of_whole: returns the step for a batch that cannot be shared, which runs on all workers.
     """
     cuts = share if share is not None and share.cuts_streams else None
-    for item in source.read_epoch(ends.size.fixed or 1 if step.compiles else 0):
+    for item in source.read_epoch(ends.size.fixed or (1 if step.compiles else 0)):
         if not isinstance(item, BufferSlice):
             if ends.after(done, done + 1, rows_of(item)) == done:
                 return

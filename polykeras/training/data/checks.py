@@ -10,6 +10,7 @@ import numpy as np
 
 from polykeras import config, dtypes
 from polykeras.common import nested
+from polykeras.common.arguments import tensor_on_host
 from polykeras.common.naming import with_article
 from polykeras.training.data.tables import table_array
 from polykeras.training.data.unpack import unpack_x_y_sample_weight
@@ -18,16 +19,13 @@ NAMES = ("x", "y", "sample_weight")  # the parts of a batch
 
 
 def as_array(leaf: Any) -> np.ndarray:
-    """Return data in their own dtype as a NumPy array: also tables, and torch tensors with a gradient or on a GPU."""
+    """Return data in their own dtype as a NumPy array: also tables, and torch tensors (see `tensor_on_host`)."""
     if isinstance(leaf, np.ndarray):
         return np.asarray(leaf)
     if not hasattr(leaf, "detach"):
         table = table_array(leaf)
         return np.asarray(leaf) if table is None else table
-    try:
-        return leaf.numpy()  # `force`, for gradients and other devices, takes three times as long
-    except (RuntimeError, TypeError):
-        return leaf.numpy(force=True)
+    return tensor_on_host(leaf)
 
 
 def host_array(leaf: Any, what: str) -> np.ndarray:
@@ -71,7 +69,7 @@ def host_tree(part: Any, what: str) -> Any:
     if (
         isinstance(part, (list, tuple))
         and part
-        and not any(hasattr(leaf, "__array__") for leaf in nested.flatten(part))
+        and all(isinstance(leaf, np.generic) or not hasattr(leaf, "__array__") for leaf in nested.flatten(part))
     ):
         return host_array(part, what)
     leaves, definition = nested.flatten_with_def(part)

@@ -41,7 +41,6 @@ class StepCache:
         backend: Backend,
         fingerprint: Callable[[], tuple[Hashable, ...]],
         make: Callable[[], T],
-        as_of: Callable[[], Hashable] = version_counter.version,
     ) -> T:
         """Return the step for a fingerprint; make it if there is none.
 
@@ -52,18 +51,17 @@ class StepCache:
                 step.
             make: returns a new step, or None for no step, which is remembered too. What it builds may change the
                 fingerprint.
-            as_of: returns another value after each change of what the fingerprint may hold.
         """
         last, step = self._latest.get((backend, kind), (None, None))
-        if last == as_of():
+        if last == version_counter.version():
             return step  # type: ignore[return-value]
-        now, key = as_of(), (backend, kind, fingerprint())
+        now, key = version_counter.version(), (backend, kind, fingerprint())
         with self._lock:
             found = key in self._steps
             step = self._steps.get(key)
         if not found:  # not under the lock: the code of layers runs
             step = make()
-            now, key = as_of(), (backend, kind, fingerprint())
+            now, key = version_counter.version(), (backend, kind, fingerprint())
         with self._lock:
             self._steps.pop(key, None)
             self._steps[key] = step  # the latest comes last

@@ -6,9 +6,10 @@ that a backend compiles.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from polykeras import dtypes
 from polykeras.backend import Backend
 from polykeras.backend.execution_policy import BatchesRunner, CannotRunBatches
 from polykeras.common import nested
+from polykeras.common.reads import Reads, noted
 from polykeras.training.interrupts import Uninterrupted
 from polykeras.training.steps.collection import uncollected
 from polykeras.training.steps.step import Step
@@ -35,8 +37,17 @@ from polykeras.variables import (
 if TYPE_CHECKING:
     from polykeras.training.steps.layouts import Layouts
 
+MOST = 7  # programs that are kept beside the current ones, with the objects that they read
 LARGE_OUTPUTS = 2**18  # bytes of a batch: larger outputs of several batches take memory, and no less time
 
+_CHANGED = (
+    "{} is changed by a step that is compiled. That happens when it is compiled, and not in each step: to count steps, "
+    "use a keras.Variable and `assign_add`."
+)
+_OFTEN = (
+    "{} has changed since a step read it. Each new value compiles the step again; this is value {}. Use a "
+    "keras.Variable and `assign`, which compiles nothing."
+)
 _LOST = (
     "Where this came from a compiled step, and not from compiling it, memory of the model's state may have been given "
     "away already: its weights may be those of no step. Load them again, or let `fit` go on from the backup of a "
@@ -56,6 +67,7 @@ class CompiledStep(Step):
         example: see `Step`.
         collective: whether workers share each batch.
         layouts: where the arrays of the step lie; None if that is one device.
+        calls: returns functions that it calls, beside those in attributes of layers and the like. See `noted`.
     """
 
     def __init__(
@@ -67,8 +79,10 @@ class CompiledStep(Step):
         example: Any = None,
         collective: bool = False,
         layouts: Layouts | None = None,
+        calls: Callable[[], Sequence[Any]] = list,
     ) -> None:
         super().__init__(function, backend, backend.execution.compiles, example)
+        self._calls = calls
         self._donate = donate
         self._collective = collective
         self._layouts = layouts
@@ -78,6 +92,7 @@ class CompiledStep(Step):
         self._is_traced = self._in_code = False
         self._batches_refused = False  # whether `run_batches` raised `CannotRunBatches`
         self._programs = self._programs_over(variables)
+        self._stale: list[_Programs] = []  # which count again if what they read comes back; the latest comes last
 
     @property
     def variables(self) -> list[Variable]:
@@ -87,28 +102,55 @@ class CompiledStep(Step):
     # ---- tracing -----------------------------------------------------------------------------------------------
 
     def _programs_over(self, variables: Sequence[Variable]) -> _Programs:
-        return _Programs(self._traced, unique(variables), self._backend, self._donate, self._collective)
+        reads = Reads()
+        function = partial(self._traced, reads)
+        return _Programs(function, reads, unique(variables), self._backend, self._donate, self._collective)
 
-    def _traced(self, batch: Any) -> Any:
-        """Run the function while it is traced; note that it runs."""
+    def _traced(self, reads: Reads, batch: Any) -> Any:
+        """Run the function while it is traced; note that it runs, and what it reads."""
         self._in_code = True
-        result = self.function(batch)
+        if self._is_traced_over(batch):
+            with noted(self._calls()) as trace:
+                result = self.function(batch)
+            if self._is_traced_over(batch):  # otherwise it runs each time after all
+                for what in reads.add(trace):
+                    warnings.warn(_CHANGED.format(what), RuntimeWarning, stacklevel=2)
+        else:
+            result = self.function(batch)
         self._in_code, self._is_traced = False, True  # not where it raises
         return result
 
+    def _is_traced_over(self, batch: Any) -> bool:
+        return any(map(self._backend.is_traced, nested.flatten(batch)))
+
+    def _current_programs(self) -> _Programs:
+        """Return programs that read what is so now: the last ones, others that are kept, or new ones."""
+        last = self._programs
+        if not last.reads.are_same():
+            kept = next((old for old in reversed(self._stale) if old.reads.are_same()), None)
+            if kept is None and len(self._stale) == MOST:
+                what = ", ".join(last.reads.changed())
+                warnings.warn(_OFTEN.format(what, MOST + 2), RuntimeWarning, stacklevel=2)
+            self._stale = [old for old in (*self._stale, last) if old is not kept][-MOST:]
+            self._programs = kept or self._programs_over(last.variables)
+            self._has_run = self._is_traced = kept is not None
+            if kept is None:
+                self.sizes.compile_next()
+        return self._programs
+
     def _execute(self, call: Callable[[_Programs, list[Any]], tuple[Any, Any]]) -> Any:
+        programs = self._current_programs()
         if self._has_run:
             with Uninterrupted() if self._donate else nullcontext():
-                return self._execute_or_trace(call)
+                return self._execute_or_trace(programs, call)
         with uncollected():  # the first call compiles, which may take long: Ctrl-C may interrupt it
-            result = self._execute_or_trace(call)
+            result = self._execute_or_trace(programs, call)
         self._has_run = True
         return result
 
-    def _execute_or_trace(self, call: Callable[[_Programs, list[Any]], tuple[Any, Any]]) -> Any:
+    def _execute_or_trace(self, programs: _Programs, call: Callable[[_Programs, list[Any]], tuple[Any, Any]]) -> Any:
         new: list[Variable] = []
         for _ in range(TRACES):
-            programs = self._programs
             lay_out = self._layouts.lay_out if self._layouts is not None else None
             self._in_code = False
             try:
@@ -118,7 +160,7 @@ class CompiledStep(Step):
                 return result
             except NewVariables as found:
                 new = found.variables
-                self._programs = self._programs_over([*programs.variables, *new])
+                programs = self._programs = self._programs_over([*programs.variables, *new])
                 self._is_traced = False
             except (Exception, KeyboardInterrupt) as error:
                 if self._is_traced and not self._in_code and self._donate and self._backend.execution.donates:
@@ -153,11 +195,11 @@ class CompiledStep(Step):
             program = getattr(programs.single, "program", None)
             return state if self._donate else {}, program and program(stage, state, batch)
 
-        return self._execute_or_trace(show)
+        return self._execute_or_trace(self._current_programs(), show)
 
     def can_run_batches(self) -> bool:
         """Return whether the backend has one program for several batches at once."""
-        return not self._donate and not self._batches_refused and self._programs.batches is not None
+        return not self._donate and not self._batches_refused and self._current_programs().batches is not None
 
     def run_batches(self, batches: Any, count: int) -> Any:
         """Run a step that changes nothing on each of several batches at once."""
@@ -177,17 +219,20 @@ class CompiledStep(Step):
 class _Programs:
     """The pure function of a step over one list of variables, and what a backend makes of it when it is asked for.
 
-    If more variables are found, the step gets a new object. Another thread that predicts may still run the old one.
+    If more variables are found, or what it read has changed, the step gets a new object. Another thread that predicts
+    may still run the old one.
     """
 
     def __init__(
         self,
         function: Callable[[Any], Any],
+        reads: Reads,
         variables: list[Variable],
         backend: Backend,
         donate: bool,
         collective: bool,
     ) -> None:
+        self.reads = reads
         self.variables = variables
         self._pure = functionalize(function, variables, changes_only=not donate)
         self._backend, self._donate, self._collective = backend, donate, collective

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Hashable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from polykeras import config
@@ -91,12 +92,19 @@ def _new_step(model: StepMethods, kind: str, batch: Any, backend: Backend, reset
     if model.run_eagerly:
         made = EagerStep(step, state, backend, example, layouts)
     else:
-        made = CompiledStep(step, state, backend, kind != "predict", example, workers > 1, layouts)
+        calls = partial(_functions_called, model, kind)
+        made = CompiledStep(step, state, backend, kind != "predict", example, workers > 1, layouts, calls)
     if config.verify() and (made.compiles or of_whole is not None):
         made = VerifiedStep(made, model, backend, kind, config.verify(), of_whole)
     if kind == "train" and config.nan_guard():
         made = GuardedStep(made, model, backend)
     return ResettingStep(made, model, backend) if resets and not resets_inside else made
+
+
+def _functions_called(model: StepMethods, kind: str) -> list[Any]:
+    """Return what a step calls that is in no attribute of a layer, a loss or the like."""
+    of_variables = [part for v in model.trainable_variables for part in (v.regularizer, v.constraint)]
+    return [getattr(model, f"{kind}_step"), *of_variables]
 
 
 def _in_context(

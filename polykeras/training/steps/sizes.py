@@ -26,7 +26,7 @@ class ChunkSize:
     def __init__(self, fixed: int | None = None) -> None:
         self.fixed = fixed
         self._chosen = 1
-        self._is_first = True
+        self.compiles_next = True  # its time does not count
 
     @property
     def steps(self) -> int:
@@ -34,17 +34,17 @@ class ChunkSize:
         return self.fixed or self._chosen
 
     def record(self, steps: int, seconds: float) -> None:
-        """Take note of the time of a chunk. The first chunk does not count: it compiles.
+        """Take note of the time of a chunk. One that compiles, as the first one does, does not count.
 
         Args:
             steps: the number of steps that ran.
             seconds: the time that they took.
         """
-        if not self._is_first and not self.fixed:
+        if not self.compiles_next and not self.fixed:
             wanted = CHUNK_SECONDS * steps / max(seconds, 1e-6)
             # Grow by at most eight times: a short chunk is mostly overhead and says little.
             self._chosen = 2 ** round(log2(max(1, min(wanted, 8 * self._chosen, MOST_STEPS))))
-        self._is_first = False
+        self.compiles_next = False
 
 
 class StepSizes:
@@ -74,6 +74,11 @@ class StepSizes:
             return ChunkSize(fixed)
         key = shapes_of(batch)
         return self._chunks.get(key) or self._chunks.put(key, ChunkSize())
+
+    def compile_next(self) -> None:
+        """Note that the next chunk of any size compiles."""
+        for chunk in self._chunks.values():
+            chunk.compiles_next = True
 
     def bucket(self, batch: int, rows: int, steps: int) -> tuple[int, int]:
         """Return the sizes for which to compile; see `ShapeBuckets`.

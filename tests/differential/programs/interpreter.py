@@ -18,8 +18,12 @@ from differential.programs.data import Data
 from differential.programs.models import Maker
 from differential.programs.own import own_classes
 
-UNSEEN = ("Gradients do not exist", "does not have any trainable weights")
-"""What Keras warns of on some frameworks alone."""
+UNSEEN = (
+    "Gradients do not exist",  # Keras says it on some frameworks alone
+    "does not have any trainable weights",
+    "Error reading persistent compilation cache entry",  # JAX does not lock it, and another process just writes it
+)
+"""Warnings that are not compared."""
 RAN_OUT = "Your input ran out of data"
 """What Keras warns of when a generator ends, as each does."""
 
@@ -27,8 +31,8 @@ RAN_OUT = "Your input ran out of data"
 class Interpreter:
     """The models of one program, and the calls on them. Each public method is a call."""
 
-    def __init__(self, keras: Any, framework: str) -> None:
-        self.keras = keras
+    def __init__(self, keras: Any, framework: str, policy: str) -> None:
+        self.keras, self.policy = keras, policy
         self.own = own_classes(keras, framework)
         self.maker = Maker(keras, self.own)
         self.models: dict[str, Any] = {}
@@ -74,6 +78,7 @@ class Interpreter:
         """Forget all models; names begin anew."""
         self.models.clear()
         self.keras.utils.clear_session()
+        self.keras.config.set_dtype_policy(self.policy)
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir()
 
@@ -278,12 +283,12 @@ def main() -> None:
     import json
     import sys
 
-    library, framework = sys.argv[1:]
+    library, framework, policy = sys.argv[1:]
     os.environ["KERAS_BACKEND" if library == "keras" else "POLYKERAS_BACKEND"] = framework
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what a library prints is not an answer
     keras = __import__(library)
-    interpreter = Interpreter(keras, framework)
+    interpreter = Interpreter(keras, framework, policy)
     for line in sys.stdin:
         print(json.dumps(interpreter.run(json.loads(line))), file=answers, flush=True)
 

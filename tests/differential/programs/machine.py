@@ -272,6 +272,8 @@ class Programs(RuleBasedStateMachine):
         in_chunks = made.name in self._in_chunks
         counted = in_chunks and self.differs("several steps and callbacks")
         allowed = [entry for entry in CALLBACKS if not (counted and entry["config"].get("batches"))]
+        if made.kind == "OwnLossTerm" and self.differs("a number that a step has read"):
+            allowed.remove(layer("Anneals"))
         call["callbacks"] = draw.draw(st.lists(st.sampled_from(allowed), max_size=2, unique_by=str))
         more = draw.draw(st.sampled_from(["", "", "validation", "split", "steps", "class_weight", "initial_epoch"]))
         if more == "validation":

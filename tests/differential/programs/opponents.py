@@ -25,15 +25,15 @@ class Tolerance(NamedTuple):
 
 
 class Side:
-    """A library with a framework, in a process."""
+    """A library with a framework and a policy of dtypes, in a process."""
 
-    def __init__(self, library: str, framework: str) -> None:
+    def __init__(self, library: str, framework: str, policy: str = "float32") -> None:
         self.name = f"{library} on {framework}"
         path = os.pathsep.join((str(TESTS), *sys.path))
         self._printed = Path(tempfile.mkdtemp()) / "printed.txt"
         with self._printed.open("w") as printed:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "differential.programs.interpreter", library, framework],
+                [sys.executable, "-m", "differential.programs.interpreter", library, framework, policy],
                 env=os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1", "XLA_FLAGS": XLA_FLAGS},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

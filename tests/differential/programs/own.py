@@ -108,10 +108,14 @@ def own_models(keras: Any) -> dict[str, Any]:
             return self.last(self.body(x))
 
     class OwnLossTerm(Plain):
+        term = 0.01
+
         def compute_loss(
             self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
         ) -> Any:
-            return super().compute_loss(x, y, y_pred, sample_weight, training) + 0.01 * ops.mean(ops.square(y_pred))
+            return super().compute_loss(x, y, y_pred, sample_weight, training) + self.term * ops.mean(
+                ops.square(y_pred)
+            )
 
     class OwnMetrics(Plain):
         def __init__(self, **kwargs: Any) -> None:
@@ -231,7 +235,7 @@ def own_metrics(keras: Any) -> dict[str, Any]:
 
 
 def own_callbacks(keras: Any) -> dict[str, Any]:
-    """Return callbacks: one that notes what it is told, and one that ends a run."""
+    """Return callbacks: one that notes what it is told, one that ends a run, and one that sets a number of the model."""
 
     class Recorder(keras.callbacks.Callback):
         def __init__(self, batches: bool = False) -> None:
@@ -261,4 +265,8 @@ def own_callbacks(keras: Any) -> dict[str, Any]:
                 raise RuntimeError("on purpose")
             self.model.stop_training = True
 
-    return {"Recorder": Recorder, "Interrupts": Interrupts}
+    class Anneals(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+            self.model.term = 0.5 * epoch
+
+    return {"Recorder": Recorder, "Interrupts": Interrupts, "Anneals": Anneals}

@@ -172,6 +172,15 @@ SHOWN: dict[str, Shown] = {
     "averages without an epoch": Shown(
         (TENSORFLOW,), [_model(), _compile(AVERAGED), _fit(epochs=1, initial_epoch=1)], "AttributeError"
     ),
+    "a number that a step has read": Shown(
+        (JAX, TENSORFLOW),
+        [
+            {**PLAIN, "model": {"class": "OwnLossTerm"}},
+            _compile(),
+            _fit(epochs=2, callbacks=[layer("Anneals")]),
+        ],
+        "history",
+    ),
     "decay without a gradient": Shown(
         (TENSORFLOW, TORCH),
         [_model(heads=TWO), _compile(DECAYING, loss=["mse", None]), _fit(_data(heads=TWO))],

@@ -21,13 +21,17 @@ from differential.programs.opponents import Pair, Side, Tolerance
 CHUNK = 10
 BESIDE_KERAS = Tolerance(1e-3, 1e-4)
 BESIDE_NUMPY = Tolerance(1e-4, 2e-5, arrays=True)
+COARSE = {"mixed_bfloat16": 0.1, "mixed_float16": 0.02}
+"""How far numbers of policies with few bits may be apart: what is seen then are names, order, types, dtypes and errors."""
 
 
-def pair_of(framework: str, beside: str) -> Pair:
-    """Return polykeras on a framework, beside Keras on it or beside polykeras on numpy."""
-    if beside == "keras":
-        return Pair(Side("keras", framework), Side("polykeras", framework), BESIDE_KERAS)
-    return Pair(Side("polykeras", "numpy"), Side("polykeras", framework), BESIDE_NUMPY)
+def pair_of(framework: str, beside: str, policy: str = "float32") -> Pair:
+    """Return polykeras on a framework, beside Keras on it or beside polykeras on numpy, under a policy of dtypes."""
+    left = ("keras", framework) if beside == "keras" else ("polykeras", "numpy")
+    tolerance = BESIDE_KERAS if beside == "keras" else BESIDE_NUMPY
+    if policy in COARSE:
+        tolerance = tolerance._replace(relative=COARSE[policy], absolute=COARSE[policy])
+    return Pair(Side(*left, policy), Side("polykeras", framework, policy), tolerance)
 
 
 class Survey(NamedTuple):
@@ -84,12 +88,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("framework", choices=("torch", "jax", "tensorflow"))
     parser.add_argument("--beside", choices=("keras", "numpy"), default="keras")
+    parser.add_argument("--policy", default="float32", help="of dtypes, for instance mixed_bfloat16")
     parser.add_argument("--programs", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--shrink", action="store_true", help="end at the first that differs, in its shortest form")
     parser.add_argument("--keep", type=Path, help="a file for the programs that differ")
     told = parser.parse_args()
-    with pair_of(told.framework, told.beside) as pair:
+    with pair_of(told.framework, told.beside, told.policy) as pair:
         if told.shrink:
             run(machine_of(pair, told.seed, None), told.programs)
             return

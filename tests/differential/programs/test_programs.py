@@ -21,7 +21,7 @@ SEEDS = [int(SLICE.partition("/")[0])] if SLICE else range(1, PARTS + 1)
 """Each slice has other programs; of all others, some in a hundred still differ, which a landing must not depend on."""
 
 
-@pytest.mark.whole
+@pytest.mark.moves
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("beside", COUNTS)
 @pytest.mark.parametrize("framework", FRAMEWORKS)

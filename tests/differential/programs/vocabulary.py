@@ -117,4 +117,5 @@ CALLBACKS = [
     layer("Interrupts", epoch=1, how="raise"),
     layer("Interrupts", epoch=1, how="stop", hook="on_epoch_begin"),
     layer("TerminateOnNaN"),
+    layer("Anneals"),
 ]

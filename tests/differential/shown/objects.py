@@ -31,7 +31,17 @@ def loss_of_samples_without_weight(library: Any) -> bool:
     return float(distiller.compute_loss(x, y, student(x), np.zeros(3, "float32"))) > 0
 
 
+def policy_after_clear_session(library: Any) -> str:
+    before = library.config.dtype_policy()
+    library.config.set_dtype_policy("mixed_bfloat16")
+    library.utils.clear_session()
+    found = library.config.dtype_policy().name
+    library.config.set_dtype_policy(before)
+    return found
+
+
 SHOWN: Shown = {
+    "policy after clear_session": (policy_after_clear_session, "mixed_bfloat16", "float32"),
     "tensor == number": (zeros_of_a_graph, [[True, False, True]], False),
     "loss by name": (far_from_the_teacher, True, False),
     "weights of samples": (loss_of_samples_without_weight, False, True),

@@ -200,4 +200,12 @@ OBJECTS = (
         "they are left out",
         "`fit` documents what `sample_weight`, `class_weight` and penalties of layers do, for any model",
     ),
+    FromKeras(
+        "utils.clear_session",
+        "policy after clear_session",
+        "value",
+        "the policy of dtypes stays, as `floatx` does",
+        "it is float32 again, in silence",
+        "`clear_session` is documented for names and the memory of graphs; a loop of trials loses its mixed precision there",
+    ),
 )

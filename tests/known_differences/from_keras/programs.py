@@ -229,5 +229,13 @@ PROGRAMS = (
         "on TensorFlow and PyTorch a weight without a gradient stays; on JAX as here",
         "Loshchilov and Hutter, Decoupled Weight Decay Regularization (2019), algorithm 2: the decay is apart from the gradient",
     ),
+    FromKeras(
+        "models.Model",
+        "a number that a step has read",
+        "value",
+        "an attribute, a closure or a global that changes between epochs counts from then on",
+        "PyTorch as here; on JAX and TensorFlow the compiled step keeps the value with which it was compiled",
+        "one program, one result; a value that is ignored is wrong in silence",
+    ),
 )
 """Their cases are those of `tests/differential/programs/shown.py`."""

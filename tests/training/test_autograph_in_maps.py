@@ -32,7 +32,7 @@ print([x.numpy().tolist() for x in data.map(lambda x: Sums()(x))])
 
 
 @pytest.mark.slow
-@pytest.mark.needs("torch")
+@pytest.mark.needs("tensorflow", "torch")
 @pytest.mark.parametrize("backend_name", ["numpy", "torch", "tensorflow"])
 def test_a_loop_within_a_function_of_tensorflow(tmp_path: Path, backend_name: str) -> None:
     script = tmp_path / "program.py"  # AutoGraph reads the source
