@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import itertools
+import time
 
-_numbers = itertools.count(1)
+_numbers = itertools.count(time.time_ns())  # greater than those of an older process, which pickled layers hold
 _last = 0
 _last_setting = 0
 
 
-def bump() -> None:
-    """Record that some object has got other parts, or that the set of trainable variables has changed."""
+def bump() -> int:
+    """Record that some object has got other parts, or that the set of trainable variables has changed.
+
+    Returns:
+        The new version. A later one is greater, in a later process too.
+    """
     global _last
-    _last = next(_numbers)
+    _last = number = next(_numbers)
+    return number
 
 
 def bump_settings() -> None:

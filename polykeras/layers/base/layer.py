@@ -64,7 +64,7 @@ class Layer(StateMixin, LossesMixin, BuildMixin, PolicyMixin, SymbolicMixin, Ope
     _not_in_config = ("autocast",)
     # Arguments of Keras's class of this name that this class lacks, with their defaults in Keras: None or False.
     _lacks: ClassVar[dict[str, Any]] = {}
-    _untracked = ("inbound_nodes", "_init_arguments", "_losses", "_lossy", "_build_shapes")
+    _untracked = ("inbound_nodes", "_init_arguments", "_losses", "_lossy", "_build_shapes", "_set_at")
 
     # Traits: a class states them of itself, and a user's class inherits none (`common.traits`). `sample_by_sample`
     # (True, or "not in training"): no sample of a batch affects the results of another, so a batch may be filled up.
@@ -140,8 +140,8 @@ class Layer(StateMixin, LossesMixin, BuildMixin, PolicyMixin, SymbolicMixin, Ope
         return previous_mask
 
     def __getstate__(self) -> dict[str, Any]:
-        """Give copies, even shallow ones, their own losses."""
-        return vars(self) | {"_losses": {}, "_lossy": {}}
+        """Give copies, even shallow ones, their own losses and order of attributes."""
+        return vars(self) | {"_losses": {}, "_lossy": {}, "_set_at": self._set_at.copy()}
 
     # ---- calling -----------------------------------------------------------------------------------------------
 

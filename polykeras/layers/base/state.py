@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from polykeras.layers.base.context import current_context
 from polykeras.layers.base.native.attributes import wrap_native
 from polykeras.layers.base.native.mixin import own_names
 from polykeras.layers.base.own_metrics import OWN_METRICS, own_metrics
-from polykeras.layers.base.tracking import Tracker, tracked
+from polykeras.layers.base.tracking import CONTAINERS, Tracker, tracked
 from polykeras.random import SeedGenerator
 from polykeras.variables import Variable, unique
 from polykeras.variables.adapters import variable_types, variables_in
@@ -44,6 +44,13 @@ class StateMixin(Checkpointable):
     _trainable: bool
     _thawed: bool  # by itself, though the layer around it may be frozen
     _own_weights: list[Variable]
+    _made_at: int
+    _set_at: dict[str, int]  # when which attribute got its object: the order of layers and weights
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        instance = super().__new__(cls, *args, **kwargs)
+        vars(instance).update(_made_at=version_counter.bump(), _set_at={})
+        return instance
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name not in self._untracked:
@@ -51,7 +58,9 @@ class StateMixin(Checkpointable):
             if type(value) not in PLAIN:
                 value = wrap_native(value)
             if type(value) not in PLAIN or type(old) not in PLAIN or name == "_trainable":
-                version_counter.bump()  # a sublayer may have been replaced
+                now = version_counter.bump()  # a sublayer may have been replaced
+                if value is not old and not (isinstance(value, CONTAINERS) and isinstance(old, CONTAINERS)):
+                    self._set_at[name] = now
                 note_set(self, name)
         try:
             super().__setattr__(name, value)

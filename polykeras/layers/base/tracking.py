@@ -1,20 +1,22 @@
-"""Finds what an object holds: variables, layers and seed generators, in the order of its attributes."""
+"""Finds what an object holds: variables, layers and seed generators, in the order in which it got them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from operator import itemgetter
 from typing import Any, TypeVar
 
 from polykeras.common.checkpointable import contained
 from polykeras.common.reads import PLAIN
+from polykeras.variables.state import unique
 
 T = TypeVar("T")
 
-_CONTAINERS = (list, tuple, dict, set)
+CONTAINERS = (list, tuple, dict, set)
 
 
 def _leaves(value: Any) -> Iterator[Any]:
-    if isinstance(value, _CONTAINERS):
+    if isinstance(value, CONTAINERS):
         for part in contained(value):
             yield from _leaves(part)
     elif value is not None:
@@ -33,20 +35,24 @@ class Tracker:
 def tracked(obj: Any, kinds: type | tuple[type, ...]) -> Iterator[Any]:
     """Yield the objects of the given classes among the attributes of `obj`, including lists, tuples, dicts and sets.
 
-    The attributes are searched at each call, so later changes to a list count.
+    They come in the order in which `obj` got them, as in Keras. When a list or dict got one is not known: a layer that
+    is younger than its list counts from when it was made. The attributes are searched at each call, so later changes
+    to a list count.
 
     Args:
         obj: an object with a `__dict__`.
         kinds: the classes to look for.
     """
-    seen: set[int] = set()
     hidden = getattr(obj, "_untracked", ())
-    candidates = (*_CONTAINERS, kinds)
+    set_at = vars(obj).get("_set_at", {})
+    candidates = (*CONTAINERS, kinds)
+    found: list[tuple[int, Any]] = []
     for name, value in list(vars(obj).items()):
-        if type(value) in PLAIN or name in hidden:
+        if type(value) in PLAIN or name in hidden or not isinstance(value, candidates):
             continue
-        if isinstance(value, candidates):
-            for leaf in _leaves(value):
-                if isinstance(leaf, kinds) and id(leaf) not in seen:
-                    seen.add(id(leaf))
-                    yield leaf
+        when = set_at.get(name, 0)
+        inside = when and isinstance(value, CONTAINERS)
+        parts = (leaf for leaf in _leaves(value) if isinstance(leaf, kinds))
+        found += ((max(when, getattr(leaf, "_made_at", 0)) if inside else when, leaf) for leaf in parts)
+    found.sort(key=itemgetter(0))
+    yield from unique(leaf for _, leaf in found)

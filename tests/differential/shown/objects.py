@@ -40,7 +40,16 @@ def policy_after_clear_session(library: Any) -> str:
     return found
 
 
+def weights_of_a_replaced_layer(library: Any) -> int:
+    layer = library.layers.Layer()
+    for units in (1, 2):
+        layer.part = library.layers.Dense(units)
+        layer.part.build((None, 3))
+    return len(layer.weights)
+
+
 SHOWN: Shown = {
+    "weights of a replaced layer": (weights_of_a_replaced_layer, 2, 4),
     "policy after clear_session": (policy_after_clear_session, "mixed_bfloat16", "float32"),
     "tensor == number": (zeros_of_a_graph, [[True, False, True]], False),
     "loss by name": (far_from_the_teacher, True, False),

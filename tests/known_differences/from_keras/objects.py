@@ -208,4 +208,12 @@ OBJECTS = (
         "it is float32 again, in silence",
         "`clear_session` is documented for names and the memory of graphs; a loop of trials loses its mixed precision there",
     ),
+    FromKeras(
+        "layers.Layer",
+        "weights of a replaced layer",
+        "value",
+        "a layer whose attribute holds another layer by now does not count",
+        "it counts until the end: its weights are trained and saved, though no call uses them",
+        "what `weights` documents is the layer's state",
+    ),
 )
