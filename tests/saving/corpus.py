@@ -24,7 +24,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("POLYKERAS_BACKEND", "numpy")
+if __name__ == "__main__":  # tests import it too, and set what counts for their own processes
+    os.environ.setdefault("POLYKERAS_BACKEND", "numpy")
 
 import numpy as np
 
