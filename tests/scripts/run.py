@@ -117,7 +117,7 @@ def run(clone: str, script: Script, backend: str, limit: float) -> dict[str, Any
         surroundings = os.environ | {
             "KERAS_BACKEND": backend, "POLYKERAS_BACKEND": backend, "KERAS_HOME": str(folder / "home"), "MPLBACKEND": "agg",
             "PYTHONPATH": os.pathsep.join(paths), "XLA_FLAGS": "",
-            "SCRIPT_EPOCHS": "2" if compared else script.epochs or "1",
+            "SCRIPT_EPOCHS": "2" if compared and (script.native or not script.epochs) else script.epochs or "1",
         } | ({"SCRIPT_STEPS": str(min(int(script.steps), 5)) if compared else script.steps} if script.steps else {})  # fmt: skip
         surroundings |= dict(setting.split("=") for setting in script.env)
         command = [

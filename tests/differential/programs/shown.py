@@ -100,6 +100,9 @@ SHOWN: dict[str, Shown] = {
     "frozen after training": Shown(
         (JAX, TENSORFLOW), [_model(DENSE), _compile(ADAM), _fit(), _freeze(1), _fit()], "1:1 |history"
     ),
+    "labels that do not sum to 1": Shown(
+        (TENSORFLOW,), [_model(), _compile(loss=layer("CategoricalCrossentropy", from_logits=True)), _fit()], "values"
+    ),
     "LoRA after a prediction": Shown(
         (TENSORFLOW,),
         [_model(DENSE), _compile(), _do("predict"), _adapt("lora"), _fit(), _do("predict")],

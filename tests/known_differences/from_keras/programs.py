@@ -230,6 +230,14 @@ PROGRAMS = (
         "Loshchilov and Hutter, Decoupled Weight Decay Regularization (2019), algorithm 2: the decay is apart from the gradient",
     ),
     FromKeras(
+        "losses.CategoricalCrossentropy",
+        "labels that do not sum to 1",
+        "value",
+        "the gradient is that of the loss",
+        "on TensorFlow that of labels that sum to 1, which is another one; JAX and PyTorch as here",
+        "TensorFlow documents that the gradient of `softmax_cross_entropy_with_logits` is wrong for other labels",
+    ),
+    FromKeras(
         "models.Model",
         "a number that a step has read",
         "value",
