@@ -63,7 +63,7 @@ class Initializer(Configurable):
 
     def _checked(self, shape: Sequence[int]) -> tuple[int, ...]:
         try:
-            sizes = tuple(operator.index(n) for n in shape)
+            sizes = tuple(operator.index(n) for n in np.atleast_1d(np.asarray(shape, dtype=object)))
         except TypeError:
             sizes = (-1,)
         if any(n < 0 for n in sizes):

@@ -12,7 +12,7 @@ from polykeras.common import nested
 from polykeras.common.naming import unique_name
 from polykeras.graph import KerasTensor
 from polykeras.graph.inference import known_shape
-from polykeras.layers.base.context import set_masks, within
+from polykeras.layers.base.context import current_context, set_masks, within
 from polykeras.layers.base.layer import LAYERS, Layer
 from polykeras.layers.core.input_layer import InputLayer
 from polykeras.models.functional import Functional
@@ -127,13 +127,13 @@ class Sequential(Model):
         Raises:
             ValueError: there is no layer.
         """
-        if not self.layers:
+        if not self._without_input():
             raise ValueError(f"The model {self.name!r} has no layer to remove.")
         layer, graph, shapes = self._layers.pop(), self._functional, self._build_shapes
         self._forget_graph()
-        if rebuild and graph is not None and self.layers:
+        if rebuild and graph is not None and self._without_input():
             self._extend(graph.input, graph._graph.nodes[-1].input_tensors[0], ())
-        elif rebuild and shapes and self.layers:
+        elif rebuild and shapes and self._layers:
             self.build(shapes["inputs"])
         return layer
 
@@ -170,13 +170,14 @@ class Sequential(Model):
             return
         if input_shape is None:
             raise ValueError(f"The model {self.name!r} cannot be built without the shape of its input; received None.")
-        if self._layers:
-            dtype = "int32" if getattr(self._layers[0], "takes_integers", False) else None
-            if self._takes_text:
-                dtype = dtypes.STRING
-            # Not added to the layers, so that the config describes a model whose shape comes with the data.
-            inputs = InputLayer(batch_shape=tuple(input_shape), dtype=dtype, name=self._names[0]).output
-            self._extend(inputs, inputs, self._layers)
+        if not self._layers:
+            raise ValueError(f"The model {self.name!r} cannot be built: it has no layers yet. Add some first.")
+        dtype = "int32" if getattr(self._layers[0], "takes_integers", False) else None
+        if self._takes_text:
+            dtype = dtypes.STRING
+        # Not added to the layers, so that the config describes a model whose shape comes with the data.
+        inputs = InputLayer(batch_shape=tuple(input_shape), dtype=dtype, name=self._names[0]).output
+        self._extend(inputs, inputs, self._layers)
 
     def _build(self, backend: Any, spec: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         # Layers cannot be recorded in a graph within a call, so they build themselves, one after another.
@@ -190,7 +191,12 @@ class Sequential(Model):
 
     @property
     def layers(self) -> list[Layer]:
-        """The layers, without the input."""
+        """The layers, without the input. Where the model was called on data, they are in a graph from now on."""
+        if current_context() is None:
+            self._graph_model()
+        return self._without_input()
+
+    def _without_input(self) -> list[Layer]:
         return [layer for layer in self._layers if not isinstance(layer, InputLayer)]
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
@@ -230,10 +236,12 @@ class Sequential(Model):
     def _input_check(self) -> Callable[[Any], None] | None:
         if self._functional is not None:
             return self._functional._input_check()
-        return input_check(self.layers[0]) if self.layers else None
+        layers = self._without_input()
+        return input_check(layers[0]) if layers else None
 
     def _last_layers(self) -> list[Any]:
-        return (last_layers(self.layers[-1]) or self.layers[-1:]) if self.layers else []
+        layers = self._without_input()
+        return (last_layers(layers[-1]) or layers[-1:]) if layers else []
 
     def get_config(self) -> dict[str, Any]:
         """Return the name, and the configs of the layers."""
@@ -252,7 +260,9 @@ class Sequential(Model):
     def from_config(cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
         """Return the model that a config describes, with new weights."""
         with custom_object_scope(custom_objects or {}):
-            layers = [deserialize_keras_object(entry, default=LAYERS) for entry in config["layers"]]
+            made = [deserialize_keras_object(entry, default=LAYERS) for entry in config["layers"]]
+        by_name: dict[str, Any] = {}
+        layers = [by_name.setdefault(layer.name, layer) for layer in made]  # of one name is what the model holds twice
         model = cls(layers, name=config.get("name"))
         shape = config.get("build_input_shape")
         if model._functional is None and shape:

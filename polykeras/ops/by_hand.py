@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
 from polykeras.backend import registry
-from polykeras.backend.handles import convert, find_symbolic
+from polykeras.backend.handles import Symbolic, convert, find_symbolic
 from polykeras.common import nested
 
 __all__: list[str] = []  # a family of ops lists its public names here; there are none
@@ -17,9 +17,12 @@ R = TypeVar("R")
 
 
 def as_arrays(structure: Any) -> Any:
-    """Return a tree whose leaves (variables, numbers, lists of a framework's arrays) are converted to arrays."""
+    """Return a tree whose leaves (variables, numbers, lists of a framework's arrays) are converted to arrays.
+
+    Symbolic tensors stay: a function may have used those of a graph that is being made.
+    """
     backend = registry.current()
-    return nested.map_structure(lambda leaf: convert(backend, leaf), structure)
+    return nested.map_structure(lambda leaf: leaf if isinstance(leaf, Symbolic) else convert(backend, leaf), structure)
 
 
 def returning_arrays(fn: Callable[P, Any]) -> Callable[P, Any]:

@@ -29,8 +29,9 @@ def cond(pred: ArrayLike, true_fn: Callable[[], Any], false_fn: Callable[[], Any
         true_fn: called without arguments; returns a tree of arrays.
         false_fn: returns a tree of the same structure, shapes and dtypes.
     """
-    pred = pred if isinstance(pred, bool) else as_arrays(pred)
-    return registry.current().cond(pred, returning_arrays(true_fn), returning_arrays(false_fn))
+    if isinstance(pred, bool):
+        return returning_arrays(true_fn if pred else false_fn)()
+    return registry.current().cond(as_arrays(pred), returning_arrays(true_fn), returning_arrays(false_fn))
 
 
 @gives_way

@@ -88,3 +88,30 @@ def test_operators_of_numpy_with_a_variable_are_those_of_tensors(name: str, back
     found = function(positive.copy(), variable)
     assert ops.is_tensor(found)
     np.testing.assert_allclose(backend.to_numpy(found), function(positive.copy(), X), rtol=1e-6)
+
+
+def test_sizes_in_shapes_may_be_ints_of_numpy(backend: Backend) -> None:
+    layer = keras.layers.Dense(2)
+    layer.build((None, np.int64(3)))
+    assert layer.kernel.shape == (3, 2)
+    assert ops.shape(keras.initializers.Ones()(3)) == (3,)
+
+
+def test_schedules_take_many_steps(backend: Backend) -> None:
+    schedule = keras.optimizers.schedules.CosineDecayRestarts(0.1, 2)
+    together = ops.convert_to_numpy(schedule(np.arange(5)))
+    np.testing.assert_allclose(together, [ops.convert_to_numpy(schedule(step)) for step in range(5)], rtol=1e-6)
+
+
+@pytest.mark.parametrize("yes", [True, False])
+def test_cond_of_a_flag_chooses_within_a_graph(yes: bool, backend: Backend) -> None:
+    x = keras.Input((3,))
+    model = keras.Model(x, ops.cond(yes, lambda: x * 2, lambda: x * 3))
+    np.testing.assert_allclose(ops.convert_to_numpy(model(np.ones((1, 3)))), np.full((1, 3), 2 if yes else 3))
+
+
+def test_negative_shared_axes_count_from_the_end() -> None:
+    for axes, shape in (([-1], (3, 1)), ([1, -1], (1, 1)), ([-2], (1, 4))):
+        layer = keras.layers.PReLU(shared_axes=axes)
+        layer.build((None, 3, 4))
+        assert layer.alpha.shape == shape

@@ -145,3 +145,53 @@ def test_summaries_of_chains_leave_it_out() -> None:
     act = layers.ReLU()
     for model in (Model(x, layers.Dense(2)(h)), Model(x, [h, layers.Dense(2)(h)]), Sequential([Input((3,)), act, act])):
         assert "Connected to" not in summary_of(model)
+
+
+# ---- graphs of what data has built ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["call", "fit", "predict"])
+def test_layers_have_outputs_after_data_has_built_the_model(how: str, backend: Backend) -> None:
+    """Published scripts cut models by `model.layers[i].output`."""
+    model = Sequential([layers.Dense(4, name="one"), layers.Dense(2, name="two")])
+    if how == "call":
+        model(X)
+    elif how == "predict":
+        model.predict(X, verbose=0)
+    else:
+        model.compile("sgd", "mse")
+        model.fit(X, X[:, :2], verbose=0)
+    assert [layer.output.shape for layer in model.layers] == [(None, 4), (None, 2)]
+    cut = Model(model.inputs, model.get_layer("one").output)
+    np.testing.assert_allclose(cut.predict(X, verbose=0), np.asarray(model.layers[0](X)), rtol=1e-6)
+
+
+def test_a_layer_held_twice_comes_back_once(tmp_path: Path) -> None:
+    shared = layers.Dense(3, name="shared")
+    model = Sequential([Input((3,)), shared, shared])
+    model.save(tmp_path / "twice.keras")
+    loaded = load_model(tmp_path / "twice.keras")
+    assert loaded.layers[0] is loaded.layers[1]
+    np.testing.assert_allclose(loaded.predict(X, verbose=0), model.predict(X, verbose=0), rtol=1e-6)
+
+
+def test_a_model_without_layers_is_not_built() -> None:
+    with pytest.raises(ValueError, match="has no layers yet"):
+        Sequential().build((None, 3))
+
+
+def test_paths_of_weights_where_build_calls_the_model() -> None:
+    class Two(Model):
+        def __init__(self, **kwargs: Any) -> None:
+            super().__init__(**kwargs)
+            self.one = layers.Dense(2, name="one")
+
+        def build(self, shape: Any) -> None:
+            super().build(shape)
+
+        def call(self, x: Any) -> Any:
+            return self.one(x)
+
+    model = Two(name="two")
+    model.build((None, 3))
+    assert [weight.path for weight in model.weights] == ["two/one/kernel", "two/one/bias"]

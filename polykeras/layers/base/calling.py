@@ -69,7 +69,9 @@ def call_within(layer: Layer, context: CallContext, args: tuple[Any, ...], kwarg
     args = spec.fill_training(context, args, kwargs)
     if context.masks or (spec.has_mask and args and type(args[0]) in (list, tuple)):  # `mask` is a list too
         spec.fill_masks(context, args, kwargs)
-    context.path.append(layer.name)
+    depth = len(context.path)
+    if not (layer._building and context.path[-1:] == [layer.name]):  # its `build` calls it
+        context.path.append(layer.name)
     try:
         if not (layer.built or layer._building):
             layer._build(backend, spec, args, kwargs)
@@ -90,7 +92,7 @@ def call_within(layer: Layer, context: CallContext, args: tuple[Any, ...], kwarg
         _note(error, f"While calling {layer._title()}{place} with", backend, (args, kwargs))
         raise
     finally:
-        context.path.pop()
+        del context.path[depth:]
         context.training, context.mode = outer_training, outer_mode
     if layer.activity_regularizer is not None:
         if getattr(layer.activity_regularizer, "mixes_samples", False):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from polykeras import constraints, initializers, regularizers
 from polykeras.layers.base.layer import Layer
 from polykeras.variables import Variable
@@ -70,10 +72,10 @@ def known_sizes(layer: Layer, input_shape: Sequence[int | None], axes: Sequence[
     shape = tuple(input_shape)
     for axis in axes:
         size = shape[axis] if -len(shape) <= axis < len(shape) else "missing"
-        if not isinstance(size, int):
+        if not isinstance(size, (int, np.integer)):
             what = "unknown" if size is None else size
             raise ValueError(
                 f"Layer {layer.name!r} ({type(layer).__name__}) makes weights for axis {axis} of its inputs, whose "
                 f"size is {what}; received the shape {shape}. Give that size in Input(shape=...)."
             )
-    return tuple(shape[axis] for axis in axes)  # type: ignore[misc]
+    return tuple(int(shape[axis]) for axis in axes)  # type: ignore[arg-type]

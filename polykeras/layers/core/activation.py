@@ -111,7 +111,8 @@ class PReLU(_Elementwise):
         alpha_initializer: initializer of the slopes.
         alpha_regularizer: penalty on the slopes.
         alpha_constraint: constraint applied to the slopes after each update.
-        shared_axes: axes along which a slope is shared, counted from 1 without the batch axis: `[1, 2]` for images.
+        shared_axes: axes along which a slope is shared, counted from 1 without the batch axis: `[1, 2]` for images;
+            negative ones from the end.
         **kwargs: further arguments of `Layer`.
 
     Raises:
@@ -134,7 +135,8 @@ class PReLU(_Elementwise):
 
     def build(self, input_shape: InputShape) -> None:
         """Make the slopes: one for each element of a sample, except along shared axes."""
-        own = [i for i in range(1, len(input_shape)) if i not in (self.shared_axes or ())]
+        shared = {axis + len(input_shape) * (axis < 0) for axis in self.shared_axes or ()}
+        own = [i for i in range(1, len(input_shape)) if i not in shared]
         sizes = dict(zip(own, known_sizes(self, input_shape, own), strict=True))
         self.alpha = make_weight(self, "alpha", [sizes.get(i, 1) for i in range(1, len(input_shape))])
         self.input_spec = InputSpec(ndim=len(input_shape), axes=sizes)

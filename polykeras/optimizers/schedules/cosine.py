@@ -122,7 +122,8 @@ class CosineDecayRestarts(LearningRateSchedule):
         else:
             # Looked up in a table: the rounding errors of logarithms would shift the restarts.
             starts, lengths = (table.astype(scalar_dtype()) for table in self._periods())
-            period = ops.subtract(ops.sum(ops.cast(ops.greater_equal(step, starts), "int32")), 1)
+            begun = ops.greater_equal(ops.expand_dims(step, -1), starts)
+            period = ops.subtract(ops.sum(ops.cast(begun, "int32"), axis=-1), 1)
             fraction = ops.divide(ops.subtract(step, ops.take(starts, period)), ops.take(lengths, period))
             fraction, period = ops.minimum(fraction, 1.0), as_float(period)
         wave = ops.multiply(ops.power(self.m_mul, period), _cosine(fraction))

@@ -48,7 +48,21 @@ def weights_of_a_replaced_layer(library: Any) -> int:
     return len(layer.weights)
 
 
+def slopes_shared_along_the_last_axis(library: Any) -> Any:
+    layer = library.layers.PReLU(shared_axes=[-1])
+    layer.build((None, 3, 4))
+    return tuple(layer.alpha.shape)
+
+
+def kind_of_one_output(library: Any) -> str:
+    x = library.Input((3,))
+    result = library.Model([x], [x * 2])(library.Input((3,)))
+    return "a list" if isinstance(result, list) else "a tensor"
+
+
 SHOWN: Shown = {
+    "shared_axes=[-1]": (slopes_shared_along_the_last_axis, (3, 1), (1, 4)),
+    "a list of one output, in a graph": (kind_of_one_output, "a tensor", "a list"),
     "weights of a replaced layer": (weights_of_a_replaced_layer, 2, 4),
     "policy after clear_session": (policy_after_clear_session, "mixed_bfloat16", "float32"),
     "tensor == number": (zeros_of_a_graph, [[True, False, True]], False),

@@ -216,4 +216,20 @@ OBJECTS = (
         "it counts until the end: its weights are trained and saved, though no call uses them",
         "what `weights` documents is the layer's state",
     ),
+    FromKeras(
+        "layers.PReLU",
+        "shared_axes=[-1]",
+        "value",
+        "the last axis shares its slopes",
+        "the axis before the last one does",
+        "what a negative axis means in NumPy, and in Keras's other layers",
+    ),
+    FromKeras(
+        "models.Model",
+        "a list of one output, in a graph",
+        "value",
+        "a call on a symbolic tensor gives a tensor, as one on arrays does, and as in Keras 2",
+        "it gives a list of one, which layers refuse; one on arrays gives an array",
+        "a model is a layer: its result goes into the next one",
+    ),
 )
