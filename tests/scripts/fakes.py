@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import io
+import json
 import os
 import random
 import re
@@ -127,7 +128,7 @@ def weather() -> str:
         '"Date Time","p (mbar)","T (degC)","Tpot (K)","Tdew (degC)","rh (%)","VPmax (mbar)","VPact (mbar)","VPdef (mbar)",'
         '"sh (g/kg)","H2OC (mmol/mol)","rho (g/m**3)","wv (m/s)","max. wv (m/s)","wd (deg)"'
     )
-    return table(6000, lambda row: f"01.01.2009 {row % 24:02}:00:00", *[number] * 14, head=head)
+    return table(6000, lambda row: f"01.01.2009 {row % 24:02}:00:00", *[number] * 14, head=head).strip()
 
 
 def measured(most: float) -> str:
@@ -332,6 +333,7 @@ FILES: dict[str, Callable[[], str | bytes]] = {
     r"cora\.tgz": lambda: tarred(papers()),
     r"celeba_gan\.zip": lambda: zipped({f"celeba_gan/{name}": photo for name, photo in faces().items()}),
     r"data\.zip": lambda: zipped(faces()),
+    r"imagenet_class_index\.json": lambda: json.dumps({row: [f"n{row:08}", f"thing_{row}"] for row in range(1000)}),
     r".*\.(jpg|jpeg)": lambda: picture("jpeg", size=(224, 224)),
     r".*\.png": lambda: picture("png", size=(224, 224)),
     r".*_(kernels|notop)\.(h5|weights\.h5)|.*_notop\.h5": lambda: b"",

@@ -38,6 +38,7 @@ def accept_handles() -> None:
 
 
 def _acts_as_variable(self: Any) -> bool:
+    """Whether it is a variable, whose value TensorFlow's functions take."""
     if not hasattr(type(self), "assign"):
         raise AttributeError("only variables act as resource variables")
     return True
