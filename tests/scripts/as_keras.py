@@ -1,4 +1,4 @@
-"""Run published scripts with Keras and with polykeras, and compare the numbers that they see; then write docs/scripts.md.
+"""Run published scripts with Keras and with polykeras, and compare the numbers that they see; then write it into docs/scripts.md.
 
     python tests/scripts/as_keras.py --keras CLONE [--book CLONE] [--only WORDS] [--missing]
 
@@ -74,7 +74,24 @@ def main() -> None:
                 new.replace(run.COMPARED)
             if are_equal(found):
                 break
-    run.write_page()
+    write_column()
+
+
+def write_column() -> None:
+    """Write the column `as Keras` of the page, and its totals. What has no result here stays as the page says."""
+    results, known = read(), {run.key(script): script for script in scripts()}
+    lines, commit, cells = run.PAGE.read_text(encoding="utf-8").split("\n"), "", []
+    for place, line in enumerate(lines):
+        commit = line.rpartition(" ")[2][:7] if line.startswith("## ") else commit
+        row = line.split(" | ")
+        name = f"{commit}:{row[0].removeprefix('| ')}"
+        if name in known:
+            row[4] = run.as_keras(known[name], results[name]) if name in results else row[4]
+            lines[place] = " | ".join(row)
+            cells += [row[4]] * (row[4] != "not compared")
+    place = next(i for i, line in enumerate(lines) if " scripts were run once with Keras" in line)
+    lines[place] = run.totals(cells).strip()
+    run.PAGE.write_text("\n".join(lines), encoding="utf-8")
 
 
 def are_equal(found: dict[str, Any]) -> bool:

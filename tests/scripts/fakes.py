@@ -128,7 +128,7 @@ def weather() -> str:
         '"Date Time","p (mbar)","T (degC)","Tpot (K)","Tdew (degC)","rh (%)","VPmax (mbar)","VPact (mbar)","VPdef (mbar)",'
         '"sh (g/kg)","H2OC (mmol/mol)","rho (g/m**3)","wv (m/s)","max. wv (m/s)","wd (deg)"'
     )
-    return table(6000, lambda row: f"01.01.2009 {row % 24:02}:00:00", *[number] * 14, head=head).strip()
+    return table(12000, lambda row: f"01.01.2009 {row % 24:02}:00:00", *[number] * 14, head=head).strip()
 
 
 def measured(most: float) -> str:
