@@ -33,6 +33,12 @@ def host_logs(logs: Mapping[str, Any], names: Sequence[str] = ()) -> dict[str, A
     return host
 
 
+def with_validation(logs: dict[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the logs of an epoch with those of its validation, by name if the logs are: `weighted_acc` comes last."""
+    both = logs | {f"val_{name}": value for name, value in values.items()}
+    return {name: both[name] for name in sorted(both)} if list(logs) == sorted(logs) else both
+
+
 def list_order(names: Collection[str], metrics: Iterable[Metric]) -> list[str]:
     """Return the names of the values in a returned list: first the metrics whose own names are there, then the others.
 

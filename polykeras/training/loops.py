@@ -23,7 +23,7 @@ from polykeras.training.data.splitting import split_data
 from polykeras.training.data.unpack import pack_x_y_sample_weight
 from polykeras.training.diagnosis import check_batch, check_source, warn_of_nan
 from polykeras.training.epochs import run_epoch, run_evaluation, warn_if_short
-from polykeras.training.logs import as_list, host_logs, list_order
+from polykeras.training.logs import as_list, host_logs, list_order, with_validation
 from polykeras.training.parallel.agreeing import agree_after_epoch
 from polykeras.training.parallel.facts import check_run
 from polykeras.training.parallel.one_batch import prepare_for_batch
@@ -285,7 +285,7 @@ class Trainer(StepMethods):
             warn_of_nan(before, logs, epoch)
         if validation.is_due(epoch):
             values = validation.run(callback_list)
-            logs = logs | {f"val_{name}": value for name, value in values.items()}
+            logs = with_validation(logs, values)
             progress.validation_done()
         progress.epoch_done(logs)
         callback_list.on_epoch_end(epoch, logs)

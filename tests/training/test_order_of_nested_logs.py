@@ -29,3 +29,13 @@ def test_logs_come_in_the_order_of_keras(backend: Backend) -> None:
     assert list(history) == ["acc", "mae", "loss", "val_acc", "val_loss", "val_mae"]
     assert list(model.train_on_batch(*ones, return_dict=True)) == ["acc", "mae", "loss"]
     assert list(model.evaluate(*ones, verbose=0, return_dict=True)) == ["acc", "loss", "mae"]
+
+
+def test_logs_of_validation_come_by_name_too(backend: Backend) -> None:
+    x = Input((3,))
+    model = Model(x, layers.Dense(2, activation="softmax")(x))
+    model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"], weighted_metrics=["accuracy"])
+    ones = np.ones((8, 3), "float32"), np.ones((8, 1), "int32")
+    both = ["val_accuracy", "val_loss", "val_weighted_accuracy"]
+    history = model.fit(*ones, validation_data=ones, verbose=0).history
+    assert list(history) == ["accuracy", "loss", *both, "weighted_accuracy"]
