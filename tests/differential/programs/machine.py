@@ -31,6 +31,7 @@ ADAPTED = ("lora", "int8")
 BUILT_IN = ("functional", "sequential", *ADAPTED)
 """Kinds of models without a class of the user's."""
 LATE = ("LoRA after a prediction", "LoRA after training", "int8 after training")
+BACKED_UP = {"BackupAndRestore", "Interrupts"}
 CHUNKED_STEPS = "several steps and steps_per_epoch"
 
 
@@ -275,6 +276,8 @@ class Programs(RuleBasedStateMachine):
         if made.kind == "OwnLossTerm" and self.differs("a number that a step has read"):
             allowed.remove(layer("Anneals"))
         call["callbacks"] = draw.draw(st.lists(st.sampled_from(allowed), max_size=2, unique_by=str))
+        if self.differs("files of a backup") and {entry["class"] for entry in call["callbacks"]} >= BACKED_UP:
+            call["callbacks"].pop()
         more = draw.draw(st.sampled_from(["", "", "validation", "split", "steps", "class_weight", "initial_epoch"]))
         if more == "validation":
             call["validation"] = draw.draw(self._data(made))
@@ -327,6 +330,8 @@ class Programs(RuleBasedStateMachine):
             return
         thawed = trainable and self._families[made.name] in self._frozen
         if thawed and self.differs("a frozen weight of a thawed layer"):
+            return
+        if weight and trainable and self.differs("a trainable weight that a call assigns"):
             return
         if weight:
             self._frozen.add(self._families[made.name])

@@ -103,6 +103,21 @@ SHOWN: dict[str, Shown] = {
     "labels that do not sum to 1": Shown(
         (TENSORFLOW,), [_model(), _compile(loss=layer("CategoricalCrossentropy", from_logits=True)), _fit()], "values"
     ),
+    "files of a backup": Shown(
+        EVERYWHERE,
+        [
+            _model(),
+            _compile(),
+            _fit(
+                epochs=2,
+                callbacks=[layer("BackupAndRestore", backup_dir="backup"), layer("Interrupts", epoch=1, how="raise")],
+            ),
+        ],
+        "latest.weights.h5",
+    ),
+    "a trainable weight that a call assigns": Shown(
+        (JAX,), [_model(layer("Scale")), _compile(), {**_freeze(1, True), "trainable": True}, _fit()], "0 / 2"
+    ),
     "LoRA after a prediction": Shown(
         (TENSORFLOW,),
         [_model(DENSE), _compile(), _do("predict"), _adapt("lora"), _fit(), _do("predict")],

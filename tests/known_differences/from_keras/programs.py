@@ -238,6 +238,22 @@ PROGRAMS = (
         "TensorFlow documents that the gradient of `softmax_cross_entropy_with_logits` is wrong for other labels",
     ),
     FromKeras(
+        "callbacks.BackupAndRestore",
+        "files of a backup",
+        "value",
+        "one file, which is replaced as a whole",
+        "a file of weights and one of counters, which a kill can leave of two epochs",
+        "a backup is there for runs that are killed at any moment",
+    ),
+    FromKeras(
+        "layers.Layer",
+        "a trainable weight that a call assigns",
+        "value",
+        "it keeps what the call assigned, and the optimizer's update is added",
+        "on JAX what the call assigned is lost; TensorFlow and PyTorch as here",
+        "one program, one result",
+    ),
+    FromKeras(
         "models.Model",
         "a number that a step has read",
         "value",
