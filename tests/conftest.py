@@ -113,7 +113,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if left := {"POLYKERAS_BACKEND", "KERAS_BACKEND"} & set(os.environ):
         raise pytest.UsageError(
-            f"A module of tests sets {', '.join(left)} as it is imported, which colours other tests."
+            f"A module of tests sets {', '.join(sorted(left))} as it is imported, which colours other tests."
         )
     chosen = set(chosen_backends(config))
     # TensorFlow brings Keras along, whose other backends want JAX: only beside all of them Keras is whole.

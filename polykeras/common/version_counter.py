@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 
-_numbers = itertools.count(time.time_ns())  # greater than those of an older process, which pickled layers hold
+_numbers = itertools.count(time.time_ns())  # greater than what a process that has ended wrote into pickled layers
 _last = 0
 _last_setting = 0
 
@@ -14,7 +14,7 @@ def bump() -> int:
     """Record that some object has got other parts, or that the set of trainable variables has changed.
 
     Returns:
-        The new version. A later one is greater, in a later process too.
+        The new version, greater than all before.
     """
     global _last
     _last = number = next(_numbers)

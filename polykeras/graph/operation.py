@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakKeyDictionary, WeakMethod
 
 from polykeras import ops, tree
 from polykeras.common import nested
@@ -12,6 +13,13 @@ from polykeras.graph.inference import infer_outputs
 from polykeras.graph.tensor import KerasTensor, record_op
 from polykeras.saving.configurable import Configurable
 from polykeras.saving.serialization import Registry
+
+_makers: WeakKeyDictionary[Operation, WeakMethod[Callable[[], Any]]] = WeakKeyDictionary()
+
+
+def when_asked(operation: Operation, make: Callable[[], Any]) -> None:
+    """Let a method call an operation in a graph when its inputs or outputs are asked for and there are none."""
+    _makers[operation] = WeakMethod(make)
 
 
 class Node:
@@ -141,6 +149,8 @@ class Operation(Configurable):
         return self.inbound_nodes
 
     def _first_node(self, what: str) -> Node:
+        if not self.inbound_nodes and (make := _makers[self]() if self in _makers else None):
+            make()
         if not self.inbound_nodes:
             raise AttributeError(
                 f"{type(self).__name__} {self.name!r} has no `{what}`: it was not called on a symbolic tensor yet."

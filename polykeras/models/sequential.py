@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -12,7 +13,8 @@ from polykeras.common import nested
 from polykeras.common.naming import unique_name
 from polykeras.graph import KerasTensor
 from polykeras.graph.inference import known_shape
-from polykeras.layers.base.context import current_context, set_masks, within
+from polykeras.graph.operation import when_asked
+from polykeras.layers.base.context import set_masks, within
 from polykeras.layers.base.layer import LAYERS, Layer
 from polykeras.layers.core.input_layer import InputLayer
 from polykeras.models.functional import Functional
@@ -22,6 +24,7 @@ from polykeras.saving.custom_objects import custom_object_scope
 from polykeras.saving.serialization import deserialize_keras_object, serialize_keras_object
 
 F = TypeVar("F", bound=Callable[..., None])
+_one_graph = threading.RLock()  # threads may ask for it at once
 
 
 def _refuse_single_layers(init: F) -> F:
@@ -120,6 +123,7 @@ class Sequential(Model):
                 f"An input can only be the first layer of a Sequential; the model {self.name!r} has layers."
             )
         self._layers.append(layer)
+        when_asked(layer, self._graph_model)  # a call on data builds the model without a graph
 
     def pop(self, rebuild: bool = True) -> Layer:
         """Remove the last layer, and return it.
@@ -127,13 +131,13 @@ class Sequential(Model):
         Raises:
             ValueError: there is no layer.
         """
-        if not self._without_input():
+        if not self.layers:
             raise ValueError(f"The model {self.name!r} has no layer to remove.")
         layer, graph, shapes = self._layers.pop(), self._functional, self._build_shapes
         self._forget_graph()
-        if rebuild and graph is not None and self._without_input():
+        if rebuild and graph is not None and self.layers:
             self._extend(graph.input, graph._graph.nodes[-1].input_tensors[0], ())
-        elif rebuild and shapes and self._layers:
+        elif rebuild and shapes and self.layers:
             self.build(shapes["inputs"])
         return layer
 
@@ -172,6 +176,9 @@ class Sequential(Model):
             raise ValueError(f"The model {self.name!r} cannot be built without the shape of its input; received None.")
         if not self._layers:
             raise ValueError(f"The model {self.name!r} cannot be built: it has no layers yet. Add some first.")
+        self._make_graph(input_shape)
+
+    def _make_graph(self, input_shape: Any) -> None:
         dtype = "int32" if getattr(self._layers[0], "takes_integers", False) else None
         if self._takes_text:
             dtype = dtypes.STRING
@@ -191,12 +198,7 @@ class Sequential(Model):
 
     @property
     def layers(self) -> list[Layer]:
-        """The layers, without the input. Where the model was called on data, they are in a graph from now on."""
-        if current_context() is None:
-            self._graph_model()
-        return self._without_input()
-
-    def _without_input(self) -> list[Layer]:
+        """The layers, without the input."""
         return [layer for layer in self._layers if not isinstance(layer, InputLayer)]
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
@@ -217,8 +219,10 @@ class Sequential(Model):
         return x
 
     def _graph_model(self) -> Functional | None:
-        if self._functional is None and self._build_shapes is not None:
-            self.build(self._build_shapes["inputs"])  # the model was called on data
+        if self._functional is None and self._build_shapes is not None:  # the model was called on data
+            with _one_graph:
+                if self._functional is None:
+                    self._make_graph(self._build_shapes["inputs"])  # `build` may be a user's, and make weights anew
         return self._functional
 
     def _graph_or_raise(self, what: str) -> Functional:
@@ -236,12 +240,10 @@ class Sequential(Model):
     def _input_check(self) -> Callable[[Any], None] | None:
         if self._functional is not None:
             return self._functional._input_check()
-        layers = self._without_input()
-        return input_check(layers[0]) if layers else None
+        return input_check(self.layers[0]) if self.layers else None
 
     def _last_layers(self) -> list[Any]:
-        layers = self._without_input()
-        return (last_layers(layers[-1]) or layers[-1:]) if layers else []
+        return (last_layers(self.layers[-1]) or self.layers[-1:]) if self.layers else []
 
     def get_config(self) -> dict[str, Any]:
         """Return the name, and the configs of the layers."""
@@ -260,9 +262,11 @@ class Sequential(Model):
     def from_config(cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
         """Return the model that a config describes, with new weights."""
         with custom_object_scope(custom_objects or {}):
-            made = [deserialize_keras_object(entry, default=LAYERS) for entry in config["layers"]]
-        by_name: dict[str, Any] = {}
-        layers = [by_name.setdefault(layer.name, layer) for layer in made]  # of one name is what the model holds twice
+            layers: list[Any] = []
+            for place, entry in enumerate(config["layers"]):
+                # Equal entries with a name are one layer, which the model holds twice.
+                first = config["layers"].index(entry) if entry.get("config", {}).get("name") else place
+                layers.append(layers[first] if first < place else deserialize_keras_object(entry, default=LAYERS))
         model = cls(layers, name=config.get("name"))
         shape = config.get("build_input_shape")
         if model._functional is None and shape:

@@ -34,7 +34,10 @@ def host_logs(logs: Mapping[str, Any], names: Sequence[str] = ()) -> dict[str, A
 
 
 def with_validation(logs: dict[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the logs of an epoch with those of its validation, by name if the logs are: `weighted_acc` comes last."""
+    """Return the logs of an epoch with those of its validation, in the order of names.
+
+    Only those of a user's step that returns dicts within a dict are not sorted by then, and stay so: see `flat_logs`.
+    """
     both = logs | {f"val_{name}": value for name, value in values.items()}
     return {name: both[name] for name in sorted(both)} if list(logs) == sorted(logs) else both
 

@@ -115,3 +115,9 @@ def test_negative_shared_axes_count_from_the_end() -> None:
         layer = keras.layers.PReLU(shared_axes=axes)
         layer.build((None, 3, 4))
         assert layer.alpha.shape == shape
+
+
+@pytest.mark.parametrize("axes", [[0], [3], [-3]])
+def test_shared_axes_that_do_not_exist_are_refused(axes: list[int]) -> None:
+    with pytest.raises(ValueError, match="axes of a sample, 1 to 2 or -1 to -2"):
+        keras.layers.PReLU(shared_axes=axes).build((None, 3, 4))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from polykeras import Input, Layer, Model, Sequential, layers
+from polykeras import Input, Layer, Model, Sequential, layers, ops
 from polykeras.backend import Backend
 from polykeras.models import clone_model, load_model, model_from_json
 from training.test_summary import rows_of, summary_of
@@ -164,6 +164,45 @@ def test_layers_have_outputs_after_data_has_built_the_model(how: str, backend: B
     assert [layer.output.shape for layer in model.layers] == [(None, 4), (None, 2)]
     cut = Model(model.inputs, model.get_layer("one").output)
     np.testing.assert_allclose(cut.predict(X, verbose=0), np.asarray(model.layers[0](X)), rtol=1e-6)
+
+
+def test_a_build_of_ones_own_runs_once(tmp_path: Path, backend: Backend) -> None:
+    class Own(Sequential):
+        def build(self, shape: Any) -> None:
+            for layer in self.layers:
+                layer.build(shape)
+                shape = layer.compute_output_shape(shape)
+            self.built = True
+
+    model = Own([layers.Dense(4), layers.Dense(2)])
+    model(X)
+    weights = model.get_weights()
+    assert model.layers[0].output.shape == (None, 4)
+    model.summary(print_fn=lambda line: None)
+    model.save_weights(tmp_path / "own.weights.h5")
+    assert len(model.weights) == len(weights) == 4
+    for now, before in zip(model.get_weights(), weights, strict=True):
+        np.testing.assert_array_equal(now, before)
+
+
+def test_reading_the_layers_keeps_the_losses(backend: Backend) -> None:
+    class Adds(Layer):
+        def call(self, x: Any) -> Any:
+            self.add_loss(ops.sum(x))
+            return x
+
+    model = Sequential([Adds(), layers.Dense(2)])
+    model(X)
+    assert len(model.layers) == 2
+    np.testing.assert_allclose(ops.convert_to_numpy(model.losses[0]), X.sum(), rtol=1e-5)
+
+
+def test_two_layers_of_one_name_are_not_one_layer() -> None:
+    config = Sequential([Input((3,)), layers.Dense(3, name="d"), layers.Dense(3, name="e", activation="tanh")])
+    config = config.get_config()
+    config["layers"][2]["config"]["name"] = "d"
+    with pytest.raises(ValueError, match="have the name 'd'"):
+        Sequential.from_config(config)
 
 
 def test_a_layer_held_twice_comes_back_once(tmp_path: Path) -> None:

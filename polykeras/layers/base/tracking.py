@@ -36,8 +36,9 @@ def tracked(obj: Any, kinds: type | tuple[type, ...]) -> Iterator[Any]:
     """Yield the objects of the given classes among the attributes of `obj`, including lists, tuples, dicts and sets.
 
     They come in the order in which `obj` got them, as in Keras. When a list or dict got one is not known: a layer that
-    is younger than its list counts from when it was made. The attributes are searched at each call, so later changes
-    to a list count.
+    is younger than its list counts from when it was made, an older or copied one from when the list came. A list that
+    is reversed later gives its parts in the new order; Keras keeps the first one. The attributes are searched at each
+    call, so later changes to a list count.
 
     Args:
         obj: an object with a `__dict__`.

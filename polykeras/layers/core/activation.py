@@ -116,7 +116,7 @@ class PReLU(_Elementwise):
         **kwargs: further arguments of `Layer`.
 
     Raises:
-        ValueError: the size of an axis that is not shared is unknown.
+        ValueError: the size of an axis that is not shared is unknown; or a shared one does not exist.
     """
 
     sample_by_sample = True
@@ -135,11 +135,17 @@ class PReLU(_Elementwise):
 
     def build(self, input_shape: InputShape) -> None:
         """Make the slopes: one for each element of a sample, except along shared axes."""
-        shared = {axis + len(input_shape) * (axis < 0) for axis in self.shared_axes or ()}
-        own = [i for i in range(1, len(input_shape)) if i not in shared]
+        rank = len(input_shape)
+        shared = {axis + rank * (axis < 0) for axis in self.shared_axes or ()}
+        if not shared <= set(range(1, rank)):
+            raise ValueError(
+                f"PReLU {self.name!r}: `shared_axes` must be axes of a sample, 1 to {rank - 1} or -1 to {1 - rank} for "
+                f"inputs of shape {tuple(input_shape)}; received {self.shared_axes}."
+            )
+        own = [i for i in range(1, rank) if i not in shared]
         sizes = dict(zip(own, known_sizes(self, input_shape, own), strict=True))
-        self.alpha = make_weight(self, "alpha", [sizes.get(i, 1) for i in range(1, len(input_shape))])
-        self.input_spec = InputSpec(ndim=len(input_shape), axes=sizes)
+        self.alpha = make_weight(self, "alpha", [sizes.get(i, 1) for i in range(1, rank)])
+        self.input_spec = InputSpec(ndim=rank, axes=sizes)
 
     def call(self, inputs: Array) -> Array:
         """Return the activation of the inputs."""

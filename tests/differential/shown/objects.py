@@ -54,6 +54,15 @@ def slopes_shared_along_the_last_axis(library: Any) -> Any:
     return tuple(layer.alpha.shape)
 
 
+def order_of_a_reversed_list(library: Any) -> list[int]:
+    layer = library.layers.Layer()
+    layer.parts = [library.layers.Dense(units, use_bias=False) for units in (1, 2)]
+    for part in layer.parts:
+        part.build((None, 3))
+    layer.parts = layer.parts[::-1]
+    return [weight.shape[-1] for weight in layer.weights]
+
+
 def kind_of_one_output(library: Any) -> str:
     x = library.Input((3,))
     result = library.Model([x], [x * 2])(library.Input((3,)))
@@ -62,6 +71,7 @@ def kind_of_one_output(library: Any) -> str:
 
 SHOWN: Shown = {
     "shared_axes=[-1]": (slopes_shared_along_the_last_axis, (3, 1), (1, 4)),
+    "order of parts that change places": (order_of_a_reversed_list, [2, 1], [1, 2]),
     "a list of one output, in a graph": (kind_of_one_output, "a tensor", "a list"),
     "weights of a replaced layer": (weights_of_a_replaced_layer, 2, 4),
     "policy after clear_session": (policy_after_clear_session, "mixed_bfloat16", "float32"),

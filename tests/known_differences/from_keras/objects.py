@@ -221,7 +221,7 @@ OBJECTS = (
         "shared_axes=[-1]",
         "value",
         "the last axis shares its slopes",
-        "the axis before the last one does",
+        "the axis before the last one does: such weights do not fit into files of the other",
         "what a negative axis means in NumPy, and in Keras's other layers",
     ),
     FromKeras(
@@ -231,5 +231,13 @@ OBJECTS = (
         "a call on a symbolic tensor gives a tensor, as one on arrays does, and as in Keras 2",
         "it gives a list of one, which layers refuse; one on arrays gives an array",
         "a model is a layer: its result goes into the next one",
+    ),
+    FromKeras(
+        "layers.Layer",
+        "order of parts that change places",
+        "value",
+        "weights stand in the order of the attributes and lists that hold the parts now",
+        "in the order in which the layer got each part first, whatever became of it",
+        "what a layer holds says which order its weights have; a reversed list is rarely meant to keep the old one",
     ),
 )
