@@ -13,6 +13,7 @@ from jax import lax
 from jax.core import Tracer
 
 from polykeras import config, dtypes, fast
+from polykeras.backend.axes import range_of
 from polykeras.backend.families.arrays import Arrays
 from polykeras.backend.host_memory import aligned_copy, can_be_lent, is_worth_copying
 from polykeras.backend.spec import Array, Shape
@@ -235,11 +236,7 @@ class JaxArrays(Arrays):
     def arange(
         self, start: float, stop: float | None = None, step: float | None = None, dtype: str | None = None
     ) -> Array:
-        if stop is None:
-            start, stop = 0, start
-        step = 1 if step is None else step
-        whole = all(isinstance(n, int | np.integer) for n in (start, stop, step))
-        dtype = dtype or ("int32" if whole else config.floatx())
+        first, end, by, whole, dtype = range_of(start, stop, step, dtype)
         if not whole or dtypes.is_float(dtype):
-            return self.asarray(np.arange(start, stop, step, dtype="float64"), dtype)
-        return jnp.arange(start, stop, step, native_dtype(dtype))
+            return self.asarray(np.arange(first, end, by, dtype="float64"), dtype)
+        return jnp.arange(first, end, by, native_dtype(dtype))

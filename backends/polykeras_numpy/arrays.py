@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from polykeras import config, dtypes
+from polykeras.backend.axes import range_of
 from polykeras.backend.families.arrays import Arrays
 from polykeras.backend.spec import Array, Shape
 from polykeras.common.arguments import shape_tuple
@@ -148,10 +149,6 @@ class NumpyArrays(Arrays):
     def arange(
         self, start: float, stop: float | None = None, step: float | None = None, dtype: str | None = None
     ) -> Array:
-        if stop is None:
-            start, stop = 0, start
-        step = 1 if step is None else step
-        if all(isinstance(v, (int, np.integer)) for v in (start, stop, step)):
-            wide = np.int64 if dtype in (None, *dtypes.FLOATS) else numpy_dtype(dtype)
-            return np.arange(start, stop, step, dtype=wide).astype(numpy_dtype(dtype or "int32"), copy=False)
-        return np.arange(start, stop, step).astype(numpy_dtype(dtype or config.floatx()))
+        first, end, by, whole, dtype = range_of(start, stop, step, dtype)
+        wide = None if not whole else np.int64 if dtype in dtypes.FLOATS else numpy_dtype(dtype)
+        return np.arange(first, end, by, dtype=wide).astype(numpy_dtype(dtype), copy=False)

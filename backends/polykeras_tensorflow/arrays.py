@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from polykeras import config, dtypes, fast
-from polykeras.backend.axes import is_below
+from polykeras.backend.axes import is_below, range_of
 from polykeras.backend.families.arrays import Arrays
 from polykeras.backend.host_memory import aligned_copy, can_be_lent, has_numbers, is_worth_copying
 from polykeras.backend.spec import Array, Shape
@@ -84,12 +84,6 @@ def is_adopted(x: Any) -> bool:
 def in_place(x: np.ndarray) -> Array:
     """Return a host array with aligned, writable memory as a tensor in the same memory."""
     return tf.experimental.dlpack.from_dlpack(x.__dlpack__())
-
-
-def _number(x: Any) -> float:
-    """Return a number. It may be given as an integer tensor, such as a size from `tf.shape`."""
-    number: Any = x
-    return number.__index__() if isinstance(x, tf.Tensor) and x.dtype.is_integer else number
 
 
 class TensorflowArrays(Arrays):
@@ -197,16 +191,14 @@ class TensorflowArrays(Arrays):
     def arange(
         self, start: float, stop: float | None = None, step: float | None = None, dtype: str | None = None
     ) -> Array:
-        if stop is None:
-            start, stop = 0, start
-        step = 1 if step is None else step
-        start, stop, step = map(_number, (start, stop, step))
-        whole = all(isinstance(part, (int, np.integer)) for part in (start, stop, step))
-        dtype = dtype or ("int32" if whole else config.floatx())
+        first, end, by, whole, target = range_of(start, stop, step, dtype)
+        if any(map(tf.is_symbolic_tensor, (first, end, by))):  # a graph computes how far to count
+            steps = tf.range(first, end, by)
+            return self.cast(steps, dtype or ("int32" if steps.dtype.is_integer else target))
         if whole:
-            counter = tf.int64 if dtype in ("int64", "uint64", "float64") else tf.int32
-            stop = start if is_below((stop - start) * step, 0) else stop  # TensorFlow raises for an empty range
-            return self.cast(tf.range(start, stop, step, counter), dtype)
+            counter = tf.int64 if target in ("int64", "uint64", "float64") else tf.int32
+            end = first if is_below((end - first) * by, 0) else end  # TensorFlow raises for an empty range
+            return self.cast(tf.range(first, end, by, counter), target)
         # tf.range adds up its step, which accumulates errors: multiply instead.
-        count = max(0, math.ceil((stop - start) / step))
-        return self.cast(tf.range(count, dtype=tf.float64) * float(step) + float(start), dtype)
+        count = max(0, math.ceil((end - first) / by))
+        return self.cast(tf.range(count, dtype=tf.float64) * float(by) + float(first), target)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from polykeras import config, dtypes, fast
+from polykeras.backend.axes import range_of
 from polykeras.backend.families.arrays import Arrays
 from polykeras.backend.spec import Shape
 from polykeras.common.arguments import shape_tuple
@@ -276,16 +277,12 @@ class TorchArrays(Arrays):
     def arange(
         self, start: float, stop: float | None = None, step: float | None = None, dtype: str | None = None
     ) -> Tensor:
-        if stop is None:
-            start, stop = 0, start
-        step = 1 if step is None else step
-        if dtype is None:
-            dtype = "int32" if all(isinstance(n, (int, np.integer)) for n in (start, stop, step)) else config.floatx()
-        stop = start if (stop - start) * step < 0 else stop  # an empty range is an error in torch
+        first, end, by, _, dtype = range_of(start, stop, step, dtype)
+        end = first if (end - first) * by < 0 else end  # an empty range is an error in torch
         target = torch_dtype(dtype)
         if target in WIDE:
-            return torch.arange(start, stop, step, dtype=torch.int64, device=current_device()).to(target)
-        return torch.arange(start, stop, step, dtype=target, device=current_device())
+            return torch.arange(first, end, by, dtype=torch.int64, device=current_device()).to(target)
+        return torch.arange(first, end, by, dtype=target, device=current_device())
 
     # ---- composites of the contract, on native kernels -----------------------------------------------------------
 

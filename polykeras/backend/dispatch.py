@@ -150,7 +150,7 @@ def _unary(name: str, promote: str, general: Callable[..., Any]) -> Callable[...
             return general(*args, **kwargs)  # this does not load the current backend
         backend = current()
         ready = args and backend.is_tensor(args[0]) and (keep or backend.dtype(args[0]) in _INEXACT)
-        if ready and (len(args) + len(kwargs) == 1 or not _has_numpy_int(args[1:], kwargs)):
+        if ready and ((not kwargs and len(args) == 1) or not _has_numpy_int(args[1:], kwargs)):
             return getattr(backend, name)(*args, **kwargs)
         return general(*args, **kwargs)
 

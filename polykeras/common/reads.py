@@ -225,7 +225,7 @@ class Reads:
     def __init__(self) -> None:
         self._announced: dict[tuple[int, str], _Read] = {}
         self._unannounced: dict[tuple[int, str], _Read] = {}
-        self._as_of = (0, 0)  # the last change of an attribute after which all was as it was read
+        self._as_of = 0  # the last change of an attribute after which all was as it was read
 
     def add(self, trace: Trace) -> list[str]:
         """Add what a trace read, but for what it wrote. Return the numbers that it changed itself, for messages."""
@@ -251,13 +251,13 @@ class Reads:
                     found[place] = known[place]
             self._announced = self._announced | {p: r for p, r in found.items() if r.announced}
             self._unannounced = self._unannounced | {p: r for p, r in found.items() if not r.announced}
-            self._as_of = (0, 0)  # what was added is not compared yet
+            self._as_of = 0  # what was added is not compared yet
 
     def are_same(self) -> bool:
         """Return whether all is as it was read."""
-        if not all(read.is_same() for read in self._unannounced.values()):
+        if self._unannounced and not all(read.is_same() for read in self._unannounced.values()):
             return False
-        now = version_counter.version(), version_counter.settings_version()
+        now = version_counter.version_with_settings()
         if now != self._as_of:
             if not all(read.is_same() for read in self._announced.values()):
                 return False

@@ -7,7 +7,7 @@ import time
 
 _numbers = itertools.count(time.time_ns())  # greater than what a process that has ended wrote into pickled layers
 _last = 0
-_last_setting = 0
+_latest = 0
 
 
 def bump() -> int:
@@ -16,20 +16,20 @@ def bump() -> int:
     Returns:
         The new version, greater than all before.
     """
-    global _last
-    _last = number = next(_numbers)
+    global _last, _latest
+    _last = _latest = number = next(_numbers)
     return number
 
 
 def bump_settings() -> None:
     """Record that an attribute has changed that a compiled step may have read."""
-    global _last_setting
-    _last_setting = next(_numbers)
+    global _latest
+    _latest = next(_numbers)
 
 
-def settings_version() -> int:
-    """Return a number that differs after each such change."""
-    return _last_setting
+def version_with_settings() -> int:
+    """Return a number that differs after each change of both kinds."""
+    return _latest
 
 
 def version() -> int:

@@ -85,7 +85,7 @@ class CompiledMetrics(Metric):
     """
 
     passes_on: ClassVar[bool] = True
-    _untracked = ("_init_arguments", "_specs")  # a metric belongs to the model from the first batch on
+    _untracked = ("_init_arguments", "_specs", "by_name")  # a metric belongs to the model from the first batch on
 
     def __init__(
         self,

@@ -121,3 +121,10 @@ def test_negative_shared_axes_count_from_the_end() -> None:
 def test_shared_axes_that_do_not_exist_are_refused(axes: list[int]) -> None:
     with pytest.raises(ValueError, match="axes of a sample, 1 to 2 or -1 to -2"):
         keras.layers.PReLU(shared_axes=axes).build((None, 3, 4))
+
+
+@pytest.mark.parametrize("numbers", [(5,), (1, 6), (1, 9, 2)])
+def test_ranges_are_of_numbers_in_arrays(numbers: tuple[int, ...], backend: Backend) -> None:
+    found = ops.arange(*map(ops.convert_to_tensor, numbers))
+    assert backend.dtype(found) == "int32"
+    np.testing.assert_array_equal(backend.to_numpy(found), np.arange(*numbers))

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from polykeras import fast
+from polykeras import fast, ops
+from polykeras.backend import use_backend
 from polykeras.backend.registry import load
 from single.on_tensorflow import tf
 
@@ -81,3 +82,16 @@ with backend.device_scope("cpu:1"):
 def test_a_device_scope_is_heeded() -> None:
     run = subprocess.run([sys.executable, "-c", PLACES], capture_output=True, text=True, check=True, timeout=120)
     assert run.stdout.strip().endswith("CPU:1")
+
+
+def test_ranges_to_a_number_that_a_graph_computes() -> None:
+    @tf.function(input_signature=[tf.TensorSpec((None,))])
+    def positions(x: Any) -> Any:
+        count = tf.shape(x)[0]
+        return ops.arange(count), ops.arange(1, count, 2, "float32"), ops.arange(tf.reduce_sum(x))
+
+    with use_backend("tensorflow"):
+        counted, odd, floats = positions(tf.ones(5))
+    np.testing.assert_array_equal(counted, np.arange(5, dtype="int32"))
+    np.testing.assert_array_equal(odd, np.array([1, 3], "float32"))
+    assert (counted.dtype, odd.dtype, floats.dtype) == (tf.int32, tf.float32, tf.float32)

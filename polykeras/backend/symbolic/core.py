@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from polykeras import config, dtypes
+from polykeras.backend.axes import range_of
 from polykeras.backend.families.arrays import Arrays
 from polykeras.backend.families.autodiff import Autodiff
 from polykeras.backend.families.bitwise import Bitwise
@@ -157,11 +158,9 @@ class SymbolicCore(Arrays, Elementwise, Logical, Bitwise, Autodiff):
     def arange(
         self, start: float, stop: float | None = None, step: float | None = None, dtype: str | None = None
     ) -> SymbolicArray:
-        first, last = (0, start) if stop is None else (start, stop)
-        step = 1 if step is None else step
-        whole = all(isinstance(value, (int, np.integer)) for value in (first, last, step))
-        length: Any = -((first - last) // step) if whole else math.ceil((last - first) / step)
-        return SymbolicArray((max(0, length),), dtype or ("int32" if whole else config.floatx()))
+        first, end, by, whole, dtype = range_of(start, stop, step, dtype)
+        length: Any = -((first - end) // by) if whole else math.ceil((end - first) / by)
+        return SymbolicArray((max(0, length),), dtype)
 
     # ---- autodiff ----------------------------------------------------------------------------------------------
 
