@@ -216,6 +216,20 @@ class Functional(Model):
         # As in Keras, a list of one output was passed instead of the tensor itself.
         return outputs[0] if isinstance(outputs, (list, tuple)) and len(outputs) == 1 else outputs
 
+    def outputs_known_for(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Return new symbolic outputs for symbolic inputs of the graph's own shapes and dtypes; None for others."""
+        if len(args) + ("inputs" in kwargs) != 1 or kwargs.keys() - {"inputs", "training", "mask"}:
+            return None
+        given, definition = nested.flatten_with_def(args[0] if args else kwargs["inputs"])
+        if definition != self._graph.input_definition:
+            return None
+        pairs = zip(given, self._graph.inputs, strict=True)
+        if not all(isinstance(x, KerasTensor) and (x.shape, x.dtype) == (own.shape, own.dtype) for x, own in pairs):
+            return None
+        outputs = [KerasTensor(tensor.shape, tensor.dtype) for tensor in self._graph.outputs]
+        is_list = isinstance(self._outputs_tree, (list, tuple)) and len(self._outputs_tree) == 1  # see `call`
+        return outputs[0] if is_list else nested.unflatten(self._graph.output_definition, outputs)
+
     @staticmethod
     def _training(training: bool | None) -> Callable[..., Any]:
         """Return a function that calls operations; as in Keras, `training` takes precedence over the graph's value."""

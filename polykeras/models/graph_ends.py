@@ -85,13 +85,17 @@ class GraphEnds:
 
     @property
     def input(self) -> Any:
-        """The symbolic inputs of the first call in another graph, as of any layer; before it, of its own graph."""
-        return super().input if self.inbound_nodes else self._graph_or_raise("input").input  # type: ignore[misc]
+        """The symbolic inputs, as passed to the constructor; of other models those of the first call in a graph."""
+        return self._graph_or_raise("input").input if self._has_own_ends() else super().input  # type: ignore[misc]
 
     @property
     def output(self) -> Any:
-        """The symbolic outputs of the first call within another graph; before that, of the model's own graph."""
-        return super().output if self.inbound_nodes else self._graph_or_raise("output").output  # type: ignore[misc]
+        """The symbolic outputs, as passed to the constructor; of other models those of the first call in a graph."""
+        return self._graph_or_raise("output").output if self._has_own_ends() else super().output  # type: ignore[misc]
+
+    def _has_own_ends(self) -> bool:
+        """Return whether `input` and `output` are those of the model's own graph, whatever calls there were."""
+        return not self.inbound_nodes or self._graph_model() is not None
 
     @property
     def _inputs_struct(self) -> Any:

@@ -14,6 +14,7 @@ from polykeras.backend.handles import find_symbolic
 from polykeras.common.legacy_arguments import takes_legacy_arguments
 from polykeras.common.naming import did_you_mean
 from polykeras.common.supplied import Supplied
+from polykeras.common.traits import overrides
 from polykeras.common.unsupported import not_yet
 from polykeras.graph import KerasTensor
 from polykeras.layers.base.context import current_context
@@ -130,6 +131,14 @@ class Model(GraphEnds, Trainer, Layer):
         """Compute the outputs. Subclasses override this method."""
         graph = self._graph_model()
         return super().call(*args, **kwargs) if graph is None else graph(*args, **kwargs)
+
+    def _inferred_outputs(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Return symbolic outputs: those of the graph for inputs of its own shapes; its layers need not run again."""
+        graph = vars(self).get("_functional", self)
+        known = None
+        if isinstance(graph, functional_class.get()) and not overrides(self, "call"):
+            known = graph.outputs_known_for(args, kwargs)
+        return super()._inferred_outputs(args, kwargs) if known is None else known
 
     # ---- layers and weights ------------------------------------------------------------------------------------
 

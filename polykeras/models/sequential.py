@@ -225,6 +225,9 @@ class Sequential(Model):
                     self._make_graph(self._build_shapes["inputs"])  # `build` may be a user's, and make weights anew
         return self._functional
 
+    def _has_own_ends(self) -> bool:
+        return not self.inbound_nodes  # as in Keras, where a Sequential is no functional model
+
     def _graph_or_raise(self, what: str) -> Functional:
         graph = self._graph_model()
         if graph is None:

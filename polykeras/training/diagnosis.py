@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 def _value_check(model: Trainer, kind: str) -> Callable[[Any], None] | None:
     """Return a function that checks the inputs and labels of a batch on the host; None if nothing can be checked."""
     of_inputs = model._input_check()
-    loss = model._compiled_loss if kind != "predict" else None
+    own = overrides(model, f"{kind}_step", "compute_loss")  # it may change labels on their way to the loss
+    loss = model._compiled_loss if kind != "predict" and not own else None
     if of_inputs is None and loss is None:
         return None
 

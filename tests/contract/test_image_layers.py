@@ -193,6 +193,8 @@ WRONG: list[tuple[Callable[[], Any], str]] = [
     (lambda: L.RandomGaussianBlur(kernel_size=4), "must be an odd int"),
     (lambda: L.RandomErasing(fill_value=(1, 2)), "`fill_value` must be a number, three, or None"),
     (lambda: L.Resizing(0, 3), "`height` must be a positive int"),
+    (lambda: L.Resizing(None, None)(X), "`height` must be a positive int; received None"),
+    (lambda: L.CenterCrop(3, None)(X), "`width` must be a positive int; received None"),
     (lambda: L.RandomFlip()(np.ones((2, 3))), "expected an image of 3 axes"),
     (lambda: L.RandomFlip()(everything()), "does not know their format"),
     (lambda: L.RandomFlip(bounding_box_format="xy")(everything()), "`source` must be one of xyxy"),
@@ -244,3 +246,18 @@ def test_layers_without_a_factor_say_so() -> None:
         L.RandomFlip(factor=0.3)
     assert "factor" not in L.RandomFlip().get_config()
     assert L.RandomHue(0.3).get_config()["factor"] == (0.0, 0.3)
+
+
+class Brighter(L.Rescaling):
+    """Computes by the functions that Keras gives preprocessing layers, as KerasHub's do."""
+
+    def call(self, inputs: Any) -> Any:
+        noise = self.backend.random.uniform(self.backend.shape(inputs), seed=1)
+        return self.backend.numpy.add(self.backend.cast(inputs, "float32") * self.scale, 0 * noise)
+
+
+def test_functions_by_the_name_of_keras(backend: Backend) -> None:
+    layer = Brighter(2.0)
+    assert layer.backend.name == backend.name
+    assert_array_equal(host(layer(X)), host(X) * 2)
+    assert layer(polykeras.Input((4, 4, 3))).shape == (None, 4, 4, 3)

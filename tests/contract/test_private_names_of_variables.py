@@ -53,6 +53,20 @@ def test_the_table_without_the_factors(backend: Backend) -> None:
     np.testing.assert_allclose(ops.convert_to_numpy(layer.embeddings), ops.convert_to_numpy(table) + 2, rtol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [(layers.Dense(2), (3, 3)), (layers.EinsumDense("ab,bc->ac", 2), (3, 3)), (layers.Conv1D(2, 2), (3, 4, 3))],
+)
+def test_the_kernel_without_the_factors(layer: Any, shape: tuple[int, ...], backend: Backend) -> None:
+    with pytest.raises(AttributeError, match="not built"):
+        _ = layer._kernel
+    layer.build(shape)
+    layer._kernel.assign(np.ones(layer.kernel.shape))
+    layer.enable_lora(2)
+    assert layer._kernel in layer.non_trainable_variables
+    np.testing.assert_array_equal(ops.convert_to_numpy(layer._kernel), np.ones(layer.kernel.shape))
+
+
 def test_the_stored_array(backend: Backend) -> None:
     variable = Variable(np.ones((2, 3), "float32"), name="w")
     ops.convert_to_numpy(ops.add(variable, 1.0))

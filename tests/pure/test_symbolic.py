@@ -451,6 +451,7 @@ def test_unknown_sizes_pass_through_ops() -> None:
     for result, expected in (
         (x[:, 1:-1, None], (None, 4, 1, 3)),
         (x[1:], (None, 6, 3)),
+        (x[[slice(None), None, slice(0, 2)]], (None, 1, 2, 3)),  # a list, as PyTorch and TensorFlow take it
         (x[:5], (5, 6, 3)),
         (x[::2], (None, 6, 3)),
         (x[0], (6, 3)),

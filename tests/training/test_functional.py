@@ -319,3 +319,45 @@ def test_losses_of_symbolic_tensors_have_a_config(backend: Backend) -> None:
     copy.set_weights(model.get_weights())
     data = np.ones((2, 3), "float32")
     np.testing.assert_array_equal(copy.predict(data, verbose=0), model.predict(data, verbose=0))
+
+
+class Encoder(Model):
+    """A model that makes its graph itself, as KerasHub's backbones do."""
+
+    def __init__(self) -> None:
+        ids, mask = (Input((None,), name=name, dtype="int32") for name in ("ids", "mask"))
+        outputs = {"sequence": layers.Embedding(10, 4)(ids) * ops.cast(mask, "float32")[..., None], "mask": mask}
+        super().__init__(inputs={"ids": ids, "mask": mask}, outputs=outputs)
+
+
+def test_ends_of_a_graph_stay_those_of_its_inputs() -> None:
+    encoder = Encoder()
+    own = encoder.input
+    encoder({name: Input((None,), dtype="int32") for name in own})
+    assert encoder.input is own
+    assert list(encoder.output) == ["sequence", "mask"]
+    sequential, x = Sequential([Input((3,)), layers.Dense(2)]), Input((3,))
+    y = sequential(x)
+    assert sequential.input is x
+    assert sequential.output is y
+
+
+class Counting(layers.Layer):
+    calls = 0
+
+    def call(self, x: Any) -> Any:
+        type(self).calls += 1
+        return x * 2
+
+
+def test_a_nested_graph_runs_on_shapes_once(backend: Backend) -> None:
+    x = Input((3,))
+    inner = Model(x, [Counting()(x)])
+    counted = Counting.calls
+    same, other = inner(Input((3,))), inner(Input(batch_shape=(2, 3)))
+    assert Counting.calls > counted
+    assert (same.shape, other.shape) == ((None, 3), (2, 3))
+    counted = Counting.calls
+    outer = Model(y := Input((3,)), inner(inputs=y))
+    assert Counting.calls == counted
+    np.testing.assert_array_equal(host(outer(np.ones((2, 3), "float32"))), 2 * np.ones((2, 3)))

@@ -176,3 +176,25 @@ def test_metrics_by_name_are_there_for_a_step_that_asks_for_them(backend: Backen
     assert values["mae"] == pytest.approx(np.abs(error).mean(), rel=1e-5)
     assert values["mean_squared_error"] == pytest.approx(np.square(error).mean(), rel=1e-5)
     assert list(model.train_on_batch(X, Y, return_dict=True)) == ["mae", "mean_squared_error", "loss"]
+
+
+class Boxes(Model):
+    """Its loss takes labels that stand for others, as those of detectors do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scores = layers.Dense(3, activation="softmax")
+
+    def call(self, x: Any) -> Any:
+        return {"scores": self.scores(x)}
+
+    def compute_loss(self, x: Any = None, y: Any = None, y_pred: Any = None, *args: Any, **kwargs: Any) -> Any:
+        return super().compute_loss(x, {"scores": ops.maximum(y["classes"], 0)}, y_pred, *args, **kwargs)
+
+
+def test_labels_of_ones_own_loss_may_have_any_form(backend: Backend) -> None:
+    model = Boxes()
+    model.compile("sgd", {"scores": "sparse_categorical_crossentropy"})
+    x, y = np.ones((4, 2), "float32"), {"classes": np.array([0, -1, 2, 1])}
+    assert list(model.fit(x, y, verbose=0).history) == ["loss"]
+    assert np.isfinite(model.train_on_batch(x, y))

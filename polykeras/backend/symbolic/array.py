@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from dis import opname
+from types import EllipsisType, NoneType
 from typing import Any
 
 import numpy as np
@@ -113,6 +114,8 @@ class SymbolicArray:
         return len(self.dims)
 
     def __getitem__(self, key: Any) -> SymbolicArray:
+        if isinstance(key, list) and any(isinstance(k, (slice, EllipsisType, NoneType)) for k in key):
+            key = tuple(key)  # as PyTorch and TensorFlow take it
         keys = key if isinstance(key, tuple) else (key,)
         if any(isinstance(k, SymbolicArray) for k in keys):
             raise NeedsValues(f"Expected ints, slices, None or ... as indices; received {key!r}. Use ops.take.")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
+from polykeras import ops, random
 from polykeras.backend import foreign_data, registry
 from polykeras.backend.handles import Handle
 from polykeras.backend.symbolic import SymbolicArray
 from polykeras.common import nested
+from polykeras.common.default_property import default_property
 from polykeras.graph import KerasTensor
 from polykeras.layers.base.layer import Layer
 
@@ -27,6 +30,11 @@ class DataLayer(Layer):
             if outputs is not NotImplemented:
                 return outputs
         return super().__call__(*args, **kwargs)
+
+    @default_property
+    def backend(self) -> Any:
+        """What Keras gives `call` for its computations, such as `self.backend.numpy.add`: `polykeras.ops` here."""
+        return SimpleNamespace(**vars(ops), random=random, name=registry.backend())
 
     def _in_map(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Return arrays of the framework that traces the first argument, or NotImplemented if none does."""

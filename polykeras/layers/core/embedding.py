@@ -12,7 +12,6 @@ from polykeras import dtypes, ops
 from polykeras.backend import registry
 from polykeras.backend.spec import Array
 from polykeras.common.arguments import positive_int
-from polykeras.common.default_property import default_property
 from polykeras.common.types import ConstraintLike, InitializerLike, InputShape, RegularizerLike
 from polykeras.layers.base.layer import LAYERS, Layer
 from polykeras.layers.base.low_rank import AdaptedWeight
@@ -105,13 +104,6 @@ class Embedding(Quantizable):
         if not dtypes.is_int(ops.dtype(inputs)):
             inputs = ops.cast(inputs, "int32")
         return self._rows(inputs, "embeddings")
-
-    @default_property
-    def _embeddings(self) -> Variable:
-        """The table itself, without the factors of LoRA, by Keras's private name."""
-        if "embeddings" not in vars(self):
-            raise AttributeError(f"{self._title()} has no weights before it is built.")
-        return vars(self)["embeddings"]
 
     def _layouts(self) -> list[Layout]:
         return [of_matrix("embeddings", (self.input_dim, self.output_dim), axis=1)]

@@ -28,25 +28,29 @@ class _Sized(ImageLayer):
     """Base of layers whose result has a fixed size.
 
     Args:
-        height: the height of the result.
-        width: the width of the result.
+        height: the height of the result; None if it is set before the first call.
+        width: the width of the result, in the same way.
         **kwargs: further arguments of `ImageLayer`.
     """
 
     _moves_pixels = True
 
-    def __init__(self, height: int, width: int, **kwargs: Any) -> None:
+    def __init__(self, height: int | None, width: int | None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.height = positive_int(height, "height", self)
-        self.width = positive_int(width, "width", self)
+        self.height: Any = height if height is None else positive_int(height, "height", self)
+        self.width: Any = width if width is None else positive_int(width, "width", self)
+
+    @property
+    def _size(self) -> tuple[int, int]:
+        """The height and width of the result."""
+        return positive_int(self.height, "height", self), positive_int(self.width, "width", self)
 
     def _output_size(self, size: tuple[int, int]) -> tuple[int, int]:
-        return self.height, self.width
+        return self._size
 
     def _cropped_and_resized(self, images: Array) -> Array:
         """Return the largest centred section with the aspect ratio of the result, resized."""
-        size = (self.height, self.width)
-        return ops.image.resize(images, size, crop_to_aspect_ratio=True, data_format="channels_last")
+        return ops.image.resize(images, self._size, crop_to_aspect_ratio=True, data_format="channels_last")
 
     def _boxes_cropped_and_resized(self, corners: Array, size: tuple[int, int]) -> Array:
         (top, height), (left, width) = crop_box(size, (self.height, self.width))
@@ -58,8 +62,8 @@ class Resizing(_Sized):
     """Resizes images.
 
     Args:
-        height: the height of the result.
-        width: the width of the result.
+        height: the height of the result; None if it is set before the first call.
+        width: the width of the result, in the same way.
         interpolation: `"nearest"`, `"bilinear"`, `"bicubic"`, `"lanczos3"`, `"lanczos5"` or `"area"`; see
             `ops.image.resize`.
         crop_to_aspect_ratio: whether to crop images to the aspect ratio of the result first, around the centre.
@@ -79,8 +83,8 @@ class Resizing(_Sized):
 
     def __init__(
         self,
-        height: int,
-        width: int,
+        height: int | None,
+        width: int | None,
         interpolation: str = "bilinear",
         crop_to_aspect_ratio: bool = False,
         pad_to_aspect_ratio: bool = False,
@@ -101,7 +105,7 @@ class Resizing(_Sized):
     def _resized(self, images: Array, interpolation: str) -> Array:
         return ops.image.resize(
             images,
-            (self.height, self.width),
+            self._size,
             interpolation,
             self.antialias,
             self.crop_to_aspect_ratio,
@@ -152,9 +156,9 @@ class CenterCrop(_Sized):
 
     def _start(self, size: tuple[int, int]) -> tuple[int, int] | None:
         """Return where the centre begins, or None if it does not fit into images of this size."""
-        height, width = size
-        fits = height >= self.height and width >= self.width
-        return ((height - self.height) // 2, (width - self.width) // 2) if fits else None
+        (height, width), (new_height, new_width) = size, self._size
+        fits = height >= new_height and width >= new_width
+        return ((height - new_height) // 2, (width - new_width) // 2) if fits else None
 
     def _transform(self, images: Array, transformation: Transformation) -> Array:
         start = self._start(transformation["size"])
@@ -211,10 +215,10 @@ class RandomCrop(RandomImageLayer, _Sized):
     ) -> Transformation | None:
         """Return where the section begins; see `ImageLayer`."""
         drawn = dict(super().get_random_transformation(data, training, seed) or {})
-        height, width = drawn["size"]
-        if training and height > self.height and width > self.width:
+        (height, width), (new_height, new_width) = drawn["size"], self._size
+        if training and height > new_height and width > new_width:
             generator = self.generator if seed is None else seed
-            spans = (height - self.height + 1, width - self.width + 1)
+            spans = (height - new_height + 1, width - new_width + 1)
             drawn["start"] = [ops.cast(random.uniform((), 0.0, float(n), seed=generator), "int32") for n in spans]
         return drawn
 

@@ -272,6 +272,7 @@ class Programs(RuleBasedStateMachine):
         call = {"do": "fit", "on": made.name, "data": told, "epochs": epochs}
         in_chunks = made.name in self._in_chunks
         counted = in_chunks and self.differs("several steps and callbacks")
+        counted = counted or (told["form"] == "generator" and self.differs("a generator and callbacks"))
         allowed = [entry for entry in CALLBACKS if not (counted and entry["config"].get("batches"))]
         if made.kind == "OwnLossTerm" and self.differs("a number that a step has read"):
             allowed.remove(layer("Anneals"))

@@ -151,7 +151,7 @@ def own_step(keras: Any, framework: str, plain: Any) -> dict[str, Any]:
             def train_step(self, data: Any) -> Any:
                 x, y = data[:2]
                 self.zero_grad()
-                loss = ops.mean(ops.square(self(x, training=True) - y))
+                loss = ops.mean(ops.square(ops.subtract(self(x, training=True), y)))  # NumPy arrays in Keras
                 loss.backward()
                 weights = list(self.trainable_weights)
                 self.optimizer.apply([w.value.grad for w in weights], weights)
