@@ -112,15 +112,21 @@ class Programs(RuleBasedStateMachine):
                 self._frozen.add(made.name)
         if made.name in self._compiled:  # Keras builds the optimizer of a copy
             self._used.add(made.name)
-        seen = self.both({"on": made.name, **call})
-        return multiple() if "raised" in seen else made
+        if "raised" in self.both({"on": made.name, **call}):
+            return multiple()
+        self.both({"do": "count", "on": made.name})
+        return made
+
+    def _compiled_too(self, made: Any, draw: st.DataObject) -> Any:
+        """Compile most new models and use them, as people do."""
+        if isinstance(made, Made) and draw.draw(st.sampled_from([True, True, True, False])):
+            self.compile(made, draw)
+            self.use(made, draw)
+        return made
 
     @initialize(target=models, draw=st.data())
     def begin(self, draw: st.DataObject) -> Any:
-        made = self.make_functional(draw)
-        if isinstance(made, Made):
-            self.compile(made, draw)
-        return made
+        return self.make_functional(draw)
 
     @rule(target=models, kind=st.sampled_from(sorted(FIRST)), head=st.sampled_from(sorted(LOSSES)), draw=st.data())
     def make_sequential(self, kind: str, head: str, draw: st.DataObject) -> Any:
@@ -136,7 +142,7 @@ class Programs(RuleBasedStateMachine):
             "with_input": with_input,
             "by_add": draw.draw(st.booleans()),
         }
-        return self._make(made, do="make", how="sequential", model=told)
+        return self._compiled_too(self._make(made, do="make", how="sequential", model=told), draw)
 
     @rule(target=models, draw=st.data())
     def make_functional(self, draw: st.DataObject) -> Any:
@@ -157,25 +163,22 @@ class Programs(RuleBasedStateMachine):
             "x_form": x_form,
             "outputs_form": form,
         }
-        return self._make(made, do="make", how="functional", model=told)
+        return self._compiled_too(self._make(made, do="make", how="functional", model=told), draw)
 
     @rule(
         target=models,
         name=st.sampled_from(["Plain", "OwnLossTerm", "OwnMetrics", "OwnStep", "TwoHeads"]),
         returns=st.booleans(),
+        draw=st.data(),
     )
-    def make_subclassed(self, name: str, returns: bool) -> Any:
+    def make_subclassed(self, name: str, returns: bool, draw: st.DataObject) -> Any:
         if name != "TwoHeads":
             made = Made(self._name(), ("vector",), ("real",), kind=name)
-            return self._make(made, do="make", how="subclassed", model={"class": name})
+            return self._compiled_too(self._make(made, do="make", how="subclassed", model={"class": name}), draw)
         form = "dict" if returns else "list"
         made = Made(self._name(), ("vector",), ("real", "yes"), form, names=("a", "b") if returns else (), kind=name)
-        return self._make(
-            made,
-            do="make",
-            how="subclassed",
-            model={"class": name, "config": {"returns": "dict" if returns else "tuple"}},
-        )
+        told = {"class": name, "config": {"returns": "dict" if returns else "tuple"}}
+        return self._compiled_too(self._make(made, do="make", how="subclassed", model=told), draw)
 
     @rule(
         target=models,
@@ -237,6 +240,12 @@ class Programs(RuleBasedStateMachine):
         )
 
     @rule(made=models, draw=st.data())
+    def use(self, made: Made, draw: st.DataObject) -> None:
+        """Do what models are for, more often than what the other rules do."""
+        for _ in range(draw.draw(st.integers(1, 4))):
+            what = draw.draw(st.sampled_from(["fit", "fit", "evaluate", "on_batch", "predict", "compile"]))
+            getattr(self, what)(made, draw)
+
     def compile(self, made: Made, draw: st.DataObject) -> None:
         if made.name in self._measured and self.differs("metrics of an earlier compile"):
             return
@@ -264,7 +273,6 @@ class Programs(RuleBasedStateMachine):
         undecided = None in losses_in(loss) and self.differs("decay without a gradient")
         return OPTIMIZERS if undecided else [*OPTIMIZERS, DECAYING]
 
-    @rule(made=models, draw=st.data())
     def fit(self, made: Made, draw: st.DataObject) -> None:
         self._used.add(self._families[made.name])
         told = draw.draw(self._data(made, generators=True))
@@ -288,15 +296,20 @@ class Programs(RuleBasedStateMachine):
             call["validation_split"] = 0.4
         elif more == "steps" and told["form"] != "generator" and not (in_chunks and self.differs(CHUNKED_STEPS)):
             call["steps_per_epoch"] = draw.draw(st.integers(1, 4))
-        elif more == "class_weight" and made.heads in (("class",), ("yes",)) and told["y_form"] == "single":
+        elif (
+            more == "class_weight"
+            and told["form"] != "generator"
+            and made.heads in (("class",), ("yes",))
+            and told["y_form"] == "single"
+        ):
             call["class_weight"] = {"0": 0.5, "1": 2.0, "2": 1.0}
         elif more == "initial_epoch" and told["form"] != "generator":
             call["initial_epoch"], call["epochs"] = 1, call["epochs"] + 1
         self.both(call)
 
-    @rule(made=models, draw=st.data(), return_dict=st.booleans(), batches=st.booleans())
-    def evaluate(self, made: Made, draw: st.DataObject, return_dict: bool, batches: bool) -> None:
+    def evaluate(self, made: Made, draw: st.DataObject) -> None:
         self._used.add(self._families[made.name])
+        return_dict, batches = draw.draw(st.booleans()), draw.draw(st.booleans())
         told = draw.draw(self._data(made, generators=True))
         if made.name in self._in_chunks and self.differs("several steps and callbacks"):
             batches = False
@@ -306,14 +319,14 @@ class Programs(RuleBasedStateMachine):
         call["steps"] = draw.draw(self._steps(made))
         self.both({**call, "callbacks": [layer("Recorder", batches=batches)]})
 
-    @rule(made=models, draw=st.data(), steps=st.sampled_from([None, None, 2]))
-    def predict(self, made: Made, draw: st.DataObject, steps: int | None) -> None:
+    def predict(self, made: Made, draw: st.DataObject) -> None:
         self._used.add(self._families[made.name])
+        steps = draw.draw(st.sampled_from([None, None, 2]))
         self.both({"do": "predict", "on": made.name, "data": draw.draw(self._data(made)), "steps": steps})
 
-    @rule(made=models, draw=st.data(), what=st.sampled_from(["train", "test", "predict"]), return_dict=st.booleans())
-    def on_batch(self, made: Made, draw: st.DataObject, what: str, return_dict: bool) -> None:
+    def on_batch(self, made: Made, draw: st.DataObject) -> None:
         self._used.add(self._families[made.name])
+        what, return_dict = draw.draw(st.sampled_from(["train", "test", "predict"])), draw.draw(st.booleans())
         told = draw.draw(self._data(made, arrays=True))
         self.both(
             {"do": "on_batch", "on": made.name, "data": told, "what": what, "return_dict": return_dict, "times": 2}
@@ -341,10 +354,6 @@ class Programs(RuleBasedStateMachine):
     @rule(made=models, value=st.sampled_from([0.01, 0.02]))
     def rate(self, made: Made, value: float) -> None:
         self.both({"do": "rate", "on": made.name, "value": value})
-
-    @rule(made=models)
-    def count(self, made: Made) -> None:
-        self.both({"do": "count", "on": made.name})
 
     @rule(target=models, made=consumes(models), pop=st.booleans())
     def edit(self, made: Made, pop: bool) -> Any:

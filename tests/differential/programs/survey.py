@@ -9,16 +9,15 @@ import warnings
 from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
-from unittest import mock
 
 from hypothesis import HealthCheck, Phase, seed, settings
-from hypothesis.internal.conjecture.providers import HypothesisProvider
 from hypothesis.stateful import run_state_machine_as_test
 
 from differential.programs.machine import Programs
 from differential.programs.opponents import Pair, Side, Tolerance
+from differential.programs.randomness import UNIFORM
 
-CHUNK = 10
+CHUNK = 20
 BESIDE_KERAS = Tolerance(1e-3, 1e-4)
 BESIDE_NUMPY = Tolerance(1e-4, 2e-5, arrays=True)
 COARSE = {"mixed_bfloat16": 0.1, "mixed_float16": 0.02}
@@ -58,16 +57,15 @@ def run(machine: type[Programs], programs: int) -> None:
     """Run programs; if the machine keeps none that differ, the first one fails, in its shortest form."""
     given = settings(
         max_examples=programs,
-        stateful_step_count=12,
+        stateful_step_count=10,
         deadline=None,
         database=None,
+        backend=UNIFORM,
         phases=(Phase.generate,) if machine.found is not None else (Phase.generate, Phase.shrink),
         suppress_health_check=list(HealthCheck),
         print_blob=False,
     )
-    # Hypothesis draws numbers that stand in the modules that are loaded: a seed would give other programs in each process.
-    no_constants = mock.patch.object(HypothesisProvider, "_maybe_draw_constant", return_value=None)
-    with no_constants, warnings.catch_warnings():
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         run_state_machine_as_test(machine, settings=given)
 
