@@ -217,13 +217,12 @@ class Interpreter:
         self.models[on].optimizer.learning_rate = value
 
     def count(self, on: str) -> Any:
-        """Look at what a model tells of itself."""
+        """Look at what a model tells of itself; its own name says how many graphs Keras has made within."""
         model = self.models[on]
         optimizer = getattr(model, "optimizer", None)
         return [
             model.count_params(),
             [layer.name for layer in model.layers],
-            model.name,
             len(optimizer.variables) if optimizer and int(optimizer.iterations) else None,
         ]
 

@@ -298,7 +298,7 @@ class Programs(RuleBasedStateMachine):
             call["steps_per_epoch"] = draw.draw(st.integers(1, 4))
         elif (
             more == "class_weight"
-            and told["form"] != "generator"
+            and not (told["form"] in ("generator", "loader") and self.differs("weights of classes in streams"))
             and made.heads in (("class",), ("yes",))
             and told["y_form"] == "single"
         ):

@@ -179,7 +179,7 @@ def own_step(keras: Any, framework: str, plain: Any) -> dict[str, Any]:
                 weights, others, slots, counts = state
 
                 def loss_of(weights: Any) -> Any:
-                    y_pred, after = self.stateless_call(weights, others, x, training=True)
+                    y_pred, after = self.stateless_call(weights, others, x)
                     return ops.mean(ops.square(y_pred - y)), after
 
                 (loss, after), slopes = jax.value_and_grad(loss_of, has_aux=True)(weights)
@@ -189,7 +189,7 @@ def own_step(keras: Any, framework: str, plain: Any) -> dict[str, Any]:
 
             def test_step(self, state: Any, data: Any) -> Any:
                 weights, others, counts = state
-                y_pred, others = self.stateless_call(weights, others, data[0], training=False)
+                y_pred, others = self.stateless_call(weights, others, data[0])
                 counts = self.tracker.stateless_update_state(counts, ops.mean(ops.square(y_pred - data[1])))
                 return {"loss": self.tracker.stateless_result(counts)}, (weights, others, counts)
 

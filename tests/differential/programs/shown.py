@@ -174,6 +174,15 @@ SHOWN: dict[str, Shown] = {
         EVERYWHERE, [_model(), _compile(steps_per_execution=2), _fit(steps_per_epoch=1, epochs=2)], "history|must be 1"
     ),
     "batches of a generator": Shown((TENSORFLOW,), [_model(), _compile(), _fit(_data(form="generator"))], "3 / 2"),
+    "weights of classes in streams": Shown(
+        EVERYWHERE,
+        [
+            _model(heads=("yes",)),
+            _compile(),
+            _fit(_data(heads=("yes",), form="loader"), class_weight={"0": 0.5, "1": 2.0}),
+        ],
+        "`class_weight` is not supported",
+    ),
     "a generator and callbacks": Shown(
         (JAX, TENSORFLOW), [_model(), _compile(), _evaluate(_data(form="generator"))], "entries"
     ),

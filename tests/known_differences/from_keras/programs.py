@@ -190,6 +190,14 @@ PROGRAMS = (
         "weights are those of the data",
     ),
     FromKeras(
+        "models.Model",
+        "weights of classes in streams",
+        "error",
+        "`class_weight` counts for generators and for a `DataLoader`, as for arrays",
+        "an error",
+        "the labels of a batch are known when it comes",
+    ),
+    FromKeras(
         "callbacks.Callback",
         "a generator and callbacks",
         "value",
