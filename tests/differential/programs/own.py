@@ -193,6 +193,15 @@ def own_step(keras: Any, framework: str, plain: Any) -> dict[str, Any]:
                 counts = self.tracker.stateless_update_state(counts, ops.mean(ops.square(y_pred - data[1])))
                 return {"loss": self.tracker.stateless_result(counts)}, (weights, others, counts)
 
+        else:  # numpy
+
+            def train_step(self, data: Any) -> Any:
+                x, y = data[:2]
+                loss, slopes = keras.value_and_grad(lambda: ops.mean(ops.square(self(x) - y)), self.trainable_weights)()
+                self.optimizer.apply(slopes, self.trainable_weights)
+                self.tracker.update_state(loss)
+                return {"loss": self.tracker.result()}
+
     return _registered(keras, OwnStep)
 
 
