@@ -193,6 +193,7 @@ class TensorflowArrays(Arrays):
     ) -> Array:
         first, end, by, whole, target = range_of(start, stop, step, dtype)
         if any(map(tf.is_symbolic_tensor, (first, end, by))):  # a graph computes how far to count
+            end = tf.where((end - first) * by < 0, tf.cast(first, end.dtype), end) if tf.is_tensor(end) else end
             steps = tf.range(first, end, by)
             return self.cast(steps, dtype or ("int32" if steps.dtype.is_integer else target))
         if whole:

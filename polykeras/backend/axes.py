@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from polykeras import config
+from polykeras.backend.handles import Handle
 
 
 def is_below(size: float, bound: float) -> bool:
@@ -65,7 +66,8 @@ def _as_int(number: Any) -> Any:
     """Return the int that an array holds, if its value is known, and anything else as it is."""
     if isinstance(number, (int, float, np.number)):
         return number
+    value = number.value if isinstance(number, Handle) else number
     try:
-        return operator.index(number)
-    except TypeError:
-        return number
+        return operator.index(value)
+    except (TypeError, AttributeError):  # TensorFlow asks NumPy's floats for `__index__`
+        return value

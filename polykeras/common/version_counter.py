@@ -6,8 +6,8 @@ import itertools
 import time
 
 _numbers = itertools.count(time.time_ns())  # greater than what a process that has ended wrote into pickled layers
-_last = 0
-_latest = 0
+_last_of_parts = 0
+_last_of_all = 0
 
 
 def bump() -> int:
@@ -16,20 +16,20 @@ def bump() -> int:
     Returns:
         The new version, greater than all before.
     """
-    global _last, _latest
-    _last = _latest = number = next(_numbers)
+    global _last_of_parts, _last_of_all
+    _last_of_parts = _last_of_all = number = next(_numbers)
     return number
 
 
 def bump_settings() -> None:
     """Record that an attribute has changed that a compiled step may have read."""
-    global _latest
-    _latest = next(_numbers)
+    global _last_of_all
+    _last_of_all = next(_numbers)
 
 
 def version_with_settings() -> int:
-    """Return a number that differs after each change of both kinds."""
-    return _latest
+    """Return a number that differs after each change of either kind."""
+    return _last_of_all
 
 
 def version() -> int:
@@ -37,4 +37,4 @@ def version() -> int:
 
     A change of a list or dict in place is noticed only if its new items were created for it: creating a layer counts.
     """
-    return _last
+    return _last_of_parts

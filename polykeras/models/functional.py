@@ -58,6 +58,7 @@ class Functional(Model):
         self._operations = self._graph.operations
         self._layers = [operation for operation in self._operations if isinstance(operation, Layer)]
         self._check_names()
+        self._parts_as_of = self._newest_part()
         self.built = True
         if not trainable:
             self.trainable = False
@@ -71,6 +72,11 @@ class Functional(Model):
                     f"Two layers of the model {self.name!r} have the name {operation.name!r} ({type(other).__name__} "
                     f"and {type(operation).__name__}). Give each its own `name`."
                 )
+
+    def _newest_part(self) -> int:
+        """Return when a layer within the model got its latest part; see `version_counter`."""
+        parts = (layer for layer in self._flatten_layers() if layer is not self)
+        return max((when for layer in parts for when in layer._set_at.values()), default=0)
 
     def _graph_model(self) -> Functional:
         return self
@@ -213,11 +219,20 @@ class Functional(Model):
         if mask is not None:
             set_masks(flat, mask)
         outputs = graph(flat, None if training is None or not self._tells_training else self._training(training))
-        # As in Keras, a list of one output was passed instead of the tensor itself.
-        return outputs[0] if isinstance(outputs, (list, tuple)) and len(outputs) == 1 else outputs
+        return _alone(outputs)
 
     def outputs_known_for(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Return new symbolic outputs for symbolic inputs of the graph's own shapes and dtypes; None for others."""
+        """Return new symbolic outputs for symbolic inputs of the graph's own shapes and dtypes.
+
+        Args:
+            args: the positional arguments of a call of the model.
+            kwargs: the others.
+
+        Returns:
+            The outputs; None for other inputs, or if a layer got other parts since the graph was made.
+        """
+        if self._newest_part() > self._parts_as_of:
+            return None
         if len(args) + ("inputs" in kwargs) != 1 or kwargs.keys() - {"inputs", "training", "mask"}:
             return None
         given, definition = nested.flatten_with_def(args[0] if args else kwargs["inputs"])
@@ -227,8 +242,7 @@ class Functional(Model):
         if not all(isinstance(x, KerasTensor) and (x.shape, x.dtype) == (own.shape, own.dtype) for x, own in pairs):
             return None
         outputs = [KerasTensor(tensor.shape, tensor.dtype) for tensor in self._graph.outputs]
-        is_list = isinstance(self._outputs_tree, (list, tuple)) and len(self._outputs_tree) == 1  # see `call`
-        return outputs[0] if is_list else nested.unflatten(self._graph.output_definition, outputs)
+        return _alone(nested.unflatten(self._graph.output_definition, outputs))
 
     @staticmethod
     def _training(training: bool | None) -> Callable[..., Any]:
@@ -275,6 +289,11 @@ class Functional(Model):
     def get_config(self) -> dict[str, Any]:
         """Return the layers, connections, inputs and outputs as plain data."""
         return functional_config(self)
+
+
+def _alone(outputs: Any) -> Any:
+    """Return the entry of a list of one, which, as in Keras, was passed instead of the tensor itself."""
+    return outputs[0] if isinstance(outputs, (list, tuple)) and len(outputs) == 1 else outputs
 
 
 def _shapes(tensors: list[KerasTensor]) -> Any:

@@ -94,7 +94,7 @@ class GraphEnds:
         return self._graph_or_raise("output").output if self._has_own_ends() else super().output  # type: ignore[misc]
 
     def _has_own_ends(self) -> bool:
-        """Return whether `input` and `output` are those of the model's own graph, whatever calls there were."""
+        """Return whether `input` and `output` ask the model's own graph, and not the first call within another one."""
         return not self.inbound_nodes or self._graph_model() is not None
 
     @property

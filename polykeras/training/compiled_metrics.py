@@ -85,7 +85,8 @@ class CompiledMetrics(Metric):
     """
 
     passes_on: ClassVar[bool] = True
-    _untracked = ("_init_arguments", "_specs", "by_name")  # a metric belongs to the model from the first batch on
+    # A metric belongs to the model from the first batch on; `by_name` names those of `_rows`, and changes with them.
+    _untracked = ("_init_arguments", "_specs", "by_name")
 
     def __init__(
         self,

@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 def _value_check(model: Trainer, kind: str) -> Callable[[Any], None] | None:
     """Return a function that checks the inputs and labels of a batch on the host; None if nothing can be checked."""
     of_inputs = model._input_check()
-    own = overrides(model, f"{kind}_step", "compute_loss")  # it may change labels on their way to the loss
-    loss = model._compiled_loss if kind != "predict" and not own else None
+    loss = model._compiled_loss if kind != "predict" and not overrides(model, "compute_loss") else None
     if of_inputs is None and loss is None:
         return None
 

@@ -253,6 +253,7 @@ class Brighter(L.Rescaling):
 
     def call(self, inputs: Any) -> Any:
         noise = self.backend.random.uniform(self.backend.shape(inputs), seed=1)
+        inputs = self.backend.image.resize(inputs, inputs.shape[1:3])
         return self.backend.numpy.add(self.backend.cast(inputs, "float32") * self.scale, 0 * noise)
 
 

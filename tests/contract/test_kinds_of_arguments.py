@@ -123,8 +123,10 @@ def test_shared_axes_that_do_not_exist_are_refused(axes: list[int]) -> None:
         keras.layers.PReLU(shared_axes=axes).build((None, 3, 4))
 
 
-@pytest.mark.parametrize("numbers", [(5,), (1, 6), (1, 9, 2)])
-def test_ranges_are_of_numbers_in_arrays(numbers: tuple[int, ...], backend: Backend) -> None:
-    found = ops.arange(*map(ops.convert_to_tensor, numbers))
-    assert backend.dtype(found) == "int32"
-    np.testing.assert_array_equal(backend.to_numpy(found), np.arange(*numbers))
+@pytest.mark.parametrize("numbers", [(5,), (1, 6), (1, 9, 2), (3, 2), (2.5,), (0.0, 2.5, 0.5)])
+def test_ranges_are_of_numbers_in_arrays(numbers: tuple[float, ...], backend: Backend) -> None:
+    expected = np.arange(*numbers)
+    for given in (ops.convert_to_tensor, keras.Variable):
+        found = ops.arange(*map(given, numbers))
+        assert backend.dtype(found) == ("int32" if expected.dtype.kind == "i" else "float32")
+        np.testing.assert_array_equal(backend.to_numpy(found), expected)

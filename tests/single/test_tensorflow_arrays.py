@@ -88,10 +88,11 @@ def test_ranges_to_a_number_that_a_graph_computes() -> None:
     @tf.function(input_signature=[tf.TensorSpec((None,))])
     def positions(x: Any) -> Any:
         count = tf.shape(x)[0]
-        return ops.arange(count), ops.arange(1, count, 2, "float32"), ops.arange(tf.reduce_sum(x))
+        return ops.arange(count), ops.arange(1, count, 2, "float32"), ops.arange(tf.reduce_sum(x)), ops.arange(9, count)
 
     with use_backend("tensorflow"):
-        counted, odd, floats = positions(tf.ones(5))
+        counted, odd, floats, none = positions(tf.ones(5))
     np.testing.assert_array_equal(counted, np.arange(5, dtype="int32"))
     np.testing.assert_array_equal(odd, np.array([1, 3], "float32"))
+    assert none.shape == (0,)
     assert (counted.dtype, odd.dtype, floats.dtype) == (tf.int32, tf.float32, tf.float32)

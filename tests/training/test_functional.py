@@ -11,7 +11,7 @@ import pytest
 import polykeras
 from differential import opponent
 from helpers import data, host
-from polykeras import Input, Model, Sequential, layers, losses, ops
+from polykeras import Input, Model, Sequential, layers, losses, ops, tree
 from polykeras.backend import Backend
 from polykeras.graph import is_keras_tensor
 from polykeras.models import Functional
@@ -361,3 +361,18 @@ def test_a_nested_graph_runs_on_shapes_once(backend: Backend) -> None:
     outer = Model(y := Input((3,)), inner(inputs=y))
     assert Counting.calls == counted
     np.testing.assert_array_equal(host(outer(np.ones((2, 3), "float32"))), 2 * np.ones((2, 3)))
+
+
+@pytest.mark.parametrize("form", [lambda a, b: [[a, b]], lambda a, b: [{"a": a}], lambda a, b: {"b": b, "a": a}])
+def test_outputs_of_a_nested_graph_have_one_form(form: Any) -> None:
+    x = Input((3,))
+    inner = Model(x, form(layers.Dense(1)(x), layers.Dense(2)(x)))
+    same, other = inner(Input((3,))), inner(Input(batch_shape=(2, 3)))
+    assert tree.map_structure(lambda t: t.shape[1:], same) == tree.map_structure(lambda t: t.shape[1:], other)
+
+
+def test_a_nested_graph_whose_parts_have_changed_runs_on_shapes_again() -> None:
+    inner = Sequential([Input((3,)), layers.Dense(2)])
+    outer = Sequential([Input((3,)), inner])
+    inner.add(layers.Dense(7))
+    assert outer.compute_output_shape((None, 3)) == (None, 7)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import polykeras
-from polykeras import Model, Sequential, layers, ops
+from polykeras import Input, Model, Sequential, layers, ops
 from polykeras.backend import Backend
 from polykeras.optimizers import schedules
 from training.linear import X, Y, linear
@@ -198,3 +198,14 @@ def test_labels_of_ones_own_loss_may_have_any_form(backend: Backend) -> None:
     x, y = np.ones((4, 2), "float32"), {"classes": np.array([0, -1, 2, 1])}
     assert list(model.fit(x, y, verbose=0).history) == ["loss"]
     assert np.isfinite(model.train_on_batch(x, y))
+
+
+def test_labels_of_a_step_that_passes_them_on_are_checked(backend: Backend) -> None:
+    class Passing(Sequential):
+        def train_step(self, data: Any) -> Any:
+            return super().train_step(data)
+
+    model = Passing([Input((2,)), layers.Dense(3, activation="softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    with pytest.raises(ValueError, match="7"):
+        model.fit(np.ones((4, 2)), np.array([0, 1, 2, 7]), verbose=0)

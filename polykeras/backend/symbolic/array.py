@@ -114,12 +114,12 @@ class SymbolicArray:
         return len(self.dims)
 
     def __getitem__(self, key: Any) -> SymbolicArray:
-        if isinstance(key, list) and any(isinstance(k, (slice, EllipsisType, NoneType)) for k in key):
-            key = tuple(key)  # as PyTorch and TensorFlow take it
-        keys = key if isinstance(key, tuple) else (key,)
+        if type(key) is list and any(isinstance(k, (slice, EllipsisType, NoneType)) for k in key):
+            return self[tuple(key)]  # as PyTorch and TensorFlow take it
+        keys: Any = key if isinstance(key, tuple) else (key,)
         if any(isinstance(k, SymbolicArray) for k in keys):
             raise NeedsValues(f"Expected ints, slices, None or ... as indices; received {key!r}. Use ops.take.")
-        shape = index_shape(self.dims, key)
+        shape = index_shape(self.dims, keys)
         if self.sizes is None or len(self.dims) != 1 or not isinstance(key, int | slice):
             return SymbolicArray(shape, self.dtype)
         bounds = (key.start, key.stop, key.step) if isinstance(key, slice) else (key,)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -33,8 +32,8 @@ class DataLayer(Layer):
 
     @default_property
     def backend(self) -> Any:
-        """What Keras gives `call` for its computations, such as `self.backend.numpy.add`: `polykeras.ops` here."""
-        return SimpleNamespace(**vars(ops), random=random, name=registry.backend())
+        """What Keras gives `call` for its computations, such as `self.backend.numpy.add`."""
+        return _KerasBackend()
 
     def _in_map(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Return arrays of the framework that traces the first argument, or NotImplemented if none does."""
@@ -56,6 +55,19 @@ class DataLayer(Layer):
 
         made = foreign_data.on_host(function, leaves, specs)
         return made if made is NotImplemented else nested.unflatten(outputs, made)
+
+
+class _KerasBackend:
+    """The ops, by the name that Keras's preprocessing layers have for them."""
+
+    random = random
+
+    @property
+    def name(self) -> str:
+        return registry.backend()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(ops, name)
 
 
 def _is_foreign(x: Any) -> bool:

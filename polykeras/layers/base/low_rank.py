@@ -6,33 +6,36 @@ Layers do not know about it. They declare the weight that may be adapted, `kerne
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any, ClassVar
 
 import numpy as np
 
 from polykeras import initializers, ops
 from polykeras.common.arguments import positive_int
-from polykeras.common.default_property import default_property
 from polykeras.common.types import InitializerLike
 from polykeras.layers.base.layer import Layer
 from polykeras.variables import Variable
 
 
-def _itself(name: str) -> Callable[[Any], Any]:
-    """Return a function that gives a layer's weight without the factors of LoRA."""
+class OwnWeight:
+    """A weight without the factors of LoRA, by Keras's private name, as `_kernel`. A user's class may set that name."""
 
-    def weight(layer: Any) -> Any:
-        """The weight without the factors of LoRA, by Keras's private name."""
-        try:
-            return vars(layer)[name]
-        except KeyError:
-            raise AttributeError(
-                f"{type(layer).__name__} has no `{name}` yet: the layer is not built. `build` makes it, and so does "
-                "the first call."
-            ) from None
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name.removeprefix("_")
 
-    return weight
+    def __get__(self, layer: Any, owner: type | None = None) -> Any:
+        return self if layer is None else _weight(layer, self.name)
+
+
+def _weight(layer: Any, name: str) -> Variable:
+    try:
+        return vars(layer)[name]
+    except KeyError:
+        raise AttributeError(
+            f"{type(layer).__name__} has no `{name}` yet: the layer is not built. `build` makes it, and so does the "
+            "first call."
+        ) from None
 
 
 class AdaptedWeight:
@@ -40,13 +43,12 @@ class AdaptedWeight:
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
-        setattr(owner, f"_{name}", default_property(_itself(name)))
 
     def __get__(self, layer: Any, owner: type | None = None) -> Any:
         if layer is None:
             return self
         values = vars(layer)
-        weight = values[self.name] if self.name in values else _itself(self.name)(layer)
+        weight = values[self.name] if self.name in values else _weight(layer, self.name)
         adapted = values.get("lora_enabled") or values.get("_quantized") is not None
         return layer._read(self.name) if adapted else weight
 

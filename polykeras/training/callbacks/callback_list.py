@@ -108,9 +108,9 @@ class CallbackList(Callback):
             callback._leave()
 
 
-def _plain(logs: dict[str, Any]) -> dict[str, Any]:
+def _plain(logs: dict[str, Any] | None) -> dict[str, Any]:
     """Return new logs, with Python numbers for scalars: a user's own loop passes tensors."""
-    return {name: v if type(v) is float else _number(v) for name, v in logs.items()}
+    return {name: v if type(v) is float else _number(v) for name, v in logs.items()} if logs else {}
 
 
 def _number(value: Any) -> Any:
@@ -122,17 +122,17 @@ def _hook_of_all(name: str) -> Callable[..., None]:
     """Return the hook that calls those of all callbacks, with the arguments by place and by name as in Keras."""
 
     def of_batch(self: CallbackList, batch: int, logs: dict[str, Any] | None = None) -> None:
-        logs = _plain(logs) if logs else {}
+        logs = _plain(logs)
         for callback in self.callbacks:
             getattr(callback, name)(batch, logs=logs)
 
     def of_epoch(self: CallbackList, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        logs = _plain(logs) if logs else {}
+        logs = _plain(logs)
         for callback in self.callbacks:
             getattr(callback, name)(epoch, logs)
 
     def of_run(self: CallbackList, logs: dict[str, Any] | None = None) -> None:
-        logs = _plain(logs) if logs else {}
+        logs = _plain(logs)
         for callback in self.callbacks:
             getattr(callback, name)(logs)
 

@@ -62,7 +62,6 @@ class StepFunction:
         if kind == "predict":
             return nested.map_structure(registry.current().to_numpy, step.run_batch(data))
         labels = unpack_x_y_sample_weight(data)[1]
-        own = overrides(model, f"{kind}_step", "compute_loss")  # it may change labels on their way to the loss
-        if model._compiled_loss is not None and labels is not None and not own:
+        if model._compiled_loss is not None and labels is not None and not overrides(model, "compute_loss"):
             model._compiled_loss.check_labels(labels)
         return host_logs(step.run_batch(data), model._steps.log_names.get(kind, ()))

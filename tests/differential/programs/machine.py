@@ -245,6 +245,7 @@ class Programs(RuleBasedStateMachine):
         for _ in range(draw.draw(st.integers(1, 4))):
             what = draw.draw(st.sampled_from(["fit", "fit", "evaluate", "on_batch", "predict", "compile"]))
             getattr(self, what)(made, draw)
+        self.both({"do": "count", "on": made.name})
 
     def compile(self, made: Made, draw: st.DataObject) -> None:
         if made.name in self._measured and self.differs("metrics of an earlier compile"):
@@ -360,6 +361,7 @@ class Programs(RuleBasedStateMachine):
         if made.kind != "sequential":
             return made
         self.both({"do": "edit", "on": made.name, "pop": pop})
+        self.both({"do": "count", "on": made.name})
         return multiple() if pop else made._replace(heads=("real",))
 
     @rule(target=models, made=consumes(models), how=st.sampled_from(["lora", "int8"]))

@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -74,11 +75,16 @@ class Differs(AssertionError):
 
 
 class Pair:
-    """Two sides that run the same program."""
+    """Two sides that run the same program.
+
+    Attributes:
+        counts: how often each kind of call ran on both sides, and how often both refused it.
+    """
 
     def __init__(self, left: Side, right: Side, tolerance: Tolerance) -> None:
         self.sides = left, right
         self.tolerance = tolerance
+        self.counts: Counter[str] = Counter()
 
     def __enter__(self) -> Pair:
         return self
@@ -92,6 +98,7 @@ class Pair:
         for side in self.sides:
             side.ask(call)
         left, right = [side.answer() for side in self.sides]
+        self.counts[f"{call['do']}{' refused' * ('raised' in left)}"] += 1
         told = difference(left, right, self.tolerance)
         if told:
             raise Differs(f"{json.dumps(call)}\n{told}\n({' / '.join(side.name for side in self.sides)})")

@@ -1,4 +1,4 @@
-"""Random choices for programs, each as likely as the others.
+"""Random choices within a rule of programs, each as likely as the others.
 
 Hypothesis's own way of drawing looks for short examples: a quarter of all calls of programs took the first rule, the first
 model and the first of each list, and numbers that stand in loaded modules came more often than others.
@@ -21,4 +21,5 @@ class Uniform(HypothesisProvider):
         return None
 
 
+assert hasattr(HypothesisProvider, "_maybe_draw_constant")  # else drawing has changed
 AVAILABLE_PROVIDERS[UNIFORM] = f"{Uniform.__module__}.{Uniform.__name__}"

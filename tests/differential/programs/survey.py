@@ -82,7 +82,7 @@ def survey(pair: Pair, programs: int, number: int) -> Survey:
 
 
 def main() -> None:
-    """Print how many programs agree, and what differs, most frequent first."""
+    """Print how many programs agree, which calls they made, and what differs, most frequent first."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("framework", choices=("torch", "jax", "tensorflow"))
     parser.add_argument("--beside", choices=("keras", "numpy"), default="keras")
@@ -97,7 +97,9 @@ def main() -> None:
             run(machine_of(pair, told.seed, None), told.programs)
             return
         programs, found = survey(pair, told.programs, told.seed)
+        calls = ", ".join(f"{count} {what}" for what, count in pair.counts.most_common())
     print(f"{programs - len(found)} of {programs} programs agree (seed {told.seed})")
+    print(f"calls: {calls}")
     kinds = Counter(re.sub(r"\d+", "#", differs.split("\n")[1])[:150] for _, differs in found)
     for kind, count in kinds.most_common():
         print(f"{count:5} {kind}")
