@@ -72,7 +72,7 @@ def _once(clone: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def _cloned_sequential(model: Sequential, input_tensors: Any, clone: Callable[[Any], Any]) -> Sequential:
-    start: list[Any] = [_clone(layer) for layer in model._layers if isinstance(layer, InputLayer)]
+    start: list[Any] = [_clone(layer) for layer in model._all_layers() if isinstance(layer, InputLayer)]
     if input_tensors is not None:
         flat = nested.flatten(input_tensors)
         if len(flat) != 1 or not isinstance(flat[0], KerasTensor):
@@ -82,8 +82,6 @@ def _cloned_sequential(model: Sequential, input_tensors: Any, clone: Callable[[A
             )
         start = [Input(tensor=flat[0], name=start[0].name if start else None)]
     copied = type(model)([*start, *map(clone, model.layers)], name=model.name)
-    if not copied.built and model.built:  # by a call
-        copied.build(model.get_config()["build_input_shape"])
     copied._trainable = model.trainable  # each layer has its own
     return copied
 

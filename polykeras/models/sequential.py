@@ -145,7 +145,7 @@ class Sequential(Model):
 
     def _forget_graph(self) -> None:
         self._functional = None
-        self._names = None, None
+        self._names = self._names[0], None
         self._build_shapes = None
         self.built = False
 
@@ -179,12 +179,27 @@ class Sequential(Model):
         self._make_graph(input_shape)
 
     def _make_graph(self, input_shape: Any) -> None:
+        first = self._input_layer(input_shape)
+        self._names = first.name, self._names[1]
+        self._extend(first.output, first.output, self._layers)
+
+    def _input_layer(self, input_shape: Any) -> InputLayer:
+        """Return a first layer for a model that began without one. Only its copies have it among their layers."""
         dtype = "int32" if getattr(self._layers[0], "takes_integers", False) else None
-        if self._takes_text:
-            dtype = dtypes.STRING
-        # Not added to the layers, so that the config describes a model whose shape comes with the data.
-        inputs = InputLayer(batch_shape=tuple(input_shape), dtype=dtype, name=self._names[0]).output
-        self._extend(inputs, inputs, self._layers)
+        dtype = dtypes.STRING if self._takes_text else dtype
+        return InputLayer(batch_shape=tuple(input_shape), dtype=dtype, name=self._names[0])
+
+    def _all_layers(self) -> list[Layer]:
+        """Return all layers, with the input's first if its shape is known."""
+        shape = self._known_shape()
+        if shape is None or isinstance(self._layers[0], InputLayer):
+            return self._layers
+        return [self._input_layer(shape), *self._layers]
+
+    def _known_shape(self) -> Any:
+        if self._functional is not None:
+            return self.input_shape
+        return self._build_shapes and self._build_shapes["inputs"]
 
     def _build(self, backend: Any, spec: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         # Layers cannot be recorded in a graph within a call, so they build themselves, one after another.
@@ -253,13 +268,10 @@ class Sequential(Model):
         config: dict[str, Any] = {
             "name": self.name,
             "trainable": self.trainable,
-            "layers": [serialize_keras_object(layer) for layer in self._layers],
+            "layers": [serialize_keras_object(layer) for layer in self._all_layers()],
         }
-        if self._functional is not None:
-            config["build_input_shape"] = self.input_shape
-        elif self._build_shapes is not None:
-            config["build_input_shape"] = self._build_shapes["inputs"]
-        return config
+        shape = self._known_shape()
+        return config if shape is None else {**config, "build_input_shape": shape}
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:

@@ -24,7 +24,7 @@ from differential.programs.strategies import (
     trunks,
     weights_of_losses,
 )
-from differential.programs.vocabulary import CALLBACKS, DECAYING, FIRST, LOSSES, OPTIMIZERS, layer
+from differential.programs.vocabulary import AVERAGED, CALLBACKS, DECAYING, FIRST, LOSSES, OPTIMIZERS, layer
 
 ADAPTED = ("lora", "int8")
 """Kinds of models whose weights LoRA or `quantize` changed."""
@@ -62,6 +62,9 @@ class Programs(RuleBasedStateMachine):
         self._families: dict[str, str] = {}  # models that share weights
         self._used: set[str] = set()  # families that were trained, evaluated or asked for predictions
         self._frozen: set[str] = set()  # families with single frozen weights
+        self._averaged: set[str] = set()  # families whose optimizer keeps averages
+        self._changed: set[str] = set()  # families with weights that came or were frozen after their first use
+        self._unnamed: set[str] = set()  # models whose inputs have automatic names
         self.both({"do": "reset"})
 
     def differs(self, case: str) -> bool:
@@ -105,7 +108,7 @@ class Programs(RuleBasedStateMachine):
         """Run a call that makes a model; where both sides refuse, there is none."""
         self._families[made.name] = self._families[call["within"]] if "within" in call else made.name
         if "of" in call:
-            for names in (self._measured, self._compiled, self._in_chunks):
+            for names in (self._measured, self._compiled, self._in_chunks, self._unnamed):
                 if call["of"] in names:
                     names.add(made.name)
             if self._families[call["of"]] in self._frozen:
@@ -114,8 +117,13 @@ class Programs(RuleBasedStateMachine):
             self._used.add(made.name)
         if "raised" in self.both({"on": made.name, **call}):
             return multiple()
-        self.both({"do": "count", "on": made.name})
+        self._count(made)
         return made
+
+    def _count(self, made: Made) -> None:
+        # Any first call makes the variables of Keras's optimizer, here the first training: also of what is frozen between.
+        if not (self.keras and self._families[made.name] in self._changed):
+            self.both({"do": "count", "on": made.name})
 
     def _compiled_too(self, made: Any, draw: st.DataObject) -> Any:
         """Compile most new models and use them, as people do."""
@@ -193,12 +201,15 @@ class Programs(RuleBasedStateMachine):
         if inner.kind not in ("functional", "sequential"):
             kind = inner.kind
         made = Made(self._name(), inner.inputs, (head,), kind=kind, layers=inner.layers)
+        self._unnamed.add(made.name)
         return self._make(made, do="nest", within=inner.name, model=told)
 
     @rule(target=models, of=models, weights=st.booleans())
     def clone(self, of: Made, weights: bool) -> Any:
         if not weights and (of.kind == "lora" or (of.kind == "int8" and self.differs("a fresh layer of int8"))):
             return multiple()  # LoRA draws its first values
+        if of.kind != "sequential" and of.name in self._unnamed and self.differs("names of inputs in clones"):
+            return multiple()
         return self._make(of._replace(name=self._name()), do="clone", of=of.name, weights=weights)
 
     @rule(target=models, of=models, place=st.integers(0, 3), head=st.sampled_from(sorted(LOSSES)))
@@ -206,6 +217,8 @@ class Programs(RuleBasedStateMachine):
         if of.kind not in ("functional", "sequential") or of.deferred or len(of.inputs) > 1:
             return multiple()
         made = of._replace(name=self._name(), heads=(head,), form="single", names=(), kind="functional")
+        if of.name in self._unnamed or of.kind == "sequential":
+            self._unnamed.add(made.name)
         return self._make(made, do="cut", within=of.name, place=place, head=head)
 
     @rule(target=models, of=models, how=st.sampled_from(["deepcopy", "pickle", "config"]))
@@ -218,16 +231,23 @@ class Programs(RuleBasedStateMachine):
             return multiple()
         if self._families[of.name] in self._frozen and self.differs("a frozen weight in copies"):
             return multiple()
+        if self._optimizer_differs(of):
+            return multiple()
         return self._make(of._replace(name=self._name()), do="copied", of=of.name, how=how)
 
     @rule(target=models, of=models, form=st.sampled_from(["keras", "h5", "weights.h5"]))
     def save(self, of: Made, form: str) -> Any:
         if form == "h5" and self._h5_differs(of):
             return multiple()
-        if of.kind == "lora" and self.differs("LoRA in files"):
+        if (of.kind == "lora" and self.differs("LoRA in files")) or self._optimizer_differs(of):
             return multiple()
         made = self._make(of._replace(name=self._name()), do="save", of=of.name, form=form)
         return multiple() if form == "weights.h5" else made  # no other model
+
+    def _optimizer_differs(self, of: Made) -> bool:
+        """Whether Keras forgets the optimizer's state in copies of a model."""
+        changed = of.name in self._compiled and self._families[of.name] in self._changed
+        return changed and self.differs("copies of an optimizer of other weights")
 
     def _h5_differs(self, of: Made) -> bool:
         """Whether Keras cannot read its own file of a model."""
@@ -245,7 +265,7 @@ class Programs(RuleBasedStateMachine):
         for _ in range(draw.draw(st.integers(1, 4))):
             what = draw.draw(st.sampled_from(["fit", "fit", "evaluate", "on_batch", "predict", "compile"]))
             getattr(self, what)(made, draw)
-        self.both({"do": "count", "on": made.name})
+        self._count(made)
 
     def compile(self, made: Made, draw: st.DataObject) -> None:
         if made.name in self._measured and self.differs("metrics of an earlier compile"):
@@ -266,13 +286,18 @@ class Programs(RuleBasedStateMachine):
             self._measured.add(made.name)
         (self._in_chunks.add if told["steps_per_execution"] > 1 else self._in_chunks.discard)(made.name)
         self._compiled.add(made.name)
+        averages = self._averaged.add if told["optimizer"] == AVERAGED else self._averaged.discard
+        averages(self._families[made.name])
         self.both({"do": "compile", "on": made.name, **told})
 
     def _optimizers(self, made: Made, loss: Any) -> list[Any]:
         if "tokens" in made.inputs and self.differs("rows of an Embedding"):
             return ["sgd"]
         undecided = None in losses_in(loss) and self.differs("decay without a gradient")
-        return OPTIMIZERS if undecided else [*OPTIMIZERS, DECAYING]
+        # Keras's averages are of weights before they are constrained, as the list of optimizers says.
+        unlike = [AVERAGED] if "constraint" in made.layers and self.keras else []
+        unlike += [DECAYING] if undecided else []
+        return [optimizer for optimizer in (*OPTIMIZERS, DECAYING) if optimizer not in unlike]
 
     def fit(self, made: Made, draw: st.DataObject) -> None:
         self._used.add(self._families[made.name])
@@ -341,15 +366,24 @@ class Programs(RuleBasedStateMachine):
 
     @rule(made=models, place=st.integers(-1, 3), trainable=st.booleans(), weight=st.booleans())
     def freeze(self, made: Made, place: int, trainable: bool, weight: bool) -> None:
+        family = self._families[made.name]
         if self._is_used(made) and self.differs("frozen after training"):
             return
-        thawed = trainable and self._families[made.name] in self._frozen
+        if self._is_used(made) and family in self._averaged and self.differs("averages of frozen layers"):
+            return
+        thawed = trainable and family in self._frozen
         if thawed and self.differs("a frozen weight of a thawed layer"):
             return
         if weight and trainable and self.differs("a trainable weight that a call assigns"):
             return
+        if weight and trainable and made.kind == "int8" and self.differs("an integer weight that is to train"):
+            return
+        if weight and trainable and self._is_used(made) and self.differs("a step that fails"):
+            return  # its optimizer does not know the weight
         if weight:
-            self._frozen.add(self._families[made.name])
+            self._frozen.add(family)
+        if self._is_used(made):
+            self._changed.add(family)
         self.both({"do": "freeze", "on": made.name, "place": place, "trainable": trainable, "weight": weight})
 
     @rule(made=models, value=st.sampled_from([0.01, 0.02]))
@@ -360,8 +394,12 @@ class Programs(RuleBasedStateMachine):
     def edit(self, made: Made, pop: bool) -> Any:
         if made.kind != "sequential":
             return made
+        if pop and not made.layers and self.differs("an empty Sequential"):
+            return made
+        if self._is_used(made):
+            self._changed.add(self._families[made.name])
         self.both({"do": "edit", "on": made.name, "pop": pop})
-        self.both({"do": "count", "on": made.name})
+        self._count(made)
         return multiple() if pop else made._replace(heads=("real",))
 
     @rule(target=models, made=consumes(models), how=st.sampled_from(["lora", "int8"]))

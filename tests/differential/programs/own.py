@@ -216,6 +216,9 @@ def own_losses(keras: Any) -> dict[str, Any]:
         return ops.mean(ops.square(ops.cast(y_true, y_pred.dtype) - y_pred))
 
     class OwnLoss(keras.losses.Loss):
+        def __init__(self, name: str = "own", **kwargs: Any) -> None:
+            super().__init__(name=name, **kwargs)
+
         def call(self, y_true: Any, y_pred: Any) -> Any:
             return ops.mean(ops.abs(ops.cast(y_true, y_pred.dtype) - y_pred), axis=-1)
 

@@ -62,6 +62,10 @@ def _evaluate(data: Any = None, **more: Any) -> dict[str, Any]:
     return _do("evaluate", data, return_dict=True, callbacks=[layer("Recorder", batches=True)], **more)
 
 
+def _on_batch(what: str) -> dict[str, Any]:
+    return {**_do("on_batch", return_dict=True, times=1), "what": what}
+
+
 def _save(form: str = "keras") -> dict[str, Any]:
     return {"do": "save", "on": "n", "of": "m", "form": form}
 
@@ -142,6 +146,50 @@ SHOWN: dict[str, Shown] = {
             _do("call", _data("sequence"), training=False),
         ],
         "gave",
+    ),
+    "an integer weight that is to train": Shown(
+        (TORCH,), [_model(DENSE), _adapt("int8"), {**_freeze(1, True), "trainable": True}], "require gradients"
+    ),
+    "a step that fails": Shown(
+        (TORCH,),
+        [
+            _model(layer("Scale")),
+            _compile(),
+            _fit(),
+            {**_freeze(1, True), "trainable": True},
+            _on_batch("train"),
+            _do("call", training=False),
+        ],
+        "values",
+    ),
+    "averages of frozen layers": Shown(
+        EVERYWHERE, [_model(DENSE), _compile(AVERAGED), _fit(), _freeze(1), _fit()], "raised|history"
+    ),
+    "copies of an optimizer of other weights": Shown(
+        EVERYWHERE, [_model(DENSE), _compile(ADAM), _fit(), _freeze(1), _copied("pickle")], "0 / 2"
+    ),
+    "an empty Sequential": Shown(
+        EVERYWHERE,
+        [
+            {**_model(), "how": "sequential", "model": {**UNBUILT, "trunk": []}},
+            {"do": "edit", "on": "m", "pop": True},
+        ],
+        "IndexError",
+    ),
+    "names of inputs in clones": Shown(
+        EVERYWHERE,
+        [
+            _model(DENSE),
+            {
+                "do": "nest",
+                "on": "n",
+                "within": "m",
+                "model": {"kind": "functional", "inputs": ["vector"], "heads": ["real"]},
+            },
+            {"do": "clone", "on": "c", "of": "n", "weights": True},
+            {"do": "count", "on": "c"},
+        ],
+        "'keras_tensor",
     ),
     "LoRA in files": Shown(EVERYWHERE, [_model(DENSE), _adapt("lora"), _save()], "values"),
     "a frozen weight in copies": Shown(EVERYWHERE, [_model(), _freeze(0, True), _copied("pickle")], "2 / 1"),

@@ -96,10 +96,11 @@ def data(draw: st.DrawFn, made: Made, arrays: bool, generators: bool, rows: list
 
 
 def classes_in(trunks: list[list[dict[str, Any]]]) -> frozenset[str]:
-    """Return the classes of layers, and "mask" if one makes masks."""
+    """Return the classes of layers, "mask" if one makes masks, and "constraint" if one has weights that are constrained."""
     layers = [each for trunk in trunks for each in trunk]
     masks = any(each["class"] == "Masking" or "mask_zero" in each["config"] for each in layers)
-    return frozenset([each["class"] for each in layers] + ["mask"] * masks)
+    constraints = any("kernel_constraint" in each["config"] for each in layers)
+    return frozenset([each["class"] for each in layers] + ["mask"] * masks + ["constraint"] * constraints)
 
 
 def input_names(kinds: tuple[str, ...]) -> list[str]:

@@ -81,13 +81,14 @@ METRICS = {
     "class": ["accuracy", {"class": "SparseTopKCategoricalAccuracy", "config": {"k": 2}}, "acc"],
     "onehot": ["accuracy", "categorical_accuracy", {"class": "F1Score", "config": {"average": "macro"}}, "mse"],
 }
+AVERAGED = layer("RMSprop", learning_rate=0.01, epsilon=1e-3, use_ema=True, ema_momentum=0.9)
 OPTIMIZERS = [
     "sgd",
     "adagrad",
     {"class": "SGD", "config": {"learning_rate": 0.02, "momentum": 0.9, "nesterov": True}},
     {"class": "SGD", "config": {"learning_rate": 0.02, "clipnorm": 0.5}},
     {"class": "Adam", "config": {"learning_rate": 0.01, "epsilon": 1e-3}},
-    {"class": "RMSprop", "config": {"learning_rate": 0.01, "epsilon": 1e-3, "use_ema": True, "ema_momentum": 0.9}},
+    AVERAGED,
     {
         "class": "SGD",
         "config": {

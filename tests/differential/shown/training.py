@@ -98,13 +98,15 @@ def first_batch_of_a_sequence_with_workers(library: Any) -> Any:
     return model.fit(Numbers(workers=2), steps_per_epoch=1, shuffle=False, verbose=0).history["loss"]
 
 
-def second_metric_without_a_name(library: Any) -> Any:
-    class ByNobody(library.metrics.Metric):  # type: ignore[misc, name-defined]
+def second_ones_without_a_name(library: Any) -> Any:
+    class Judged(library.metrics.Metric):  # type: ignore[misc, name-defined]
         def __init__(self) -> None:
             super().__init__()
 
-    ByNobody()
-    return ByNobody().name
+    class ByNobody(library.losses.Loss):  # type: ignore[misc, name-defined]
+        pass
+
+    return [[kind().name for _ in range(2)][1] for kind in (Judged, ByNobody)]
 
 
 SHOWN: Shown = {
@@ -117,5 +119,9 @@ SHOWN: Shown = {
     "a dict of weights, a list of losses": (weights_of_losses, 0.0, 1.0),
     "first batch of a PyDataset with workers": (first_batch_of_a_sequence_with_workers, [0.0], [1.0]),
     "metrics_names": (names_of_metrics, ["loss", "mae"], ["loss", "compile_metrics"]),
-    "a metric without a name": (second_metric_without_a_name, "by_nobody", "by_nobody_1"),
+    "a metric or loss without a name": (
+        second_ones_without_a_name,
+        ["judged", "by_nobody"],
+        ["judged_1", "by_nobody_1"],
+    ),
 }

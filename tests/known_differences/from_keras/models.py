@@ -125,7 +125,7 @@ TRAINING = (
     ),
     FromKeras(
         "models.Model",
-        "a metric without a name",
+        "a metric or loss without a name",
         "value",
         "the class in snake case",
         "with a number, that of the objects of the class that were made before in the process",
