@@ -193,8 +193,7 @@ class TensorflowArrays(Arrays):
     ) -> Array:
         first, end, by, whole, target = range_of(start, stop, step, dtype)
         if any(map(tf.is_symbolic_tensor, (first, end, by))):  # a graph computes how far to count
-            end = tf.where((end - first) * by < 0, tf.cast(first, end.dtype), end) if tf.is_tensor(end) else end
-            steps = tf.range(first, end, by)
+            steps = tf.range(tf.maximum(-((first - end) // by), 0)) * by + first
             return self.cast(steps, dtype or ("int32" if steps.dtype.is_integer else target))
         if whole:
             counter = tf.int64 if target in ("int64", "uint64", "float64") else tf.int32

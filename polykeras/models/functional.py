@@ -8,7 +8,7 @@ from typing import Any
 from polykeras import dtypes, tree
 from polykeras.backend import registry
 from polykeras.backend.symbolic import UnknownDim
-from polykeras.common import nested
+from polykeras.common import nested, version_counter
 from polykeras.graph import GraphFunction, KerasTensor
 from polykeras.layers.base.context import set_masks
 from polykeras.layers.base.layer import LAYERS, Layer
@@ -58,7 +58,7 @@ class Functional(Model):
         self._operations = self._graph.operations
         self._layers = [operation for operation in self._operations if isinstance(operation, Layer)]
         self._check_names()
-        self._parts_as_of = self._newest_part()
+        self._parts_as_of = version_counter.version()
         self.built = True
         if not trainable:
             self.trainable = False
@@ -73,10 +73,10 @@ class Functional(Model):
                     f"and {type(operation).__name__}). Give each its own `name`."
                 )
 
-    def _newest_part(self) -> int:
-        """Return when a layer within the model got its latest part; see `version_counter`."""
-        parts = (layer for layer in self._flatten_layers() if layer is not self)
-        return max((when for layer in parts for when in layer._set_at.values()), default=0)
+    def _has_new_parts(self) -> bool:
+        """Return whether a layer within the model got a part since the graph was made; see `version_counter`."""
+        layers = (layer for layer in self._flatten_layers() if layer is not self)
+        return any(when > self._parts_as_of for layer in layers for when in layer._set_at.values())
 
     def _graph_model(self) -> Functional:
         return self
@@ -231,8 +231,6 @@ class Functional(Model):
         Returns:
             The outputs; None for other inputs, or if a layer got other parts since the graph was made.
         """
-        if self._newest_part() > self._parts_as_of:
-            return None
         if len(args) + ("inputs" in kwargs) != 1 or kwargs.keys() - {"inputs", "training", "mask"}:
             return None
         given, definition = nested.flatten_with_def(args[0] if args else kwargs["inputs"])
@@ -240,6 +238,8 @@ class Functional(Model):
             return None
         pairs = zip(given, self._graph.inputs, strict=True)
         if not all(isinstance(x, KerasTensor) and (x.shape, x.dtype) == (own.shape, own.dtype) for x, own in pairs):
+            return None
+        if self._has_new_parts():
             return None
         outputs = [KerasTensor(tensor.shape, tensor.dtype) for tensor in self._graph.outputs]
         return _alone(nested.unflatten(self._graph.output_definition, outputs))

@@ -13,19 +13,10 @@ import numpy as np
 
 from polykeras import initializers, ops
 from polykeras.common.arguments import positive_int
+from polykeras.common.default_property import default_property
 from polykeras.common.types import InitializerLike
 from polykeras.layers.base.layer import Layer
 from polykeras.variables import Variable
-
-
-class OwnWeight:
-    """A weight without the factors of LoRA, by Keras's private name, as `_kernel`. A user's class may set that name."""
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name.removeprefix("_")
-
-    def __get__(self, layer: Any, owner: type | None = None) -> Any:
-        return self if layer is None else _weight(layer, self.name)
 
 
 def _weight(layer: Any, name: str) -> Variable:
@@ -39,16 +30,20 @@ def _weight(layer: Any, name: str) -> Variable:
 
 
 class AdaptedWeight:
-    """An attribute of a layer: a weight or, with LoRA, the sum of that weight and the scaled product of two others."""
+    """An attribute of a layer: a weight or, with LoRA, the sum of that weight and the scaled product of two others.
+
+    By Keras's private name (`_kernel` for `kernel`) the layer has the weight itself.
+    """
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
+        setattr(owner, f"_{name}", default_property(lambda layer: _weight(layer, name)))
 
     def __get__(self, layer: Any, owner: type | None = None) -> Any:
         if layer is None:
             return self
         values = vars(layer)
-        weight = values[self.name] if self.name in values else _weight(layer, self.name)
+        weight = _weight(layer, self.name)
         adapted = values.get("lora_enabled") or values.get("_quantized") is not None
         return layer._read(self.name) if adapted else weight
 

@@ -10,7 +10,7 @@ from polykeras.backend.windows import PerAxis
 from polykeras.common.arguments import positive_int
 from polykeras.common.types import ActivationLike, ConstraintLike, InitializerLike, InputShape, RegularizerLike
 from polykeras.layers.base.layer import LAYERS
-from polykeras.layers.base.low_rank import AdaptedWeight, LowRank, OwnWeight
+from polykeras.layers.base.low_rank import AdaptedWeight, LowRank
 from polykeras.layers.base.weights import keep_options, make_weight
 from polykeras.layers.convolution.base import BaseConv
 
@@ -23,7 +23,6 @@ class Conv(LowRank, BaseConv):
     """
 
     kernel = AdaptedWeight()
-    _kernel = OwnWeight()
 
     def __init__(
         self,

@@ -11,7 +11,7 @@ from polykeras.common.arguments import positive_int
 from polykeras.common.types import ActivationLike, ConstraintLike, InitializerLike, InputShape, RegularizerLike
 from polykeras.layers.base.input_spec import InputSpec
 from polykeras.layers.base.layer import LAYERS
-from polykeras.layers.base.low_rank import AdaptedWeight, OwnWeight
+from polykeras.layers.base.low_rank import AdaptedWeight
 from polykeras.layers.base.quantizable import Quantizable
 from polykeras.layers.base.weights import keep_options, known_sizes, make_weight
 from polykeras.layers.quantized.layout import Layout, of_matrix
@@ -52,7 +52,6 @@ class Dense(Quantizable):
 
     sample_by_sample = True
     kernel = AdaptedWeight()
-    _kernel = OwnWeight()
 
     def __init__(
         self,

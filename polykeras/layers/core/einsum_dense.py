@@ -13,7 +13,7 @@ from polykeras.backend.spec import Array
 from polykeras.common.types import ActivationLike, ConstraintLike, InitializerLike, InputShape, RegularizerLike
 from polykeras.layers.base.input_spec import InputSpec
 from polykeras.layers.base.layer import LAYERS
-from polykeras.layers.base.low_rank import AdaptedWeight, OwnWeight
+from polykeras.layers.base.low_rank import AdaptedWeight
 from polykeras.layers.base.quantizable import Quantizable
 from polykeras.layers.base.weights import keep_options, make_weight
 from polykeras.layers.quantized.layout import Layout, of_einsum
@@ -56,7 +56,6 @@ class EinsumDense(Quantizable):
 
     sample_by_sample = True
     kernel = AdaptedWeight()
-    _kernel = OwnWeight()
     _lacks: ClassVar[dict[str, Any]] = {"gptq_unpacked_column_size": None}
     _not_in_config = (*Quantizable._not_in_config, "output_shape")
 

@@ -14,7 +14,7 @@ from polykeras.backend.spec import Array
 from polykeras.common.arguments import positive_int
 from polykeras.common.types import ConstraintLike, InitializerLike, InputShape, RegularizerLike
 from polykeras.layers.base.layer import LAYERS, Layer
-from polykeras.layers.base.low_rank import AdaptedWeight, OwnWeight
+from polykeras.layers.base.low_rank import AdaptedWeight
 from polykeras.layers.base.quantizable import Quantizable
 from polykeras.layers.base.weights import keep_options, make_weight
 from polykeras.layers.quantized.layout import Layout, of_matrix
@@ -58,7 +58,6 @@ class Embedding(Quantizable):
     sample_by_sample = True
     takes_integers = True
     embeddings = AdaptedWeight()
-    _embeddings = OwnWeight()
     _adaptable = "embeddings"
     lora_embeddings_a: Variable
     lora_embeddings_b: Variable
