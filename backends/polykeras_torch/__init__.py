@@ -42,7 +42,6 @@ _FAST_PATHS = {
     "one-thread": "steps of small products in one thread",
     "recorder": "compiled functions recorded once and repeated",
     "slices": "batches of a stream cut out of their buffer",
-    "subnormals": "subnormal numbers taken for zero within steps",
 }
 
 provider = Provider(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
@@ -35,7 +35,6 @@ from polykeras_torch.layouts import whole
 from polykeras_torch.malloc import keep_freed_memory
 from polykeras_torch.private import TensorWithoutValues, values_left_out
 from polykeras_torch.steps import StepLoop
-from polykeras_torch.subnormals import subnormals_as_zero
 from polykeras_torch.updates import KERNELS, suits
 
 
@@ -127,9 +126,6 @@ class _Compiled:
             if are_blocks(tensors):
                 raise
             return flat(tensors)
-        if self._donate_first:  # a training step: its results must equal those of a chunk
-            with subnormals_as_zero():
-                return self._run(key, flat, tensors, args)
         return self._run(key, flat, tensors, args)
 
     def _flat(self, definition: Any, statics: dict[int, Any]) -> Callable[[Sequence[Tensor]], Any]:
@@ -154,8 +150,7 @@ class _Compiled:
         def write(recorder: Recorder, outputs: list[Slot]) -> None:
             found.append(text_of(stage, recorder, len(copies), outputs, range(donated)))
 
-        with subnormals_as_zero() if self._donate_first else nullcontext():
-            record(self._flat(definition, statics), copies, donated, when_recorded=write)
+        record(self._flat(definition, statics), copies, donated, when_recorded=write)
         return found[0] if found else None
 
     def _donated(self, args: Any) -> int:

@@ -24,7 +24,6 @@ from polykeras_torch.compiler.replay import (
     record,
     signature,
 )
-from polykeras_torch.subnormals import subnormals_as_zero
 
 Flat = Callable[[Sequence[Tensor]], Any]
 
@@ -42,15 +41,14 @@ class StepLoop:
                 return self(state, data, indices, start, stop)
         data = Data(data)
         batches = Batches(data, indices, start, stop)
-        with subnormals_as_zero():
-            if is_watched([*state, *data.columns]):
+        if is_watched([*state, *data.columns]):
+            return self._plainly(state, data.definition, batches)
+        key = (data.definition, data.signature, indices.shape[1], signature(state), global_state())
+        if (loop := self._loops.get(key)) is None:
+            if not are_blocks([*state, *data.columns]):
                 return self._plainly(state, data.definition, batches)
-            key = (data.definition, data.signature, indices.shape[1], signature(state), global_state())
-            if (loop := self._loops.get(key)) is None:
-                if not are_blocks([*state, *data.columns]):
-                    return self._plainly(state, data.definition, batches)
-                loop = self._loops.put(key, _Repeated(_flat(self._step, len(state), data.definition)))
-            return loop.run(contiguous(state), batches)
+            loop = self._loops.put(key, _Repeated(_flat(self._step, len(state), data.definition)))
+        return loop.run(contiguous(state), batches)
 
     def _plainly(self, state: State, definition: Any, batches: Batches) -> tuple[State, Any]:
         logs: Any = None

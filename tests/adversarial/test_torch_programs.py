@@ -19,7 +19,6 @@ pytestmark = [
     pytest.mark.skipif(not fast.enabled(), reason="without fast paths nothing is recorded"),
 ]
 
-from polykeras_torch.subnormals import subnormals_as_zero  # noqa: E402
 
 from adversarial.torch_programs import KINDS, PROGRAMS  # noqa: E402
 
@@ -80,8 +79,7 @@ def times(count: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 
     def entry(fn: Callable[..., Any]) -> Callable[..., Any]:
         def call(x: Any) -> Any:
-            with subnormals_as_zero():
-                return [fn(x) for _ in range(count)][-1]
+            return [fn(x) for _ in range(count)][-1]
 
         return call
 

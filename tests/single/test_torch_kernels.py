@@ -1,4 +1,4 @@
-"""torch's kernels in place of rules of optimizers, and how a chunk of steps computes with subnormal numbers."""
+"""torch's kernels in place of rules of optimizers and losses."""
 
 from __future__ import annotations
 
@@ -56,33 +56,6 @@ def test_no_kernel_is_named_for_other_rules() -> None:
 
 @pytest.mark.skipif(not fast.enabled(), reason="a fast path")
 @pytest.mark.skipif(not fast.enabled(), reason="a fast path")
-def test_a_single_step_takes_them_for_zero_too(tb: Any) -> None:
-    """So that a batch alone gives the numbers that it gives in a chunk."""
-    step = tb.compile(lambda state: [state[0] * 2.0], donate_first=True)
-    tiny = torch.full((4,), 1e-39)
-    for _ in range(2):
-        assert step([tiny.clone()])[0].count_nonzero() == 0
-    assert tb.compile(lambda x: x * 2.0)(tiny).count_nonzero() == 4
-
-
-def test_a_chunk_takes_subnormal_numbers_for_zero_and_nothing_after_it_does(tb: Any) -> None:
-    run = tb.compile_steps(lambda state, batch: ([state[0] * 0.1 + batch.sum() * 0.0], {}))
-    data, indices = torch.zeros(4), torch.zeros((3, 1), dtype=torch.int32)
-    for steps in (1, 2):  # recorded, and repeated
-        (value,), _ = run([torch.full((2,), 2e-38)], data, indices, 0, steps)
-        assert value.tolist() == [0.0, 0.0]
-        assert (torch.full((2,), 2e-38) * 0.1 > 0).all()
-
-
-def test_an_error_in_a_chunk_leaves_the_processor_as_it_was(tb: Any) -> None:
-    def fails(state: Any, batch: Any) -> Any:
-        raise KeyError("the user's own")
-
-    with pytest.raises(KeyError):
-        tb.compile_steps(fails)([torch.zeros(2)], torch.zeros(4), torch.zeros((1, 1), dtype=torch.int32), 0, 1)
-    assert (torch.full((2,), 2e-38) * 0.1 > 0).all()
-
-
 def composite(tb: Any, *args: Any) -> Any:
     return Losses.binary_crossentropy(tb, *args)
 

@@ -6,6 +6,7 @@ Python code, autograd, autocast or the choice of a kernel depend on are.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 
@@ -13,7 +14,8 @@ import torch
 
 from polykeras_torch import private
 from polykeras_torch.arrays import chosen_device
-from polykeras_torch.subnormals import are_zero
+
+_SMALLEST = sys.float_info.min
 
 # ---- the state -------------------------------------------------------------------------------------------------------
 
@@ -37,8 +39,13 @@ def global_state() -> tuple[Hashable, ...]:
         private.allows_cudnn(),
         private.allows_mkldnn(),
         precision,
-        are_zero(),
+        _takes_subnormals_for_zero(),
     )
+
+
+def _takes_subnormals_for_zero() -> bool:
+    """Return the processor's flag of `torch.set_flush_denormal` for this thread, which torch cannot tell."""
+    return _SMALLEST * 0.5 == 0.0
 
 
 def is_looked_on() -> bool:
