@@ -32,6 +32,7 @@ BUILT_IN = ("functional", "sequential", *ADAPTED)
 """Kinds of models without a class of the user's."""
 LATE = ("LoRA after a prediction", "LoRA after training", "int8 after training")
 BACKED_UP = {"BackupAndRestore", "Interrupts"}
+AVERAGED_AGAIN = "averages and another training"
 CHUNKED_STEPS = "several steps and steps_per_epoch"
 
 
@@ -300,6 +301,8 @@ class Programs(RuleBasedStateMachine):
         return [optimizer for optimizer in (*OPTIMIZERS, DECAYING) if optimizer not in unlike]
 
     def fit(self, made: Made, draw: st.DataObject) -> None:
+        if self._is_used(made) and self._families[made.name] in self._averaged and self.differs(AVERAGED_AGAIN):
+            return
         self._used.add(self._families[made.name])
         told = draw.draw(self._data(made, generators=True))
         epochs = 1 if told["form"] == "generator" else draw.draw(st.integers(1, 3))  # it has no more than one

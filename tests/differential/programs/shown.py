@@ -165,6 +165,7 @@ SHOWN: dict[str, Shown] = {
     "averages of frozen layers": Shown(
         EVERYWHERE, [_model(DENSE), _compile(AVERAGED), _fit(), _freeze(1), _fit()], "raised|history"
     ),
+    "averages and another training": Shown((JAX,), [_model(DENSE), _compile(AVERAGED), _fit(), _fit()], "/ None"),
     "copies of an optimizer of other weights": Shown(
         EVERYWHERE, [_model(DENSE), _compile(ADAM), _fit(), _freeze(1), _copied("pickle")], "0 / 2"
     ),

@@ -94,6 +94,14 @@ PROGRAMS = (
         "on PyTorch Keras goes on without averages",
     ),
     FromKeras(
+        "optimizers.SGD",
+        "averages and another training",
+        "error",
+        "with `use_ema=True` a second `fit` goes on",
+        "JAX refuses it, since the weights and their averages are the same memory after the first",
+        "TensorFlow and PyTorch in Keras too",
+    ),
+    FromKeras(
         "models.Model",
         "copies of an optimizer of other weights",
         "value",
