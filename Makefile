@@ -18,7 +18,7 @@ help:
 	@echo "make parity   the matrix of operations and layers by backends, with the worst error of each"
 	@echo "make bench    step times beside Keras 3 and hand-written loops"
 	@echo "make count    how much there is: methods, overrides, lines, lengths, import chains"
-	@echo "make coverage-api   what there is of the installed Keras's names, signatures and members (docs/coverage.md)"
+	@echo "make coverage-api   what there is of the installed Keras's names, signatures and members (docs/generated/coverage.md)"
 	@echo "make docs     the documentation site, in outputs/site"
 	@echo "make notebooks   examples/notebooks as files for Jupyter, in outputs/notebooks"
 	@echo "make lint     style and import rules"

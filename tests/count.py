@@ -100,7 +100,7 @@ def private_names(path: Path) -> int:
 
 def programs() -> list[tuple[str, str]]:
     """Return frameworks and how their adversarial programs end, as the page says, to which tests hold them."""
-    page = (ROOT / "docs/compiled_programs.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs/generated/compiled_programs.md").read_text(encoding="utf-8")
     return re.findall(r"<!-- programs: (\w+) -->\n\d+ programs: (.*)\.", page)
 
 

@@ -1,4 +1,4 @@
-"""Write docs/coverage.md: which names, signatures and members of the installed Keras are here.
+"""Write docs/generated/coverage.md: which names, signatures and members of the installed Keras are here.
 
 Run it with `make coverage-api`. Nothing is called: names are looked up, signatures and class bodies are read. The page is the same each time
 for the same release of Keras.
@@ -20,7 +20,7 @@ from types import ModuleType
 from typing import Any
 
 os.environ.setdefault("KERAS_BACKEND", "numpy")
-PAGE = Path(__file__).parents[1] / "docs" / "coverage.md"
+PAGE = Path(__file__).parents[1] / "docs" / "generated" / "coverage.md"
 
 QUANTIZED_STATE = """
     g_idx awq_scales awq_unpacked_column_size gptq_unpacked_column_size embeddings_scale embeddings_zero inputs_amax_history
@@ -322,7 +322,7 @@ def page(report: Report, version: str) -> str:
     lines = [
         f"# What polykeras has of Keras {version}",
         "",
-        "`make coverage-api` writes this page. It reads names, signatures and class bodies; how things behave is what the tests are for, and [shown.md](shown.md) says which.",
+        "`make coverage-api` writes this page. It reads names, signatures and class bodies; how things behave is what the tests are for, and [shown.md](../shown.md) says which.",
         "",
         f"- Names: {share(total - absent, total)}, each path counted.",
         f"- Signatures of classes and functions that are here: {share(compared - differ, compared)} equal (names, order, defaults; more optional arguments may follow).",

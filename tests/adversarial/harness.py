@@ -27,7 +27,7 @@ The outcome is one of these, and a program states the one that it expects:
 Anything else is wrong, and an AssertionError whatever the program expects. An error that the compiled run raises, and the plain one
 does not, goes through as it is.
 
-A test module parametrizes over its programs, and over entries; `table` makes the rows of `docs/compiled_programs.md`:
+A test module parametrizes over its programs, and over entries; `table` makes the rows of `docs/generated/compiled_programs.md`:
 
     @pytest.mark.parametrize("program", PROGRAMS, ids=str)
     def test_program(program, backend):
@@ -56,7 +56,7 @@ Entry: TypeAlias = Callable[[Callable[..., Any]], Callable[..., Any]]
 """Makes a compiled function of a function."""
 
 OUTCOMES: tuple[Outcome, ...] = ("equal", "refused", "read once")
-PAGE = Path(__file__).parents[2] / "docs" / "compiled_programs.md"
+PAGE = Path(__file__).parents[2] / "docs" / "generated" / "compiled_programs.md"
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class Programs(Sequence[Program]):
     """The programs of one framework.
 
     Attributes:
-        framework: its name, as in the heading of `docs/compiled_programs.md`.
+        framework: its name, as in the heading of `docs/generated/compiled_programs.md`.
         refusal: a pattern for warnings that tell a refusal.
         rtol: how far results may differ, where a program does not say it.
     """

@@ -1,4 +1,4 @@
-"""Writes the tables of `docs/compiled_programs.md` anew: `python tests/adversarial/write_page.py`, for each framework that is there."""
+"""Writes the tables of `docs/generated/compiled_programs.md` anew: `python tests/adversarial/write_page.py`, for each framework that is there."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def test_each_path_exists() -> None:
 
 def test_every_name_of_keras_is_there_as_it_says() -> None:
     assert "Every public name of Keras 3.15 exists." in README
-    coverage = (ROOT / "docs" / "coverage.md").read_text(encoding="utf-8")
+    coverage = (ROOT / "docs" / "generated" / "coverage.md").read_text(encoding="utf-8")
     assert coverage.startswith("# What polykeras has of Keras 3.15")
     assert re.search(r"^- Names: (\d+) of \1 ", coverage, re.MULTILINE)
 
@@ -78,7 +78,7 @@ def test_every_name_of_keras_is_there_as_it_says() -> None:
     [
         ("README.md", "docs/measurements.json", "summary"),
         ("docs/performance.md", "docs/measurements.json", "summary"),
-        ("docs/performance_tuned.md", "docs/measurements_tuned.json", "predict"),
+        ("docs/generated/performance_tuned.md", "docs/measurements_tuned.json", "predict"),
     ],
 )
 def test_tables_are_made_of_the_measurements(page: str, rows_of: str, table: str) -> None:

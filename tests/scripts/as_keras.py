@@ -1,4 +1,4 @@
-"""Run published scripts with Keras and with polykeras, and compare the numbers that they see; then write it into docs/scripts.md.
+"""Run published scripts with Keras and with polykeras, and compare the numbers that they see; then write it into docs/generated/scripts.md.
 
     python tests/scripts/as_keras.py --keras CLONE [--book CLONE] [--only WORDS] [--missing]
 

@@ -1,4 +1,4 @@
-"""Run published scripts unchanged on polykeras and write docs/scripts.md.
+"""Run published scripts unchanged on polykeras and write docs/generated/scripts.md.
 
     python tests/scripts/run.py --keras CLONE [--book CLONE] [--tcn CLONE] [--only WORDS] [--backends jax torch]
 
@@ -26,7 +26,7 @@ from catalogue import BACKENDS, BY_NATURE, SOURCES, UNLIKE_KERAS, Script, Source
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "outputs" / "scripts.json"
 COMPARED = ROOT / "outputs" / "as_keras.json"
-PAGE = ROOT / "docs" / "scripts.md"
+PAGE = ROOT / "docs" / "generated" / "scripts.md"
 HEAD = """\
 # Published scripts
 
