@@ -86,6 +86,14 @@ def in_place(x: np.ndarray) -> Array:
     return tf.experimental.dlpack.from_dlpack(x.__dlpack__())
 
 
+def _of_one_dtype(*numbers: Any) -> list[Array]:
+    """Return tensors of one dtype: that of a float tensor, else int64 for ints alone, and float64 with floats."""
+    floats = [number.dtype for number in numbers if tf.is_tensor(number) and number.dtype.is_floating]
+    whole = not any(isinstance(number, float | np.floating) for number in numbers)
+    dtype = floats[0] if floats else tf.int64 if whole else tf.float64
+    return [tf.cast(number, dtype) for number in numbers]
+
+
 class TensorflowArrays(Arrays):
     """Arrays are `tf.Tensor`s."""
 
@@ -193,6 +201,7 @@ class TensorflowArrays(Arrays):
     ) -> Array:
         first, end, by, whole, target = range_of(start, stop, step, dtype)
         if any(map(tf.is_symbolic_tensor, (first, end, by))):  # a graph computes how far to count
+            first, end, by = _of_one_dtype(first, end, by)
             steps = tf.range(tf.maximum(-((first - end) // by), 0)) * by + first
             return self.cast(steps, dtype or ("int32" if steps.dtype.is_integer else target))
         if whole:

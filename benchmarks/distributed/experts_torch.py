@@ -23,7 +23,7 @@ Epoch = Callable[[np.ndarray], float]
 
 
 def _trainer(name: str, weights: list[np.ndarray], x: Any, y: np.ndarray, compiled: bool) -> Epoch:
-    torch.set_flush_denormal(True)  # as `fit` does
+    torch.set_flush_denormal(True)  # an expert's switch; `fit` has none
     task = TASKS[name]
     inputs, labels = loops_torch._tensors(x), torch.from_numpy(y)
     labels = labels.long() if task.loss == "classes" else labels

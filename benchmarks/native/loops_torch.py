@@ -1,7 +1,7 @@
 """PyTorch by hand: modules, autograd and a fused optimizer.
 
-The ways differ in how rows come (gathered step by step, or the whole epoch at once), in threads, and in the switches
-that `fit` has: the C library keeps freed memory, and subnormal numbers count as zero. `torch.compile` is another where
+The ways differ in how rows come (gathered step by step, or the whole epoch at once), in threads, and in two switches:
+the C library keeps freed memory, as in `fit`, and subnormal numbers count as zero. `torch.compile` is another where
 there is a C++ compiler.
 """
 

@@ -72,7 +72,7 @@ def _once(clone: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def _cloned_sequential(model: Sequential, input_tensors: Any, clone: Callable[[Any], Any]) -> Sequential:
-    start: list[Any] = [_clone(layer) for layer in model._all_layers() if isinstance(layer, InputLayer)]
+    start: list[Any] = [_clone(layer) for layer in model._layers_to_copy() if isinstance(layer, InputLayer)]
     if input_tensors is not None:
         flat = nested.flatten(input_tensors)
         if len(flat) != 1 or not isinstance(flat[0], KerasTensor):

@@ -89,13 +89,13 @@ class Sequential(Model):
         Raises:
             ValueError: `layer` is not a layer, or its name is taken.
         """
-        graph, shapes = self._functional, self._build_shapes
+        graph, shape = self._functional, self._known_shape()
         self._append(layer)
         self._forget_graph()
         if rebuild and graph is not None:
             self._extend(graph.input, graph.output, self._layers[-1:])
-        elif rebuild and shapes:  # a call has built it
-            self.build(shapes["inputs"])
+        elif rebuild and shape is not None:  # a call has built it
+            self.build(shape)
         elif rebuild:
             self._build_if_known()
 
@@ -133,12 +133,14 @@ class Sequential(Model):
         """
         if not self.layers:
             raise ValueError(f"The model {self.name!r} has no layer to remove.")
-        layer, graph, shapes = self._layers.pop(), self._functional, self._build_shapes
+        graph, shape = self._functional, self._known_shape()
+        layer = self._layers.pop()
         self._forget_graph()
+        self._takes_text = self._takes_text and bool(self.layers)
         if rebuild and graph is not None and self.layers:
             self._extend(graph.input, graph._graph.nodes[-1].input_tensors[0], ())
-        elif rebuild and shapes and self.layers:
-            self.build(shapes["inputs"])
+        elif rebuild and shape is not None and self.layers:
+            self.build(shape)
         return layer
 
     # ---- the graph ---------------------------------------------------------------------------------------------
@@ -189,8 +191,8 @@ class Sequential(Model):
         dtype = dtypes.STRING if self._takes_text else dtype
         return InputLayer(batch_shape=tuple(input_shape), dtype=dtype, name=self._names[0])
 
-    def _all_layers(self) -> list[Layer]:
-        """Return all layers, with the input's first if its shape is known."""
+    def _layers_to_copy(self) -> list[Layer]:
+        """Return the layers that copies and files hold: they begin with an input layer if its shape is known."""
         shape = self._known_shape()
         if shape is None or isinstance(self._layers[0], InputLayer):
             return self._layers
@@ -199,16 +201,19 @@ class Sequential(Model):
     def _known_shape(self) -> Any:
         if self._functional is not None:
             return self.input_shape
-        return self._build_shapes and self._build_shapes["inputs"]
+        return next(iter(self._build_shapes.values()), None) if self._build_shapes else None
 
     def _build(self, backend: Any, spec: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         # Layers cannot be recorded in a graph within a call, so they build themselves, one after another.
         if not self._layers:
             raise ValueError(f"The model {self.name!r} has no layers yet. Add some before it is called.")
         if not nested.is_nested(args[0]):  # as in Keras, a graph begins with one tensor
-            self._build_shapes = {"inputs": (None, *known_shape(backend, args[0])[1:])}
-            self._takes_text = dtypes.is_text(args[0]) or backend.dtype(args[0]) == dtypes.STRING
-        self._names = unique_name("input_layer"), unique_name("functional")  # Keras makes the graph now; here it waits
+            on_host = dtypes.is_text(args[0])
+            shape = args[0].shape if on_host else known_shape(backend, args[0])
+            self._build_shapes = {"inputs": (None, *shape[1:])}
+            self._takes_text = on_host or backend.dtype(args[0]) == dtypes.STRING
+        # Keras makes the graph now; here it waits.
+        self._names = self._names[0] or unique_name("input_layer"), unique_name("functional")
         self.built = True
 
     @property
@@ -234,10 +239,10 @@ class Sequential(Model):
         return x
 
     def _graph_model(self) -> Functional | None:
-        if self._functional is None and self._build_shapes is not None:  # the model was called on data
+        if self._functional is None and (shape := self._known_shape()) is not None:  # the model was called on data
             with _one_graph:
                 if self._functional is None:
-                    self._make_graph(self._build_shapes["inputs"])  # `build` may be a user's, and make weights anew
+                    self._make_graph(shape)  # `build` may be a user's, and make weights anew
         return self._functional
 
     def _has_own_ends(self) -> bool:
@@ -268,7 +273,7 @@ class Sequential(Model):
         config: dict[str, Any] = {
             "name": self.name,
             "trainable": self.trainable,
-            "layers": [serialize_keras_object(layer) for layer in self._all_layers()],
+            "layers": [serialize_keras_object(layer) for layer in self._layers_to_copy()],
         }
         shape = self._known_shape()
         return config if shape is None else {**config, "build_input_shape": shape}

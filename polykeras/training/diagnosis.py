@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from polykeras import activations
@@ -32,19 +32,20 @@ def _value_check(model: Trainer, kind: str) -> Callable[[Any], None] | None:
     def check(batch: Any) -> None:
         x, y, _ = unpack_x_y_sample_weight(batch)
         if of_inputs is not None:
-            try:
-                of_inputs(x)
-            except Exception:
-                if not overrides(model, f"{kind}_step", "call"):  # these may change inputs on their way to the layer
-                    raise
+            _check_unless(model, (f"{kind}_step", "call"), of_inputs, x)  # these may change inputs on their way
         if loss is not None and y is not None:
-            try:
-                loss.check_labels(y)
-            except Exception:
-                if not overrides(model, "compute_loss"):  # it may take labels that stand for others
-                    raise
+            _check_unless(model, ("compute_loss",), loss.check_labels, y)  # it may take labels that stand for others
 
     return check
+
+
+def _check_unless(model: Trainer, methods: Sequence[str], check: Callable[[Any], object], values: Any) -> None:
+    """Check values, unless the user wrote one of these methods. That is asked last: it takes longer than the checks."""
+    try:
+        check(values)
+    except Exception:
+        if not overrides(model, *methods):
+            raise
 
 
 def check_batch(model: Trainer, kind: str, batch: Any) -> None:

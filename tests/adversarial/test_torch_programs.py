@@ -19,7 +19,6 @@ pytestmark = [
     pytest.mark.skipif(not fast.enabled(), reason="without fast paths nothing is recorded"),
 ]
 
-
 from adversarial.torch_programs import KINDS, PROGRAMS  # noqa: E402
 
 

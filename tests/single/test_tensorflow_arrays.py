@@ -96,3 +96,17 @@ def test_ranges_to_a_number_that_a_graph_computes() -> None:
     np.testing.assert_array_equal(odd, np.array([1, 3], "float32"))
     assert none.shape == (0,)
     assert (counted.dtype, odd.dtype, floats.dtype) == (tf.int32, tf.float32, tf.float32)
+
+
+@pytest.mark.parametrize("dtype", ["int32", "int64", "uint8", "float32"])
+@pytest.mark.parametrize("numbers", [(5,), (2, 7), (9, 2), (9, 2, -2), (2, 7.5), (1, 3, 0.5)])
+def test_ranges_from_a_number_that_a_graph_computes(numbers: tuple[float, ...], dtype: str) -> None:
+    @tf.function(input_signature=[tf.TensorSpec((), dtype)])
+    def counted(first: Any) -> Any:
+        return ops.arange(first, *numbers[1:])
+
+    with use_backend("tensorflow"):
+        found = counted(tf.constant(numbers[0], dtype))
+    np.testing.assert_array_equal(found, np.arange(*numbers))
+    whole = dtype != "float32" and all(isinstance(number, int) for number in numbers)
+    assert found.dtype == (tf.int32 if whole else tf.float32)

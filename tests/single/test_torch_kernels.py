@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 import polykeras as k
-from polykeras import fast
 from polykeras.backend import use_backend
 from polykeras.backend.families.losses import Losses
 
@@ -54,8 +53,14 @@ def test_no_kernel_is_named_for_other_rules() -> None:
     assert Own(0.1).fused_kernel() is None
 
 
-@pytest.mark.skipif(not fast.enabled(), reason="a fast path")
-@pytest.mark.skipif(not fast.enabled(), reason="a fast path")
+def test_a_chunk_keeps_subnormal_numbers(tb: Any) -> None:
+    run = tb.compile_steps(lambda state, batch: ([state[0] * 0.1 + batch.sum() * 0.0], {}))
+    data, indices = torch.zeros(4), torch.zeros((3, 1), dtype=torch.int32)
+    for steps in (1, 2):  # recorded, and repeated
+        (value,), _ = run([torch.full((2,), 2e-37)], data, indices, 0, steps)
+        assert (value > 0).all()
+
+
 def composite(tb: Any, *args: Any) -> Any:
     return Losses.binary_crossentropy(tb, *args)
 

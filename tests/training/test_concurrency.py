@@ -66,7 +66,6 @@ class CallsMeanwhile(layers.Layer):
 @pytest.mark.parametrize("adds", [False, True])
 def test_a_prediction_beside_a_training_step_changes_nothing_of_it(backend: Backend, adds: bool) -> None:
     """What a step knows of its batch, and what layers add to its loss, is known in its thread alone."""
-    predictions = []
 
     def losses(predicts: bool) -> list[float]:
         calls, parts = CallsMeanwhile(), _model().layers
@@ -76,9 +75,9 @@ def test_a_prediction_beside_a_training_step_changes_nothing_of_it(backend: Back
         model.predict(X[:3], verbose=0)
         begun = []
 
-        def predict() -> None:
+        def predict() -> np.ndarray:
             with use_backend(backend.name):
-                predictions.append(model.predict(X[:3], verbose=0))
+                return model.predict(X[:3], verbose=0)
 
         def in_another_thread() -> None:
             begun.append(others.submit(predict))
@@ -87,14 +86,13 @@ def test_a_prediction_beside_a_training_step_changes_nothing_of_it(backend: Back
         calls.meanwhile = in_another_thread if predicts else None
         with ThreadPoolExecutor(1) as others:
             history = model.fit(X[:60], Y[:60], batch_size=8, epochs=2, verbose=0, shuffle=False).history
-        for prediction in begun:
-            prediction.result()
+        assert all(prediction.result().shape == (3, 1) for prediction in begun)
+        assert bool(begun) == predicts
         filled = any(any(step.sizes.fills.values()) for step in model._steps.values())
         assert filled != adds, "the last batch was to be filled up, unless a layer adds a loss of all rows"
         return history["loss"]
 
     np.testing.assert_allclose(losses(True), losses(False), rtol=1e-6)
-    assert predictions
 
 
 def _twins() -> tuple[Any, Any]:

@@ -421,6 +421,7 @@ class Counting(Beta):
         return super().train_step(data)
 
 
+@pytest.mark.counts_runs
 def test_a_counter_is_told(tracing: Backend) -> None:
     model = compiled(Counting())
     with pytest.warns(RuntimeWarning, match=r"attribute `n` of Counting .* is changed by a step") as told:
@@ -453,6 +454,7 @@ def test_values_that_are_equal(tracing: Backend) -> None:
     assert traces_of(model, again) == 0
 
 
+@pytest.mark.counts_runs
 def test_what_threads_set_meanwhile(tracing: Backend) -> None:
     """Another thread sets a number while a step is traced."""
 

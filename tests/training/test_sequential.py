@@ -10,6 +10,7 @@ import pytest
 from helpers import data, host
 from polykeras import Input, Model, Sequential, layers
 from polykeras.backend import Backend
+from polykeras.models import clone_model
 
 
 def relu(x: np.ndarray) -> np.ndarray:
@@ -136,3 +137,40 @@ def test_a_model_that_a_call_built_is_built_with_each_layer_that_comes_or_goes(b
     assert (counts, model.output_shape) == ([4, 6], (None, 5))
     model.pop()
     assert (model.built, len(model.weights)) == (True, 4)
+
+
+def test_copies_of_a_model_that_data_built_begin_with_its_input(backend: Backend) -> None:
+    """As in Keras, so that data in dicts go into a copy by the same name."""
+    inner = Sequential([layers.Dense(3)])
+    model = Sequential([inner, layers.Dense(2)])
+    model(np.ones((4, 5), "float32"))
+    name = model.inputs[0].name
+    for copied in (clone_model(model), clone_model(clone_model(model)), Sequential.from_config(model.get_config())):
+        assert copied.inputs[0].name == name
+        assert copied.input_shape == (None, 5)
+        assert len(copied.layers) == 2
+    first = model.get_config()["layers"][0]
+    assert (first["class_name"], first["config"]["name"]) == ("InputLayer", name)
+    model.add(layers.Dense(4))
+    assert model.inputs[0].name == name
+
+
+def test_a_class_with_its_own_build_is_copied_and_changed(backend: Backend) -> None:
+    class Own(Sequential):
+        def build(self, input_shape: Any = None) -> None:
+            self.built = True
+
+    model = Own([layers.Dense(3)])
+    model.build((None, 5))
+    assert clone_model(model).input_shape == (None, 5)
+    assert model.output_shape == (None, 3)
+
+
+def test_a_model_of_texts_forgets_them_with_its_last_layer(backend: Backend) -> None:
+    model = Sequential([layers.TextVectorization(vocabulary=["a", "b"])])
+    model(np.array(["a b"]))
+    model.pop()
+    model.add(layers.Dense(2))
+    assert model(np.ones((4, 3), "float32")).shape == (4, 2)
+    model.build((None, 3))
+    assert model.count_params() == 8

@@ -54,6 +54,15 @@ def test_evaluation_and_prediction(backend: Backend) -> None:
     np.testing.assert_allclose(model.predict_function([(X, Y)]), model.predict(X, verbose=0), rtol=1e-5)
 
 
+@pytest.mark.parametrize("kind", ["train", "test", "predict"])
+def test_an_index_that_an_embedding_does_not_have_is_refused(kind: str, backend: Backend) -> None:
+    model = Sequential([Input((2,), dtype="int32"), layers.Embedding(5, 3), layers.Flatten(), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    function = getattr(model, f"make_{kind}_function")()
+    with pytest.raises(ValueError, match="7"):
+        function(iter([(np.array([[1, 7]]), np.ones((1, 1)))]))
+
+
 @pytest.mark.parametrize(
     ("batch", "message"),
     [

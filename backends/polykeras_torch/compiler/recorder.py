@@ -287,7 +287,7 @@ def is_recorded(x: Any) -> bool:
 def refuse_recording(why: str) -> None:
     """If something is being recorded, note that it may not be repeated, and why."""
     if (recorder := _active.get()) is not None:
-        recorder.refused = why
+        recorder.refused = why  # also in place of what was found before: the caller knows what the user did
 
 
 def _storage(tensor: Tensor) -> int | None:

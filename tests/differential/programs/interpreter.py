@@ -216,14 +216,14 @@ class Interpreter:
         """Set the learning rate by hand."""
         self.models[on].optimizer.learning_rate = value
 
-    def count(self, on: str) -> Any:
+    def count(self, on: str, optimizers: bool = True) -> Any:
         """Look at what a model tells of itself; its own name says how many graphs Keras has made within."""
         model = self.models[on]
         optimizer = getattr(model, "optimizer", None)
         return [
             model.count_params(),
             [layer.name for layer in model.layers],
-            len(optimizer.variables) if optimizer and int(optimizer.iterations) else None,
+            len(optimizer.variables) if optimizers and optimizer and int(optimizer.iterations) else None,
         ]
 
     def edit(self, on: str, pop: bool) -> Any:

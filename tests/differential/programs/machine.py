@@ -123,8 +123,8 @@ class Programs(RuleBasedStateMachine):
 
     def _count(self, made: Made) -> None:
         # Any first call makes the variables of Keras's optimizer, here the first training: also of what is frozen between.
-        if not (self.keras and self._families[made.name] in self._changed):
-            self.both({"do": "count", "on": made.name})
+        changed = bool(self.keras) and self._families[made.name] in self._changed
+        self.both({"do": "count", "on": made.name, "optimizers": not changed})
 
     def _compiled_too(self, made: Any, draw: st.DataObject) -> Any:
         """Compile most new models and use them, as people do."""
@@ -248,7 +248,7 @@ class Programs(RuleBasedStateMachine):
     def _optimizer_differs(self, of: Made) -> bool:
         """Whether Keras forgets the optimizer's state in copies of a model."""
         changed = of.name in self._compiled and self._families[of.name] in self._changed
-        return changed and self.differs("copies of an optimizer of other weights")
+        return changed and self.differs("copies after weights were frozen or added")
 
     def _h5_differs(self, of: Made) -> bool:
         """Whether Keras cannot read its own file of a model."""
@@ -313,6 +313,9 @@ class Programs(RuleBasedStateMachine):
         allowed = [entry for entry in CALLBACKS if not (counted and entry["config"].get("batches"))]
         if made.kind == "OwnLossTerm" and self.differs("a number that a step has read"):
             allowed.remove(layer("Anneals"))
+        late = made.deferred or made.kind not in BUILT_IN
+        if late and self.differs("a backup of a model that its data build"):
+            allowed = [entry for entry in allowed if entry["class"] != "BackupAndRestore"]
         call["callbacks"] = draw.draw(st.lists(st.sampled_from(allowed), max_size=2, unique_by=str))
         if self.differs("files of a backup") and {entry["class"] for entry in call["callbacks"]} >= BACKED_UP:
             call["callbacks"].pop()

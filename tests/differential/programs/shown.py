@@ -107,6 +107,11 @@ SHOWN: dict[str, Shown] = {
     "labels that do not sum to 1": Shown(
         (TENSORFLOW,), [_model(), _compile(loss=layer("CategoricalCrossentropy", from_logits=True)), _fit()], "values"
     ),
+    "a backup of a model that its data build": Shown(
+        (TENSORFLOW,),
+        [PLAIN, _compile(), _fit(callbacks=[layer("BackupAndRestore", backup_dir="backup")])],
+        "you model must be built",
+    ),
     "files of a backup": Shown(
         EVERYWHERE,
         [
@@ -166,7 +171,7 @@ SHOWN: dict[str, Shown] = {
         EVERYWHERE, [_model(DENSE), _compile(AVERAGED), _fit(), _freeze(1), _fit()], "raised|history"
     ),
     "averages and another training": Shown((JAX,), [_model(DENSE), _compile(AVERAGED), _fit(), _fit()], "/ None"),
-    "copies of an optimizer of other weights": Shown(
+    "copies after weights were frozen or added": Shown(
         EVERYWHERE, [_model(DENSE), _compile(ADAM), _fit(), _freeze(1), _copied("pickle")], "0 / 2"
     ),
     "an empty Sequential": Shown(
