@@ -15,13 +15,11 @@ from polykeras.backend.handles import Handle, convert
 from polykeras.common import logits, masks, nested
 from polykeras.common.lru_cache import LRUCache
 from polykeras.variables import (
-    TRACES,
-    NewVariables,
     Run,
     Scope,
     Variable,
-    ever_new,
     functionalize,
+    learn_state,
     read_state,
     unique,
     value_of,
@@ -235,19 +233,15 @@ class _Entry:
         self.form = variables, self.backend.compile(functionalize(self.fn, variables, changes_only=True))
 
     def __call__(self, arrays: list[Any]) -> Any:
-        new: list[Variable] = []
-        for _ in range(TRACES):
+        def run() -> Any:
             variables, compiled = self.form
-            try:
-                with Run(variables, self.backend) as running:
-                    changed, result = compiled(running.values, arrays)
-                    running.finish(write_changes, variables, running.values, changed, result, self.backend)
-                return result
-            except NewVariables as found:
-                # The state is learned by tracing: what the function uses is known when it has run once.
-                new = found.variables
-                self._grow(unique([*variables, *new]))
-        raise ever_new(f"The function {self.name!r}", new)
+            with Run(variables, self.backend) as running:
+                changed, result = compiled(running.values, arrays)
+                running.finish(write_changes, variables, running.values, changed, result, self.backend)
+            return result
+
+        # The state is learned by tracing: what the function uses is known when it has run once.
+        return learn_state(run, lambda new: self._grow(unique([*self.form[0], *new])), f"The function {self.name!r}")
 
 
 def function(fn: Callable[P, R]) -> Function[P, R]:

@@ -67,7 +67,9 @@ def program(
     backend = registry.current()
     if x is None:
         step = _known_step(model, kind, backend)
-        batch = nested.map_structure(lambda leaf: np.zeros(leaf.shape, dtypes.numpy_dtype(leaf.dtype)), step.example)
+        batch = nested.map_structure(
+            lambda leaf: np.zeros(leaf.shape, dtypes.numpy_dtype(leaf.dtype)), step.plan.example
+        )
     else:
         batch = make_batch(model._texts_to_numbers(x), y, sample_weight, None).first_batch()
         step = prepare(model, kind, batch)

@@ -19,7 +19,7 @@ from polykeras.common import masks, nested
 from polykeras.common.traits import trait
 from polykeras.graph import KerasTensor
 from polykeras.layers.base.context import current_context
-from polykeras.training.steps import CompiledStep, Step
+from polykeras.training.steps import CompiledStep, Step, StepPlan
 from polykeras.training.steps.cache import StepCache
 from polykeras.variables import is_functional
 
@@ -79,7 +79,7 @@ def _made(model: Any, backend: Backend) -> Step | None:
     if not _is_known(model):
         return None
     fast.explain(f"calls of model {model.name!r}", "compiled", "they are repeated, and all layers are known")
-    return CompiledStep(lambda inputs: model(inputs, training=False), model.variables, backend, donate=False)
+    return CompiledStep(lambda inputs: model(inputs, training=False), StepPlan(model, "predict", backend))
 
 
 def _is_known(model: Any) -> bool:

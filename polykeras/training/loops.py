@@ -306,6 +306,8 @@ class Trainer(StepMethods):
         with shared_run():
             step, batch = prepare_for_batch(self, kind, source.first_batch())
             check_batch(self, kind, batch)
+            if not step.plan.resets:
+                self.reset_metrics()
             logs = host_logs(step.run_batch(batch), self._steps.log_names.get(kind, ()))
         if return_dict:
             return logs

@@ -7,7 +7,7 @@ and the variable itself stays as it was. `functionalize` uses that to turn code 
 """
 
 from polykeras.backend.scopes import Scope, is_functional, note_losses, outside_scopes
-from polykeras.variables.functional import TRACES, NewVariables, branch, ever_new, functionalize, value_of
+from polykeras.variables.functional import NewVariables, branch, functionalize, learn_state, value_of
 from polykeras.variables.initial import values_deferred
 from polykeras.variables.runs import Run
 from polykeras.variables.state import (
@@ -22,17 +22,16 @@ from polykeras.variables.state import (
 from polykeras.variables.variable import Variable
 
 __all__ = [
-    "TRACES",
     "NewVariables",
     "Run",
     "Scope",
     "Variable",
     "branch",
     "by_dtype",
-    "ever_new",
     "functionalize",
     "is_functional",
     "kept_values",
+    "learn_state",
     "note_losses",
     "outside_scopes",
     "put_back",

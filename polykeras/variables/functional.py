@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from polykeras.backend import Backend
 from polykeras.backend.handles import Handle
@@ -12,6 +12,7 @@ from polykeras.common import nested
 from polykeras.variables.state import read_state, write_state
 from polykeras.variables.variable import Variable
 
+R = TypeVar("R")
 TRACES = 10
 """How often code is traced to learn its variables, before it is taken to make new ones each time."""
 
@@ -27,16 +28,30 @@ class NewVariables(Exception):
         self.variables = variables
 
 
-def ever_new(name: str, variables: Sequence[Variable]) -> RuntimeError:
-    """Return the error for a function that used variables unknown so far in each of `TRACES` traces.
+def learn_state(run: Callable[[], R], add: Callable[[list[Variable]], None], name: str) -> R:
+    """Run a function; where it met variables that are not part of its state, add them, and run it again.
 
     Args:
-        name: of the function.
-        variables: the last new ones.
+        run: what runs; may raise `NewVariables`.
+        add: takes new variables, and adds them to the state of the next `run`.
+        name: of the function, for the message.
+
+    Returns:
+        What `run` returned.
+
+    Raises:
+        RuntimeError: it met new variables each time.
     """
-    return RuntimeError(
-        f"{name} makes new variables each time that it runs, the last ones {[v.path for v in variables]}. Make them "
-        "once, outside of it or in the `build` of a layer, and use those."
+    new: list[Variable] = []
+    for _ in range(TRACES):
+        try:
+            return run()
+        except NewVariables as found:
+            new = found.variables
+            add(new)
+    raise RuntimeError(
+        f"{name} makes new variables each time that it runs, the last ones {[v.path for v in new]}. Make them once, "
+        "outside of it or in the `build` of a layer, and use those."
     )
 
 

@@ -57,7 +57,7 @@ def test_a_chunk_keeps_subnormal_numbers(tb: Any) -> None:
     run = tb.compile_steps(lambda state, batch: ([state[0] * 0.1 + batch.sum() * 0.0], {}))
     data, indices = torch.zeros(4), torch.zeros((3, 1), dtype=torch.int32)
     for steps in (1, 2):  # recorded, and repeated
-        (value,), _ = run([torch.full((2,), 2e-37)], data, indices, 0, steps)
+        (value,), _ = run([torch.full((2,), 2e-38)], data, indices, 0, steps)
         assert (value > 0).all()
 
 

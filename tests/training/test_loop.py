@@ -11,7 +11,7 @@ import polykeras
 from polykeras import Sequential, layers
 from polykeras.backend import Backend, use_backend
 from polykeras.optimizers import schedules
-from polykeras.training.steps import CompiledStep
+from polykeras.training.steps import CompiledStep, StepPlan
 from polykeras.training.steps.sizes import MOST_STEPS, ChunkSize
 from training.linear import X, Y, linear
 
@@ -318,7 +318,8 @@ def test_chunks_are_powers_of_two_of_about_a_length() -> None:
 
 
 def test_what_small_batches_take_says_nothing_of_large_ones(backend: Backend) -> None:
-    step = CompiledStep(lambda batch: {}, [], backend)
+    model = Sequential([layers.Input((2,)), layers.Dense(1)])
+    step = CompiledStep(lambda batch: {}, StepPlan(model, "train", backend))
     small, large = ((np.zeros((rows, 2), "float32"), np.zeros(rows, "float32"), None) for rows in (1, 128))
     for _ in range(2):
         step.sizes.chunk(small, None).record(1, 1e-6)

@@ -68,7 +68,7 @@ def trained_on_sizes(monkeypatch: pytest.MonkeyPatch, backend: Backend) -> tuple
     run_rows = CompiledStep.run_rows
 
     def noted(self: CompiledStep, data: Any, indices: Any, start: int, stop: int) -> Any:
-        shapes.add((backend.shape(indices), backend.shape(nested.flatten(data)[0]), self.function))
+        shapes.add((backend.shape(indices), backend.shape(nested.flatten(data)[0]), self.code))
         return run_rows(self, data, indices, start, stop)
 
     utils.set_random_seed(0)

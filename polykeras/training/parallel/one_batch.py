@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def prepare_for_batch(model: StepMethods, kind: str, batch: Any) -> tuple[Step, Any]:
-    """Return a step that resets metrics, and what it takes on this process.
+    """Return a step that resets metrics if it can, and what it takes on this process.
 
     Args:
         model: the model whose step it is.

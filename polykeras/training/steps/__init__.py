@@ -2,6 +2,7 @@
 
 from polykeras.training.steps.compiled import CompiledStep
 from polykeras.training.steps.eager import EagerStep
+from polykeras.training.steps.plan import StepPlan
 from polykeras.training.steps.step import Step
 
-__all__ = ["CompiledStep", "EagerStep", "Step"]
+__all__ = ["CompiledStep", "EagerStep", "Step", "StepPlan"]

@@ -23,19 +23,17 @@ from polykeras.training.interrupts import Uninterrupted
 from polykeras.training.steps.collection import uncollected
 from polykeras.training.steps.step import Step
 from polykeras.variables import (
-    TRACES,
-    NewVariables,
     Run,
     Variable,
-    ever_new,
     functionalize,
+    learn_state,
     unique,
     write_changes,
     write_state,
 )
 
 if TYPE_CHECKING:
-    from polykeras.training.steps.layouts import Layouts
+    from polykeras.training.steps.plan import StepPlan
 
 MOST = 7  # programs that are kept beside the current ones, with the objects that they read
 LARGE_OUTPUTS = 2**18  # bytes of a batch: larger outputs of several batches take memory, and no less time
@@ -59,39 +57,22 @@ class CompiledStep(Step):
     """A step that is traced with its state as an argument, and compiled.
 
     Args:
-        function: see `Step`.
-        variables: the state that it is known to use. Tracing finds what else it uses.
-        backend: see `Step`.
-        donate: whether the new state may use the memory of the old one. False for predictions: they change (almost)
-            nothing, return only what they change, and may run in several threads.
-        example: see `Step`.
-        collective: whether workers share each batch.
-        layouts: where the arrays of the step lie; None if that is one device.
-        calls: returns functions that it calls, beside those in attributes of layers and the like. See `noted`.
+        code: see `Step`.
+        plan: see `Step`. Tracing finds what state the step uses beside the plan's variables. The new state may use the
+            memory of the old one, except in predictions: they return only what they change, and may run in several
+            threads.
     """
 
-    def __init__(
-        self,
-        function: Callable[[Any], Any],
-        variables: Sequence[Variable],
-        backend: Backend,
-        donate: bool = True,
-        example: Any = None,
-        collective: bool = False,
-        layouts: Layouts | None = None,
-        calls: Callable[[], Sequence[Any]] = list,
-    ) -> None:
-        super().__init__(function, backend, backend.execution.compiles, example)
-        self._calls = calls
-        self._donate = donate
-        self._collective = collective
-        self._layouts = layouts
+    def __init__(self, code: Callable[[Any], Any], plan: StepPlan) -> None:
+        super().__init__(code, plan, plan.backend.execution.compiles)
+        self._donate = plan.changes
+        self._lay_out = plan.layouts.lay_out if plan.layouts is not None else None
         self._has_run = False
-        # Whether the function has run to its end since it was last traced, and whether it runs now. Most errors are
+        # Whether the code has run to its end since it was last traced, and whether it runs now. Most errors are
         # mistakes in it. In both cases no memory has been given away yet.
         self._is_traced = self._in_code = False
         self._batches_refused = False  # whether `run_batches` raised `CannotRunBatches`
-        self._programs = self._programs_over(variables)
+        self._programs = self._programs_over(plan.variables)
         self._stale: list[_Programs] = []  # which count again if what they read comes back; the latest comes last
 
     @property
@@ -104,19 +85,19 @@ class CompiledStep(Step):
     def _programs_over(self, variables: Sequence[Variable]) -> _Programs:
         reads = Reads()
         function = partial(self._traced, reads)
-        return _Programs(function, reads, unique(variables), self._backend, self._donate, self._collective)
+        return _Programs(function, reads, unique(variables), self._backend, self._donate, self.plan.workers > 1)
 
     def _traced(self, reads: Reads, batch: Any) -> Any:
-        """Run the function while it is traced; note that it runs, and what it reads."""
+        """Run the code while it is traced; note that it runs, and what it reads."""
         self._in_code = True
         if self._is_traced_over(batch):
-            with noted(self._calls()) as trace:
-                result = self.function(batch)
+            with noted(_functions_called(self.plan)) as trace:
+                result = self.code(batch)
             if self._is_traced_over(batch):  # otherwise it runs each time after all
                 for what in reads.add(trace):
                     warnings.warn(_CHANGED.format(what), RuntimeWarning, stacklevel=2)
         else:
-            result = self.function(batch)
+            result = self.code(batch)
         self._in_code, self._is_traced = False, True  # not where it raises
         return result
 
@@ -149,24 +130,24 @@ class CompiledStep(Step):
         return result
 
     def _execute_or_trace(self, programs: _Programs, call: Callable[[_Programs, list[Any]], tuple[Any, Any]]) -> Any:
-        new: list[Variable] = []
-        for _ in range(TRACES):
-            lay_out = self._layouts.lay_out if self._layouts is not None else None
+        def run() -> Any:
             self._in_code = False
-            try:
-                with Run(programs.variables, self._backend, self._donate, lay_out) as run:
-                    state, result = call(programs, run.values)
-                    run.finish(self._write, programs, run.values, state, result)
-                return result
-            except NewVariables as found:
-                new = found.variables
-                programs = self._programs = self._programs_over([*programs.variables, *new])
-                self._is_traced = False
-            except (Exception, KeyboardInterrupt) as error:
-                if self._is_traced and not self._in_code and self._donate and self._backend.execution.donates:
-                    error.add_note(_LOST)
-                raise
-        raise ever_new("A step of the model", new)
+            with Run(programs.variables, self._backend, self._donate, self._lay_out) as running:
+                state, result = call(programs, running.values)
+                running.finish(self._write, programs, running.values, state, result)
+            return result
+
+        def add(new: list[Variable]) -> None:
+            nonlocal programs
+            programs = self._programs = self._programs_over([*programs.variables, *new])
+            self._is_traced = False
+
+        try:
+            return learn_state(run, add, "A step of the model")
+        except (Exception, KeyboardInterrupt) as error:
+            if self._is_traced and not self._in_code and self._donate and self._backend.execution.donates:
+                error.add_note(_LOST)
+            raise
 
     def _write(self, programs: _Programs, given: list[Any], state: Any, result: Any) -> None:
         if self._donate:
@@ -178,7 +159,8 @@ class CompiledStep(Step):
 
     def place_data(self, data: Any) -> Any:
         """Return arrays for `run_rows` where the step wants them."""
-        return data if self._layouts is None else nested.map_structure(self._layouts.whole, data)
+        layouts = self.plan.layouts
+        return data if layouts is None else nested.map_structure(layouts.whole, data)
 
     def run_rows(self, data: Any, indices: Any, start: int, stop: int) -> Any:
         """Run consecutive steps in one call of the backend."""
@@ -214,6 +196,12 @@ class CompiledStep(Step):
         except CannotRunBatches:
             self._batches_refused = True
             raise
+
+
+def _functions_called(plan: StepPlan) -> list[Any]:
+    """Return what a step calls that is in no attribute of a layer, a loss or the like; see `noted`."""
+    of_variables = [part for v in plan.model.trainable_variables for part in (v.regularizer, v.constraint)]
+    return [getattr(plan.model, f"{plan.kind}_step"), *of_variables]
 
 
 class _Programs:

@@ -2,42 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
-from polykeras.backend import Backend
 from polykeras.common import nested
 from polykeras.training.interrupts import Uninterrupted
 from polykeras.training.steps.step import Step
 from polykeras.variables import Run, Scope, Variable, unique
 
 if TYPE_CHECKING:
-    from polykeras.training.steps.layouts import Layouts
+    from polykeras.training.steps.plan import StepPlan
 
 
 class EagerStep(Step):
     """A step that runs as plain Python, for `run_eagerly=True`: prints, breakpoints and native code work in it.
 
     Args:
-        function: see `Step`.
-        variables: the state that it may use.
-        backend: see `Step`.
-        example: see `Step`.
-        layouts: where the arrays of the step lie; None if that is one device.
+        code: see `Step`.
+        plan: see `Step`.
     """
 
-    def __init__(
-        self,
-        function: Callable[[Any], Any],
-        variables: Sequence[Variable],
-        backend: Backend,
-        example: Any = None,
-        layouts: Layouts | None = None,
-    ) -> None:
-        super().__init__(function, backend, False, example)
-        self._layouts = layouts
-        self._variables = unique(variables)
+    def __init__(self, code: Callable[[Any], Any], plan: StepPlan) -> None:
+        super().__init__(code, plan, compiles=False)
+        self._variables = unique(plan.variables)
 
     @property
     def variables(self) -> list[Variable]:
@@ -57,12 +45,12 @@ class EagerStep(Step):
 
     def _run_one(self, batch: Any) -> Any:
         location = self._backend.native.location
-        if self._layouts is not None:
-            with Run(self._variables, self._backend, lay_out=self._layouts.lay_out):
+        if self.plan.layouts is not None:
+            with Run(self._variables, self._backend, lay_out=self.plan.layouts.lay_out):
                 pass
         # A step that fails changes no variable.
         with Scope() as scope, location.eager_step() if location else nullcontext():
-            result = self.function(batch)
+            result = self.code(batch)
         with Uninterrupted():  # all of them or none
             for variable, value in zip(*scope.updates(), strict=True):
                 variable.assign(value)

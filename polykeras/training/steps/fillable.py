@@ -48,7 +48,7 @@ def fills(model: Any, kind: str, step: Step, batch: Any) -> bool:
         if found:
             filled = Filled(batch, np.zeros(len(nested.flatten(batch)[0]), np.int32))
             try:
-                found = runs_on_shapes(model, step.function, filled)
+                found = runs_on_shapes(model, step.code, filled)
             except ValueError:  # values of another shape than that of the mask
                 found = False
         answers.put(key, found)

@@ -8,17 +8,20 @@ of variables after it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from polykeras.backend import Backend
 from polykeras.backend.job import WorkerLost
 from polykeras.backend.spec import Array
 from polykeras.common import nested
+from polykeras.distribution import placing
 from polykeras.distribution.meshes import TensorLayout
 from polykeras.distribution.model_parallel import ModelParallel
-from polykeras.distribution.placing import laid_out
 from polykeras.distribution.strategies import distribution, workers_of_run
 from polykeras.variables import Variable, read_state, write_state
+
+if TYPE_CHECKING:
+    from polykeras.training.steps.plan import StepPlan
 
 _ADVICE = (
     "ModelParallel: the arrays of this step are cut over devices. If the framework cannot run an operation on them, "
@@ -38,6 +41,18 @@ def distributed_model(backend: Backend) -> ModelParallel | None:
         return None
     workers_of_run(backend)
     return current
+
+
+def laid_out(code: Callable[[Any], Any], plan: StepPlan) -> Callable[[Any], Any]:
+    """Return code whose arrays lie where the plan says.
+
+    Args:
+        code: takes a batch.
+        plan: that of the step.
+    """
+    if plan.layouts is None:
+        return code
+    return plan.layouts.laid_out(code, plan.variables if plan.changes else [])
 
 
 class Layouts:
@@ -60,18 +75,18 @@ class Layouts:
         """
         variable.lay_out(self._backend, lambda value: self._placed(variable, value))
 
-    def laid_out(self, step: Callable[[Any], Any], variables: Sequence[Variable]) -> Callable[[Any], Any]:
-        """Return a step that computes on the devices, and leaves variables there. All devices have its results.
+    def laid_out(self, code: Callable[[Any], Any], variables: Sequence[Variable]) -> Callable[[Any], Any]:
+        """Return code that computes on the devices, and leaves variables there. All devices have its results.
 
         Args:
-            step: takes a batch.
+            code: takes a batch.
             variables: those that it may change.
         """
 
         def run(batch: Any) -> Any:
             self._place(variables)  # else a loop over steps may keep them where its compiler likes
             try:
-                result = step(nested.map_structure(self._rows, batch))
+                result = code(nested.map_structure(self._rows, batch))
             except (RuntimeError, AssertionError) as error:  # what frameworks raise then
                 if not isinstance(error, WorkerLost):
                     error.add_note(_ADVICE)
@@ -87,7 +102,7 @@ class Layouts:
 
     def whole(self, x: Array) -> Array:
         """Return an array that all devices have."""
-        return laid_out(self._backend, x, TensorLayout((), self._distribution.device_mesh))
+        return placing.laid_out(self._backend, x, TensorLayout((), self._distribution.device_mesh))
 
     def _layout(self, variable: Variable) -> TensorLayout:
         if id(variable) not in self._known:
@@ -97,7 +112,7 @@ class Layouts:
     def _placed(self, variable: Variable, value: Array) -> Array:
         layout = self._layout(variable)
         try:
-            return laid_out(self._backend, value, layout)
+            return placing.laid_out(self._backend, value, layout)
         except ValueError as error:
             raise ValueError(
                 f"ModelParallel: expected a layout that cuts the variable {variable.path!r} of shape {variable.shape} "
@@ -112,4 +127,4 @@ class Layouts:
         shape, parts = self._backend.shape(x), self._distribution.num_model_replicas
         if not shape or shape[0] % parts:
             return x
-        return laid_out(self._backend, x, self._distribution.get_data_layout(shape))
+        return placing.laid_out(self._backend, x, self._distribution.get_data_layout(shape))

@@ -13,7 +13,7 @@ the step needs another way, which is mostly known after the first step.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from polykeras import config, dtypes
 from polykeras.backend import Backend, registry
@@ -25,6 +25,9 @@ from polykeras.optimizers.gradients import NoGradients
 from polykeras.variables import Scope, Variable, outside_scopes, read_state, value_of
 from polykeras.variables.native_parameters import RestartableStep, parameter_of, parameters_of, restartable_step
 
+if TYPE_CHECKING:
+    from polykeras.training.steps.plan import StepPlan
+
 _NEUTRAL, _PARAMETERS, _PLAIN = range(3)
 _ATTEMPTS = 4  # at most: one in each way, and one more where the first one built layers
 
@@ -35,21 +38,20 @@ _WHY_PLAIN = (
 )
 
 
-def native_step(step: Callable[[Any], Any], model: Any, kind: str, backend: Backend) -> Callable[[Any], Any]:
+def native_step(code: Callable[[Any], Any], plan: StepPlan) -> Callable[[Any], Any]:
     """Return a step that may be written in the framework's idiom.
 
     Args:
-        step: that of the model.
-        model: whose step it is.
-        kind: "train", "test" or "predict".
-        backend: of the framework.
+        code: that of the model; takes a batch.
+        plan: that of the step.
 
     Returns:
-        A step of the same arguments; the step itself if it is not a user's `train_step`.
+        Code of the same arguments; the code itself if it is not a user's `train_step`.
     """
-    if kind != "train" or backend.native.steps is None or not overrides(model, "train_step"):
-        return step
-    return _NativeStep(step, model, backend, backend.native.steps)
+    hooks = plan.backend.native.steps
+    if plan.kind != "train" or hooks is None or not overrides(plan.model, "train_step"):
+        return code
+    return _NativeStep(code, plan.model, plan.backend, hooks)
 
 
 class _Restart(BaseException):

@@ -3,36 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from polykeras import dtypes, ops
 from polykeras.backend import registry
 from polykeras.backend.handles import convert
 from polykeras.backend.job import SharedStep, shared_step
-from polykeras.backend.shared_draws import Draws
 from polykeras.common import nested
 from polykeras.common.naming import is_ours
-from polykeras.common.traits import overrides
+from polykeras.common.traits import overrides, trait
+from polykeras.layers.base.samples_axis import refuse_samples_axis
 from polykeras.pending_sums import combine, pending_sums, send
-from polykeras.training.steps.mixing import refuse_mixing
 from polykeras.variables import Variable, unique
 
+if TYPE_CHECKING:
+    from polykeras.training.steps.plan import StepPlan
 
-def shared(step: Callable[[Any], Any], model: Any, kind: str, workers: int, draws: Draws) -> Callable[[Any], Any]:
-    """Return a step that takes a worker's rows of a batch, and leaves all variables the same on all workers.
+
+def shared(code: Callable[[Any], Any], plan: StepPlan) -> Callable[[Any], Any]:
+    """Return code that takes a worker's rows of a batch, and leaves all variables the same on all workers.
 
     Args:
-        step: takes a batch; returns flat logs.
-        model: the model whose step it is.
-        kind: `"train"` or `"test"`.
-        workers: the number of workers.
-        draws: the random numbers that the step draws.
+        code: takes a batch; returns flat logs.
+        plan: that of the step. For one worker, the code stays as it is.
 
     Raises:
-        ValueError: a layer, loss or metric works along the axis of the samples.
+        ValueError: a loss or metric works along the axis of the samples. Layers see it themselves.
     """
-    refuse_mixing(model)
-    logs_are_local = overrides(model, f"{kind}_step", "compute_metrics", "get_metrics_result")
+    model, workers = plan.model, plan.workers
+    if workers == 1:
+        return code
+    _refuse_mixing(model)
+    logs_are_local = overrides(model, f"{plan.kind}_step", "compute_metrics", "get_metrics_result")
     states = _states_of_users(model)
 
     def run(batch: Any) -> Any:
@@ -42,17 +44,27 @@ def shared(step: Callable[[Any], Any], model: Any, kind: str, workers: int, draw
                 "each device, or train with run_eagerly=False."
             )
         rows = ops.shape(nested.flatten(batch)[0])[0]
-        token = shared_step.set(SharedStep(workers, rows, draws))
+        token = shared_step.set(SharedStep(workers, rows, plan.draws))
         try:
             with pending_sums():
                 before = [variable.value for variable in states]
-                logs = step(batch)
+                logs = code(batch)
                 changed = [(v, old) for v, old in zip(states, before, strict=True) if v.value is not old]
                 return _agreed(logs, changed, logs_are_local)
         finally:
             shared_step.reset(token)
 
     return run
+
+
+def _refuse_mixing(model: Any) -> None:
+    """Raise if an axis argument of a loss or metric of polykeras is that of the samples, or may be."""
+    losses = model._compiled_loss.losses if model._compiled_loss is not None else []
+    metrics = model._compiled_metrics.metrics if model._compiled_metrics is not None else []
+    for part in (*losses, *metrics):
+        function = getattr(type(part), "fn", None)
+        if function is None or trait(function, "sample_by_sample") is not False:  # else it sums over all workers
+            refuse_samples_axis(part)
 
 
 def _states_of_users(model: Any) -> list[Variable]:

@@ -4,37 +4,38 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from polykeras.backend import Backend
 from polykeras.backend.execution_policy import CannotRunBatches
 from polykeras.training.steps.sizes import StepSizes
 from polykeras.variables import Variable
+
+if TYPE_CHECKING:
+    from polykeras.training.steps.plan import StepPlan
 
 
 class Step(ABC):
     """One step of a model on one backend.
 
     Args:
-        function: the step as plain Python: takes a batch, returns logs or predictions.
-        backend: where it runs.
-        compiles: whether the function is traced, and does not run each time.
-        example: the shapes and dtypes of the batch that it is made for, a tree of `KerasTensor`s; None if unknown.
+        code: the step as plain Python: takes a batch, returns logs or predictions.
+        plan: what it was made from.
+        compiles: whether the code is traced, and does not run each time.
 
     Attributes:
-        function: as given.
+        code: as given.
+        plan: as given.
         compiles: as given.
-        example: as given.
         list_orders: the order of the values in returned lists, by the names of the logs, as far as it was asked for.
     """
 
-    def __init__(self, function: Callable[[Any], Any], backend: Backend, compiles: bool, example: Any = None) -> None:
-        self._backend = backend
-        self.function = function
+    def __init__(self, code: Callable[[Any], Any], plan: StepPlan, compiles: bool) -> None:
+        self.code = code
+        self.plan = plan
         self.compiles = compiles
-        self.example = example
         self.list_orders: dict[tuple[str, ...], list[str]] = {}
-        self._sizes = StepSizes(compiles and backend.execution.compiles_each_size)
+        self._backend = plan.backend
+        self._sizes = StepSizes(compiles and plan.backend.execution.compiles_each_size)
 
     @property
     def sizes(self) -> StepSizes:

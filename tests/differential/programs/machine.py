@@ -300,8 +300,12 @@ class Programs(RuleBasedStateMachine):
         unlike += [DECAYING] if undecided else []
         return [optimizer for optimizer in (*OPTIMIZERS, DECAYING) if optimizer not in unlike]
 
+    def _may_train(self, made: Made) -> bool:
+        again = self._is_used(made) and self._families[made.name] in self._averaged
+        return not (again and self.differs(AVERAGED_AGAIN))
+
     def fit(self, made: Made, draw: st.DataObject) -> None:
-        if self._is_used(made) and self._families[made.name] in self._averaged and self.differs(AVERAGED_AGAIN):
+        if not self._may_train(made):
             return
         self._used.add(self._families[made.name])
         told = draw.draw(self._data(made, generators=True))
@@ -357,8 +361,9 @@ class Programs(RuleBasedStateMachine):
         self.both({"do": "predict", "on": made.name, "data": draw.draw(self._data(made)), "steps": steps})
 
     def on_batch(self, made: Made, draw: st.DataObject) -> None:
+        kinds = ["train", "test", "predict"] if self._may_train(made) else ["test", "predict"]
         self._used.add(self._families[made.name])
-        what, return_dict = draw.draw(st.sampled_from(["train", "test", "predict"])), draw.draw(st.booleans())
+        what, return_dict = draw.draw(st.sampled_from(kinds)), draw.draw(st.booleans())
         told = draw.draw(self._data(made, arrays=True))
         self.both(
             {"do": "on_batch", "on": made.name, "data": told, "what": what, "return_dict": return_dict, "times": 2}

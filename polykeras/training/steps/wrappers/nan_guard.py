@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import dtypes
+from polykeras import config, dtypes
 from polykeras.autodiff import value_and_grad
 from polykeras.backend import Backend
 from polykeras.common import nested
@@ -28,17 +28,20 @@ from polykeras.training.steps.wrappers.wrapped import Snapshot, WrappedStep
 from polykeras.variables import Scope, Variable, put_back
 
 
+def guarded(step: Step) -> Step:
+    """Return a step that is guarded, if it trains and the guard is on."""
+    return GuardedStep(step) if step.plan.kind == "train" and config.nan_guard() else step
+
+
 class GuardedStep(WrappedStep):
     """A training step that is repeated and explained if it leaves a number that is not finite.
 
     Args:
         step: see `WrappedStep`.
-        model: see `WrappedStep`.
-        backend: see `Step`.
     """
 
-    def __init__(self, step: Step, model: Any, backend: Backend) -> None:
-        super().__init__(step, model, backend)
+    def __init__(self, step: Step) -> None:
+        super().__init__(step)
         self._constants: set[int] | None = None  # ids of variables not finite on purpose, such as a mask of -inf
 
     def run_rows(self, data: Any, indices: Any, start: int, stop: int) -> Any:

@@ -25,15 +25,16 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from polykeras import dtypes, fast
-from polykeras.backend import Backend, registry
+from polykeras import config, dtypes, fast
+from polykeras.backend import registry
 from polykeras.backend.native.location import on_host
 from polykeras.common import nested
+from polykeras.distribution.connections import current_job
 from polykeras.training.steps.step import Step
 from polykeras.training.steps.wrappers.rounding import described, difference, moved, moved_tree, rounding
 from polykeras.training.steps.wrappers.verification_messages import names_of, not_verified, wrong_step
 from polykeras.training.steps.wrappers.wrapped import Snapshot, WrappedStep
-from polykeras.variables import TRACES, Scope, Variable, ever_new, put_back, read_state, unique
+from polykeras.variables import NewVariables, Scope, Variable, learn_state, put_back, read_state, unique
 
 Outcome: TypeAlias = dict[str, np.ndarray]
 """What there is after a step, on the host, by name: variables, and logs or outputs."""
@@ -47,32 +48,34 @@ TOLD = 5  # differences in a message
 _turn = RLock()
 
 
+def verified(step: Step, on_one_worker: Callable[[Any], Any]) -> Step:
+    """Return a step that is verified, if verification is on and there is another form to compare it with.
+
+    Args:
+        step: what the trainer is to run.
+        on_one_worker: the code of the step on one worker.
+    """
+    is_whole = 1 < step.plan.workers == current_job().size  # else a process has several devices, and no whole batch
+    if not config.verify() or not (step.compiles or is_whole):
+        return step
+    return VerifiedStep(step, config.verify(), on_one_worker if is_whole else None)
+
+
 class VerifiedStep(WrappedStep):
     """A step that is compared with its plain form.
 
     Args:
         step: see `WrappedStep`.
-        model: see `WrappedStep`.
-        backend: see `Step`.
-        kind: `"train"`, `"test"` or `"predict"`.
         each: one of so many chunks is verified.
         of_whole: what the step does on one worker, if several share its batches. It is the plain form then, and runs on
             the whole batch.
     """
 
-    def __init__(
-        self,
-        step: Step,
-        model: Any,
-        backend: Backend,
-        kind: str,
-        each: int,
-        of_whole: Callable[[Any], Any] | None = None,
-    ) -> None:
-        super().__init__(step, model, backend)
+    def __init__(self, step: Step, each: int, of_whole: Callable[[Any], Any] | None = None) -> None:
+        super().__init__(step)
         self._of_whole = of_whole
-        self._kind, self._each = kind, each
-        self._plain = registry.plain(backend)
+        self._kind, self._each = step.plan.kind, each
+        self._plain = registry.plain(self._backend)
         self._chunks = 0
         self._found: list[Variable] = []  # those that the plain step uses beside the model's
         self._knows_all = self._warned = False
@@ -160,19 +163,19 @@ class VerifiedStep(WrappedStep):
         Arrays are copied, since native code in a step may change them in place.
         """
         values = {id(variable): location[1] for variable, location in given}
-        missing: list[Variable] = []
-        for _ in range(TRACES):
+
+        def run() -> Outcome:
             state = self._state()
             others = [variable for variable in state if id(variable) not in values]
-            values |= dict(zip(map(id, others), read_state(others, self._backend), strict=True))
+            values.update(zip(map(id, others), read_state(others, self._backend), strict=True))
             arrays = [self._backend.place(values[id(variable)]) for variable in state]
             with registry.use_backend(self._plain), fast.off(), Scope(state, arrays, closed=True) as scope:
-                logs = (self._of_whole or self.function)(nested.map_structure(self._backend.place, batch))
-                missing = list(scope.missing.values())
-                if not missing:
-                    return self._outcome(logs, state)  # within the scope: there, variables are as after the step
-            self._found += missing
-        raise ever_new("A step of the model", missing)
+                logs = (self._of_whole or self.code)(nested.map_structure(self._backend.place, batch))
+                if scope.missing:
+                    raise NewVariables(list(scope.missing.values()))
+                return self._outcome(logs, state)  # within the scope: there, variables are as after the step
+
+        return learn_state(run, self._found.extend, "A step of the model")
 
     def _whole(self, batch: Any) -> Any:
         """Return the batch of all workers, of the rows of this one."""

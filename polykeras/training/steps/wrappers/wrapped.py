@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
-from polykeras.backend import Backend
 from polykeras.training.steps.sizes import StepSizes
 from polykeras.training.steps.step import Step
 from polykeras.variables import Variable, kept_values, read_state, unique
@@ -18,13 +17,11 @@ class WrappedStep(Step):
 
     Args:
         step: the step inside.
-        model: the model whose step it is.
-        backend: see `Step`.
     """
 
-    def __init__(self, step: Step, model: Any, backend: Backend) -> None:
-        super().__init__(step.function, backend, step.compiles, step.example)
-        self._step, self._model = step, model
+    def __init__(self, step: Step) -> None:
+        super().__init__(step.code, step.plan, step.compiles)
+        self._step, self._model = step, step.plan.model
         self._done = 0  # steps of the pass over the data
 
     @property
@@ -75,12 +72,3 @@ class WrappedStep(Step):
         variables = self._state()
         read_state(variables, self._backend)  # so that the values lie where the step runs
         return kept_values(variables)
-
-
-class ResettingStep(WrappedStep):
-    """A step on one batch before which the metrics of the model are reset."""
-
-    def run_batch(self, batch: Any) -> Any:
-        """Reset the metrics, then run the step."""
-        self._model.reset_metrics()
-        return self._step.run_batch(batch)
