@@ -63,11 +63,11 @@ if TYPE_CHECKING:
     from polykeras.scopes import SymbolicScope as SymbolicScope
     from polykeras.scopes import name_scope as name_scope
 
-_ROOMS = (
+_SUBMODULES = (
     *("applications", "datasets", "debug", "distillation", "distribution", "export", "legacy", "preprocessing"),
     *("quantizers", "visualization", "wrappers"),
 )
-LATER: dict[str, str] = {name: f"polykeras.{name}" for name in _ROOMS}
+LATER: dict[str, str] = {name: f"polykeras.{name}" for name in _SUBMODULES}
 LATER |= {"Quantizer": "polykeras.quantizers"}
 LATER |= dict.fromkeys(("Function", "RematScope", "StatelessScope", "SymbolicScope", "name_scope"), "polykeras.scopes")
 """What few programs need: it is loaded when it is first named. The module of each name."""

@@ -174,7 +174,7 @@ def _is_static(leaf: Any) -> bool:
     )
 
 
-class Function(Generic[P, R]):
+class CompiledFunction(Generic[P, R]):
     """A function compiled on whichever backend is current. Made by `polykeras.function`."""
 
     def __init__(self, fn: Callable[P, R]) -> None:
@@ -214,7 +214,7 @@ class Function(Generic[P, R]):
         """Bind to an instance, so that methods can be decorated; each instance compiles its own."""
         if instance is None:
             return self
-        bound = Function(types.MethodType(self._fn, instance))
+        bound = CompiledFunction(types.MethodType(self._fn, instance))
         instance.__dict__[self._fn.__name__] = bound
         return bound
 
@@ -244,7 +244,7 @@ class _Entry:
         return learn_state(run, lambda new: self._grow(unique([*self.form[0], *new])), f"The function {self.name!r}")
 
 
-def function(fn: Callable[P, R]) -> Function[P, R]:
+def function(fn: Callable[P, R]) -> CompiledFunction[P, R]:
     """Return `fn` compiled on the current backend, its variables handled.
 
     Variables that `fn` reads or assigns become inputs and outputs of the compiled function; nothing needs declaring.
@@ -267,4 +267,4 @@ def function(fn: Callable[P, R]) -> Function[P, R]:
         >>> float(add(3.0)), float(total)
         (6.0, 3.0)
     """
-    return Function(fn)
+    return CompiledFunction(fn)

@@ -9,7 +9,7 @@ import numpy as np
 from polykeras import dtypes
 from polykeras.backend import Backend, registry
 from polykeras.common import nested
-from polykeras.distribution.strategies import workers_of_run
+from polykeras.distribution.workers import ONE_WORKER, workers_of
 from polykeras.models import Model
 from polykeras.training.data.sources import make_batch
 from polykeras.training.steps import Step
@@ -85,7 +85,7 @@ def program(
 
 
 def _known_step(model: Model, kind: str, backend: Backend) -> Step:
-    workers = 1 if kind == "predict" else workers_of_run(backend)
+    workers = ONE_WORKER if kind == "predict" else workers_of(backend)
 
     def missing() -> Step:
         raise ValueError(

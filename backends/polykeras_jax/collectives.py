@@ -19,7 +19,7 @@ from polykeras.backend.spec import Array
 from polykeras_jax.arrays import find_device
 from polykeras_jax.compiling import compiled
 from polykeras_jax.private import forget_connection
-from polykeras_jax.workers import AXIS, Group, inside_program, losses_told, meet, of_this_process
+from polykeras_jax.workers import AXIS, Group, inside_program, lost_workers_named, meet, of_this_process
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,7 @@ def _eager_sum(x: Array) -> Array:
     processes = _connection.processes
     if processes.size == 1:
         return x
-    with losses_told(processes.timeout):
+    with lost_workers_named(processes.timeout):
         return of_this_process(_sum_of(processes)(None, processes.own([x[None]])))[0]
 
 

@@ -23,7 +23,7 @@ from polykeras_jax.compiling import compiled, step_options
 from polykeras_jax.loops import in_loop
 from polykeras_jax.predictions import over_batches
 from polykeras_jax.steps import Loop, loop_of
-from polykeras_jax.workers import Group, losses_told, of_this_process
+from polykeras_jax.workers import Group, lost_workers_named, of_this_process
 
 
 def _donatable(first: Any, others: Sequence[Any]) -> Any:
@@ -72,7 +72,7 @@ def _shared(
         if donate_first:
             first = _donatable(first, jax.tree.leaves((args, kwargs)))
         first, args, kwargs = lifted(first, args, kwargs)
-        with losses_told(workers.timeout):
+        with lost_workers_named(workers.timeout):
             return jax.tree.map(of_this_process, program(first, *args, **kwargs))
 
     def text(stage: str, first: Any, *args: Any, **kwargs: Any) -> str:
@@ -87,7 +87,7 @@ def _shared(
 def _over_parts(program: Callable[..., Any]) -> Callable[..., Any]:
     """Return a program that tells of lost workers, as its arrays may be cut over processes."""
     workers = group()
-    return program if workers is None else losses_told(workers.timeout)(program)
+    return program if workers is None else lost_workers_named(workers.timeout)(program)
 
 
 def _are_runs(indices: np.ndarray) -> bool:

@@ -14,7 +14,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from polykeras.backend.families.layouts import Layouts
 from polykeras.backend.spec import Array
-from polykeras_jax.workers import losses_told, meet, of_this_process
+from polykeras_jax.workers import lost_workers_named, meet, of_this_process
 
 
 def _devices_of_all(kind: str) -> list[Any]:
@@ -55,7 +55,7 @@ def _sharding(
 @lru_cache
 def _laying_out(sharding: NamedSharding) -> Callable[[Array], Array]:
     """Return a program that lays an array out anew. All processes run it together."""
-    return losses_told()(jax.jit(lambda x: x, out_shardings=sharding))
+    return lost_workers_named()(jax.jit(lambda x: x, out_shardings=sharding))
 
 
 def whole(x: Array) -> Array:

@@ -128,7 +128,7 @@ class Group:
 
 
 @contextmanager
-def losses_told(timeout: float | None = None) -> Iterator[None]:
+def lost_workers_named(timeout: float | None = None) -> Iterator[None]:
     """Raise the errors of the engine for sums as what they mean.
 
     Args:
@@ -157,7 +157,7 @@ def meet(mesh: Mesh, timeout: float | None = None) -> None:
 
     Args:
         mesh: the devices.
-        timeout: as in `losses_told`.
+        timeout: as in `lost_workers_named`.
 
     Raises:
         WorkerLost: another worker ended or did not answer in time.
@@ -166,7 +166,7 @@ def meet(mesh: Mesh, timeout: float | None = None) -> None:
     ones = jax.make_array_from_callback(
         shape, NamedSharding(mesh, PartitionSpec(*mesh.axis_names)), lambda index: np.ones(shape, np.int32)[index]
     )
-    with losses_told(timeout):
+    with lost_workers_named(timeout):
         for count in range(1, len(shape) + 1):
             for axes in combinations(range(len(shape)), count):
                 jax.block_until_ready(jax.jit(lambda x, axes=axes: x.sum(axes))(ones))

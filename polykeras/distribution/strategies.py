@@ -228,15 +228,3 @@ def set_distribution(value: Distribution | None) -> None:
     if isinstance(value, DataParallel):
         own_devices(value.device_mesh, registry.current())
     _current = value
-
-
-def workers_of_run(backend: Backend) -> int:
-    """Return over how many workers the current distribution shares a run: 1 without one. Connects the backend.
-
-    Training calls this at the start of a run, in all processes.
-
-    Raises:
-        ValueError: the backend cannot use the devices of the distribution.
-        NotImplementedError: training cannot be distributed in this way.
-    """
-    return 1 if _current is None else _current.connect(backend)

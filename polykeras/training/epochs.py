@@ -10,6 +10,7 @@ from typing import Any
 
 from polykeras import config
 from polykeras.backend import registry
+from polykeras.distribution.workers import Workers
 from polykeras.training.callbacks.callback_list import CallbackList
 from polykeras.training.chunks.arrays import array_chunks
 from polykeras.training.chunks.chunk import Chunk, ChunkEnds
@@ -18,7 +19,7 @@ from polykeras.training.chunks.streams import stream_chunks
 from polykeras.training.data.sources import ArraySource, Source
 from polykeras.training.logs import host_logs
 from polykeras.training.parallel.agreeing import agreed_ends
-from polykeras.training.parallel.share import share_of, steps_run_together
+from polykeras.training.parallel.share import sharing
 from polykeras.training.resuming.progress import Progress
 from polykeras.training.steps.fillable import fills
 from polykeras.training.steps.prepare import prepare
@@ -26,13 +27,19 @@ from polykeras.training.steps.sizes import ChunkSize
 
 
 def run_epoch(
-    model: Any, kind: str, source: Source, callback_list: CallbackList, progress: Progress | None = None
+    model: Any,
+    kind: str,
+    workers: Workers,
+    source: Source,
+    callback_list: CallbackList,
+    progress: Progress | None = None,
 ) -> tuple[dict[str, Any], int]:
     """Run one pass over a source, or the rest of one.
 
     Args:
         model: the model that has the steps.
         kind: `"train"` or `"test"`.
+        workers: those of the run.
         source: the data.
         callback_list: the callbacks.
         progress: where training is, perhaps within an epoch; None in evaluation.
@@ -46,13 +53,13 @@ def run_epoch(
     logs, done = (progress.position.logs, progress.position.step) if progress else ({}, 0)
     if done and model.stop_training:
         return logs, done
-    own, backend = model._own_function(kind), registry.current()
+    own = model._own_function(kind)
     if own is not None:
         size = ChunkSize(batches_in_call(model))
-        chunks = function_chunks(source, own, backend, size.steps, done)
+        chunks = function_chunks(source, own, registry.current(), size.steps, done)
     else:
-        size, chunks = _compiled_chunks(model, kind, source, callback_list, progress, done)
-    together = own is None and steps_run_together(backend)
+        size, chunks = _compiled_chunks(model, kind, workers, source, callback_list, progress, done)
+    together = own is None and workers.run_together
     batch_begins = getattr(callback_list, f"on_{kind}_batch_begin")
     batch_ended = getattr(callback_list, f"on_{kind}_batch_end")
     for start, done, run in chunks:
@@ -74,14 +81,19 @@ def run_epoch(
 
 
 def _compiled_chunks(
-    model: Any, kind: str, source: Source, callback_list: CallbackList, progress: Progress | None, done: int
+    model: Any,
+    kind: str,
+    workers: Workers,
+    source: Source,
+    callback_list: CallbackList,
+    progress: Progress | None,
+    done: int,
 ) -> tuple[ChunkSize, Iterator[Chunk]]:
     """Return the size of the chunks of an epoch, and the chunks."""
     backend, first = registry.current(), source.first_batch()
-    share = share_of(backend, source)
-    cuts = share is not None and (share.cuts_streams or isinstance(source, ArraySource))
-    local = share.cut(first) if share is not None and cuts else first
-    step = prepare(model, kind, local, workers=share.workers if share else 1)
+    sharers = sharing(workers, source)
+    local = sharers.cut(first) if sharers.cuts_streams or isinstance(source, ArraySource) else first
+    step = prepare(model, kind, local, workers=sharers)
     step.begin_pass(done)
     fixed = model.steps_per_execution
     # A callback that has told the run to end before its first step lets this one step run.
@@ -90,19 +102,22 @@ def _compiled_chunks(
     next_stop = None
     if progress:
         progress.step, next_stop = step, callback_list.next_stop
-    ends = ChunkEnds(size, next_stop, agreed_ends(model, kind, backend, callback_list))
-    whole = partial(prepare, model, kind, first) if share else None
+    ends = ChunkEnds(size, next_stop, agreed_ends(model, kind, workers, callback_list))
+    whole = partial(prepare, model, kind, first)
     if isinstance(source, ArraySource):
-        filled = source.ends_partial and share is None and fills(model, kind, step, first)
-        return size, array_chunks(source, step, backend, ends, filled, done, share, whole)
-    return size, stream_chunks(source, step, backend, ends, done, share, whole)
+        filled = source.ends_partial and not sharers.share_batches and fills(model, kind, step, first)
+        return size, array_chunks(source, step, backend, ends, sharers, whole, filled, done)
+    return size, stream_chunks(source, step, backend, ends, sharers, whole, done)
 
 
-def run_evaluation(model: Any, source: Source, callback_list: CallbackList) -> tuple[dict[str, Any], int]:
+def run_evaluation(
+    model: Any, workers: Workers, source: Source, callback_list: CallbackList
+) -> tuple[dict[str, Any], int]:
     """Evaluate a model on a source, with the hooks of callbacks.
 
     Args:
         model: the model that has the steps.
+        workers: those of the run.
         source: the data.
         callback_list: the callbacks.
 
@@ -112,7 +127,7 @@ def run_evaluation(model: Any, source: Source, callback_list: CallbackList) -> t
     model.stop_evaluating = False
     callback_list.on_test_begin({})
     model.reset_metrics()
-    logs, done = run_epoch(model, "test", source, callback_list)
+    logs, done = run_epoch(model, "test", workers, source, callback_list)
     callback_list.on_test_end(logs)
     return logs, done
 

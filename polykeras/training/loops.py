@@ -13,6 +13,7 @@ from polykeras.backend.host_memory import keep_all_freed_memory
 from polykeras.common import nested
 from polykeras.common.arguments import positive_int
 from polykeras.common.legacy_arguments import takes_legacy_arguments
+from polykeras.distribution.workers import Workers
 from polykeras.training.callbacks.assemble import assemble
 from polykeras.training.callbacks.base import Callback
 from polykeras.training.callbacks.callback_list import CallbackList
@@ -120,14 +121,14 @@ class Trainer(StepMethods):
                 ends.callback(validation.source.close)
             ends.callback(source.close)
             ends.callback(callback_list.leave)
-            ends.enter_context(shared_run())
+            workers = ends.enter_context(shared_run())
             progress.begin(callback_list, epochs)
             run = {"epochs": epochs, "validation_freq": validation_freq, "begins": progress.position}
-            check_run(self, source, validation.source, run, callback_list.callbacks)
+            check_run(self, workers, source, validation.source, run, callback_list.callbacks)
             logs: dict[str, Any] = progress.position.logs
             for epoch in () if progress.is_over() else range(progress.position.epoch, epochs):
-                logs = self._fit_epoch(epoch, progress, callback_list, steps_per_epoch, validation)
-                agree_after_epoch(self)
+                logs = self._fit_epoch(epoch, workers, progress, callback_list, steps_per_epoch, validation)
+                agree_after_epoch(self, workers)
                 if self.stop_training:
                     break
             if epochs and self.optimizer is not None and self.optimizer.built:
@@ -172,8 +173,8 @@ class Trainer(StepMethods):
             check_source(self, "test", source)
         source.reset()
         callback_list = assemble(callbacks, self, verbose, 1, source.steps)
-        with nullcontext() if _use_cached_eval_dataset else closing(source), shared_run():
-            logs, done = run_evaluation(self, source, callback_list)
+        with nullcontext() if _use_cached_eval_dataset else closing(source), shared_run() as workers:
+            logs, done = run_evaluation(self, workers, source, callback_list)
         if not self.stop_evaluating:
             warn_if_short(done, steps, None)
         return logs if return_dict else as_list(logs, list_order(logs, self.metrics))
@@ -267,6 +268,7 @@ class Trainer(StepMethods):
     def _fit_epoch(
         self,
         epoch: int,
+        workers: Workers,
         progress: Progress,
         callback_list: CallbackList,
         steps_per_epoch: int | None,
@@ -279,7 +281,7 @@ class Trainer(StepMethods):
             self.reset_metrics()
             callback_list.on_epoch_begin(epoch, {})
             progress.epoch_begun()
-        logs, steps = run_epoch(self, "train", progress.source, callback_list, progress)
+        logs, steps = run_epoch(self, "train", workers, progress.source, callback_list, progress)
         if not self.stop_training:
             warn_if_short(steps, steps_per_epoch, epoch)
             warn_of_nan(before, logs, epoch)
@@ -303,8 +305,8 @@ class Trainer(StepMethods):
         self, kind: str, x: Any, y: Any, weights: Any, class_weight: dict[int, float] | None, return_dict: bool
     ) -> Any:
         source = make_batch(self._texts_to_numbers(x), y, weights, class_weight)
-        with shared_run():
-            step, batch = prepare_for_batch(self, kind, source.first_batch())
+        with shared_run() as workers:
+            step, batch = prepare_for_batch(self, kind, source.first_batch(), workers)
             check_batch(self, kind, batch)
             if not step.plan.resets:
                 self.reset_metrics()

@@ -11,8 +11,9 @@ import pytest
 import polykeras as keras
 from polykeras.backend import registry
 from polykeras.backend.job import Job
-from polykeras.distribution import connections, environment, hosts, strategies
+from polykeras.distribution import connections, environment, hosts
 from polykeras.distribution.environment import ALONE, find_job
+from polykeras.distribution.workers import ONE_WORKER, workers_of
 
 api = keras.distribution
 
@@ -165,7 +166,7 @@ def test_nobody_launched() -> None:
     assert connections.current_job() == ALONE
     assert not connections.connected(registry.current())
     api.set_distribution(api.DataParallel())
-    assert strategies.workers_of_run(registry.current()) == 1
+    assert workers_of(registry.current()) == ONE_WORKER
 
 
 def test_devices() -> None:
@@ -290,7 +291,7 @@ def test_model_parallel() -> None:
         api.ModelParallel(layout_map=layouts, mesh=MESH)
     api.set_distribution(distribution)
     with pytest.raises(NotImplementedError, match="training cannot cut weights over several devices"):
-        strategies.workers_of_run(registry.current())
+        workers_of(registry.current())
 
 
 def test_scope() -> None:

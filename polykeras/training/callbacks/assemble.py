@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from polykeras.common import nested
+from polykeras.distribution.workers import is_first_worker
 from polykeras.training.callbacks.base import Callback
 from polykeras.training.callbacks.callback_list import CallbackList
 from polykeras.training.callbacks.foreign import as_callback
 from polykeras.training.callbacks.history import History
 from polykeras.training.callbacks.progress import ProgbarLogger, ProgressDisplay
-from polykeras.training.parallel.share import is_first_worker
 
 
 def assemble(

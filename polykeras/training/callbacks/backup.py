@@ -8,10 +8,10 @@ from typing import Any
 
 from polykeras.common.arguments import positive_int
 from polykeras.distribution.model_parallel import weights_are_cut
+from polykeras.distribution.workers import has_other_processes, is_first_worker
 from polykeras.training.callbacks.every_steps import EverySteps
 from polykeras.training.interrupts import Termination
 from polykeras.training.parallel.running import end_together
-from polykeras.training.parallel.share import has_other_processes, is_first_worker
 from polykeras.training.resuming.files import BackupFiles
 from polykeras.training.resuming.progress import Progress
 from polykeras.training.resuming.state import SavedRun

@@ -9,13 +9,13 @@ from polykeras.common.arguments import positive_int
 from polykeras.common.legacy_arguments import takes_legacy_arguments
 from polykeras.distribution.model_parallel import weights_are_cut
 from polykeras.distribution.whole import whole_on_first_worker
+from polykeras.distribution.workers import is_first_worker
 from polykeras.saving.model_files import SUFFIXES as MODELS
 from polykeras.saving.model_files import save_model
 from polykeras.saving.weights import SUFFIXES, save_weights
 from polykeras.training.callbacks.every_steps import EverySteps
 from polykeras.training.callbacks.monitor import MonitorCallback
 from polykeras.training.callbacks.progress_line import announce
-from polykeras.training.parallel.share import is_first_worker
 
 
 class ModelCheckpoint(MonitorCallback, EverySteps):

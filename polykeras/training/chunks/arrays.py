@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from polykeras.backend import Backend
+from polykeras.distribution.workers import Workers
 from polykeras.training.chunks.chunk import Chunk, ChunkEnds
 from polykeras.training.data.array_source import ArraySource
-from polykeras.training.parallel.share import Share
 from polykeras.training.shape_buckets import in_bucket
 from polykeras.training.steps.step import Step
 
@@ -17,10 +17,10 @@ def array_chunks(
     step: Step,
     backend: Backend,
     ends: ChunkEnds,
+    workers: Workers,
+    step_of_whole: Callable[[], Step],
     filled: bool = False,
     done: int = 0,
-    share: Share | None = None,
-    step_of_whole: Callable[[], Step] | None = None,
 ) -> Iterator[Chunk]:
     """Yield the chunks of an epoch over arrays.
 
@@ -29,14 +29,14 @@ def array_chunks(
         step: what runs.
         backend: where it runs.
         ends: where chunks end.
+        workers: those that share each batch.
+        step_of_whole: returns the step for a batch that cannot be shared, which runs on all workers.
         filled: whether a last partial batch is filled up. If so, the step is given the numbers of the rows too.
         done: the steps of the epoch that are done already.
-        share: the share that this process has of each batch; None for all of it.
-        step_of_whole: returns the step for a batch that cannot be shared, which runs on all workers.
     """
     full, rest = source.order(filled)
     rows, steps = step.sizes.bucket(source.batch_size, source.samples, len(full))
-    indices = step.place_data(backend.place(in_bucket(share.columns(full) if share else full, steps)))
+    indices = step.place_data(backend.place(in_bucket(workers.columns(full), steps)))
     data = step.place_data(source.resident(backend, filled, rows))
     start = done
     while start < len(full):
@@ -47,10 +47,7 @@ def array_chunks(
         start = stop
     if rest is not None and start == len(full) and ends.after(start, start + 1, len(rest)) > start:
         # A batch of another shape; its one step is compiled by itself.
-        last, part = step, rest[None]
-        if share is not None and share.divides(len(rest)):
-            part = share.columns(part)
-        elif step_of_whole is not None:
-            last = step_of_whole()
-        row = backend.place(part)
+        shares = workers.divides(len(rest))
+        last = step if shares else step_of_whole()
+        row = backend.place(workers.columns(rest[None]) if shares else rest[None])
         yield start, start + 1, lambda: last.run_rows(data, row, 0, 1)

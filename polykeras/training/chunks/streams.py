@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from polykeras.backend import Backend
+from polykeras.distribution.workers import ONE_WORKER, Workers
 from polykeras.training.chunks.chunk import Chunk, ChunkEnds
 from polykeras.training.data.batches import BufferSlice
 from polykeras.training.data.streams import StreamSource
-from polykeras.training.parallel.share import Share, rows_of
+from polykeras.training.parallel.share import rows_of
 from polykeras.training.steps.step import Step
 
 
@@ -21,9 +22,9 @@ def stream_chunks(
     step: Step,
     backend: Backend,
     ends: ChunkEnds,
+    workers: Workers,
+    step_of_whole: Callable[[], Step],
     done: int = 0,
-    share: Share | None = None,
-    step_of_whole: Callable[[], Step] | None = None,
 ) -> Iterator[Chunk]:
     """Yield the chunks of an epoch over a stream; a thread may read batches while a chunk runs.
 
@@ -35,26 +36,24 @@ def stream_chunks(
         step: what runs.
         backend: where it runs.
         ends: where chunks end.
-        done: the steps of the epoch that are done already.
-        share: the share that this process has of each batch; None for all of it.
+        workers: those that share each batch.
         step_of_whole: returns the step for a batch that cannot be shared, which runs on all workers.
+        done: the steps of the epoch that are done already.
     """
-    cuts = share if share is not None and share.cuts_streams else None
+    cutting = workers if workers.share_batches and workers.cuts_streams else ONE_WORKER
     for item in source.read_epoch(ends.size.fixed or (1 if step.compiles else 0)):
         if not isinstance(item, BufferSlice):
             if ends.after(done, done + 1, rows_of(item)) == done:
                 return
             run, batch = step, item
-            if cuts is not None and cuts.divides(rows_of(item)):
-                batch = cuts.cut(item)
-            elif cuts is not None and step_of_whole is not None:
+            if cutting.divides(rows_of(item)):
+                batch = cutting.cut(item)
+            elif cutting.share_batches:
                 run = step_of_whole()
             yield done, done + 1, lambda run=run, batch=batch: run.run_batch(batch)
             done += 1
             continue
-        data, indices = item.buffer.on_device(backend), item.buffer.indices
-        if cuts is not None:
-            indices = cuts.columns(indices)
+        data, indices = item.buffer.on_device(backend), cutting.columns(item.buffer.indices)
         rows = indices.shape[1]
         offset = item.start - done  # of the place in the buffer from the number of the step
         end = item.stop - offset

@@ -16,7 +16,7 @@ from polykeras import dtypes
 from polykeras.backend import Backend, registry
 from polykeras.distribution.agreement import exchanged
 from polykeras.distribution.model_parallel import may_be_cut
-from polykeras.training.parallel.share import steps_run_together
+from polykeras.distribution.workers import Workers
 from polykeras.variables import Variable
 
 if TYPE_CHECKING:
@@ -27,14 +27,14 @@ _DRIFT = 1e-5  # relative to the largest number of a variable
 
 
 def agreed_ends(
-    model: Any, kind: str, backend: Backend, callback_list: CallbackList
+    model: Any, kind: str, workers: Workers, callback_list: CallbackList
 ) -> Callable[[int, int, int], int] | None:
-    """Return a function for `ChunkEnds.agree`; None for one worker.
+    """Return a function for `ChunkEnds.agree`; None where nobody waits for others.
 
     Args:
         model: the model whose steps run. If another worker stops, it is told to stop.
         kind: `"train"` or `"test"`.
-        backend: where they run.
+        workers: those of the run.
         callback_list: the callbacks; if one process is asked to end, all are.
 
     Raises:
@@ -42,8 +42,9 @@ def agreed_ends(
         ValueError: by the function, on all workers: the data of one worker ended before those of another, or the
             workers have batches of different sizes.
     """
-    if not steps_run_together(backend):
+    if not workers.run_together:
         return None
+    backend = registry.current()
     flag, doing = ("stop_training", "trains") if kind == "train" else ("stop_evaluating", "evaluates")
 
     def agree(start: int, end: int, rows: int) -> int:
@@ -71,7 +72,7 @@ def agreed_ends(
     return agree
 
 
-def agree_after_epoch(model: Any) -> None:
+def agree_after_epoch(model: Any, workers: Workers) -> None:
     """Set `stop_training` on all workers if one of them has set it, and compare the variables of the workers.
 
     Batches that cannot be shared are computed by all workers. If their processors differ, so may the last bits. All
@@ -79,13 +80,14 @@ def agree_after_epoch(model: Any) -> None:
 
     Args:
         model: the model that is trained.
+        workers: those of the run.
 
     Raises:
         RuntimeError: the variables differ by more.
     """
-    backend = registry.current()
-    if not steps_run_together(backend):
+    if not workers.run_together:
         return
+    backend = registry.current()
     known = [*model.variables, *(model.optimizer.variables if model.optimizer else ())]
     numbers = [v for v in known if dtypes.is_float(v.stored_dtype) or dtypes.is_int(v.stored_dtype)]
     variables = [v for v in numbers if not may_be_cut(v)]  # of the others, each worker has a part of its own

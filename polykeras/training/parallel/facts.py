@@ -14,22 +14,28 @@ from polykeras import seeds
 from polykeras.backend import registry
 from polykeras.common import nested
 from polykeras.distribution.agreement import check_agreement, facts_of_process
-from polykeras.distribution.model_parallel import weights_are_cut
+from polykeras.distribution.workers import Workers
 from polykeras.training.data.array_source import ArraySource
 from polykeras.training.data.sources import Source
-from polykeras.training.parallel.share import share_of, share_on, steps_run_together
+from polykeras.training.parallel.share import sharing
 from polykeras.training.steps.prepare import prepare
 
 _ENOUGH = 2**26  # bytes of an array whose checksum is taken; of larger ones, that of some rows
 
 
 def check_run(
-    model: Any, source: Source, validation: Source | None, run: Mapping[str, Any], callbacks: Iterable[Any]
+    model: Any,
+    workers: Workers,
+    source: Source,
+    validation: Source | None,
+    run: Mapping[str, Any],
+    callbacks: Iterable[Any],
 ) -> None:
     """Compare what a run of `fit` depends on, if there are several workers. The model is built for that.
 
     Args:
         model: is compiled.
+        workers: those of the run.
         source: the data.
         validation: the data of the validation, or None.
         run: further facts of the run by their names, such as `"epochs"`.
@@ -39,21 +45,18 @@ def check_run(
         RuntimeError: the workers differ; the message says in what, and what to do.
         ValueError: a layer keeps states of samples.
     """
-    backend = registry.current()
-    if not steps_run_together(backend):
+    if not workers.run_together:
         return
-    share = share_on(backend)
-    if share is not None:
-        _check_layers(model, share.workers)
-    cuts_streams = share is None or share.cuts_streams
+    backend = registry.current()
+    if workers.share_batches:
+        _check_layers(model, workers.count)
+    cuts_streams = workers.cuts_streams
     # Each fact by itself: one that cannot be told, such as the config of a user's layer, is the same on all workers.
     facts = {name: _told(tell) for name, tell in _data_of(source, "", cuts_streams).items()}
     facts |= {name: _told(tell) for name, tell in _data_of(validation, "validation ", cuts_streams).items()}
     if isinstance(source, ArraySource) or cuts_streams:
-        first = source.first_batch()
-        shared = share_of(backend, source)
-        local, workers = (first, 1) if shared is None else (shared.cut(first), shared.workers)
-        prepare(model, "train", local, workers=workers)  # which builds it
+        sharers = sharing(workers, source)
+        prepare(model, "train", sharers.cut(source.first_batch()), workers=sharers)  # which builds it
     variables = model._all_variables()
     counted = {id(v) for metric in model.metrics for v in metric.variables}  # an epoch sets them back
     facts |= {name: str(value) for name, value in run.items()}
@@ -65,7 +68,7 @@ def check_run(
         "stream of random numbers": str(zlib.crc32(repr(seeds.process_state()).encode())),
         **facts_of_process(backend),
     }
-    if weights_are_cut(backend):
+    if workers.cuts_weights:
         check_agreement(backend, facts)  # before all read the same weights, which are gathered
     facts["weights"] = str(_checksum(v.numpy() for v in variables if id(v) not in counted))
     check_agreement(backend, facts)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from polykeras.backend import registry
 from polykeras.distribution.agreement import exchanged
-from polykeras.training.parallel.share import rows_of, share_on, steps_run_together
+from polykeras.distribution.workers import Workers
+from polykeras.training.parallel.share import rows_of
 from polykeras.training.steps.prepare import prepare
 from polykeras.training.steps.step import Step
 
@@ -14,13 +15,14 @@ if TYPE_CHECKING:
     from polykeras.training.step_methods import StepMethods
 
 
-def prepare_for_batch(model: StepMethods, kind: str, batch: Any) -> tuple[Step, Any]:
+def prepare_for_batch(model: StepMethods, kind: str, batch: Any, workers: Workers) -> tuple[Step, Any]:
     """Return a step that resets metrics if it can, and what it takes on this process.
 
     Args:
         model: the model whose step it is.
         kind: `"train"` or `"test"`.
         batch: a whole batch of host arrays, the same on all workers.
+        workers: those of the run.
 
     Returns:
         The step, and the share of this process of the batch, or the batch if it cannot be shared.
@@ -29,17 +31,16 @@ def prepare_for_batch(model: StepMethods, kind: str, batch: Any) -> tuple[Step, 
         RuntimeError: the workers do different things.
         ValueError: their batches have different sizes.
     """
-    backend = registry.current()
-    if not steps_run_together(backend):
+    if not workers.run_together:
         return prepare(model, kind, batch, resets=True), batch
-    share, rows = share_on(backend), rows_of(batch)
-    sizes = exchanged(backend, f"calls `{kind}_on_batch`", [rows])[:, 0]
+    rows = rows_of(batch)
+    sizes = exchanged(registry.current(), f"calls `{kind}_on_batch`", [rows])[:, 0]
     if len(set(sizes)) > 1:
         raise ValueError(
             f"Expected the same whole batch on all workers; received {', '.join(map(str, sizes))} rows on workers "
             "0, 1, ... Each worker takes its rows of the batch itself."
         )
-    if share is None or not share.divides(rows):
+    if not workers.divides(rows):
         return prepare(model, kind, batch, resets=True), batch
-    batch = share.cut(batch)
-    return prepare(model, kind, batch, resets=True, workers=share.workers), batch
+    batch = workers.cut(batch)
+    return prepare(model, kind, batch, resets=True, workers=workers), batch

@@ -1,4 +1,4 @@
-"""What a run of several workers is to the rest of its process: the only one, and no place to leave by `sys.exit`."""
+"""A run of several workers in its process: the only one, and no place to leave by `sys.exit`."""
 
 from __future__ import annotations
 
@@ -9,21 +9,22 @@ from contextlib import contextmanager
 
 from polykeras.backend import registry
 from polykeras.distribution.connections import current_job, note_leaving
-from polykeras.training.parallel.share import has_other_processes, steps_run_together
+from polykeras.distribution.workers import Workers, has_other_processes, workers_of
 
 _running = threading.RLock()  # held by the thread whose run it is; a callback may evaluate within `fit`
 _all_leave = False  # whether all workers end
 
 
 @contextmanager
-def shared_run() -> Iterator[None]:
-    """The context of `fit`, `evaluate` and of steps on one batch.
+def shared_run() -> Iterator[Workers]:
+    """The context of `fit`, `evaluate` and of steps on one batch. It gives the workers of the run.
 
     Raises:
         RuntimeError: another thread runs something with several workers.
     """
-    if not steps_run_together(registry.current()):
-        yield
+    workers = workers_of(registry.current())
+    if not workers.run_together:
+        yield workers
         return
     if not _running.acquire(blocking=False):
         raise RuntimeError(
@@ -34,7 +35,7 @@ def shared_run() -> Iterator[None]:
     _all_leave = False
     note_leaving(False)
     try:
-        yield
+        yield workers
     except SystemExit as error:
         if has_other_processes() and not _all_leave:
             warnings.warn(

@@ -85,7 +85,9 @@ class CompiledStep(Step):
     def _programs_over(self, variables: Sequence[Variable]) -> _Programs:
         reads = Reads()
         function = partial(self._traced, reads)
-        return _Programs(function, reads, unique(variables), self._backend, self._donate, self.plan.workers > 1)
+        return _Programs(
+            function, reads, unique(variables), self._backend, self._donate, self.plan.workers.share_batches
+        )
 
     def _traced(self, reads: Reads, batch: Any) -> Any:
         """Run the code while it is traced; note that it runs, and what it reads."""

@@ -17,7 +17,7 @@ from polykeras.common import nested
 from polykeras.distribution import placing
 from polykeras.distribution.meshes import TensorLayout
 from polykeras.distribution.model_parallel import ModelParallel
-from polykeras.distribution.strategies import distribution, workers_of_run
+from polykeras.distribution.strategies import distribution
 from polykeras.variables import Variable, read_state, write_state
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ _ADVICE = (
 )
 
 
-def distributed_model(backend: Backend) -> ModelParallel | None:
+def current_model_parallel(backend: Backend) -> ModelParallel | None:
     """Return the current distribution if it cuts the variables of a model over several devices; None otherwise.
 
     Raises:
@@ -39,7 +39,7 @@ def distributed_model(backend: Backend) -> ModelParallel | None:
     current = distribution()
     if not isinstance(current, ModelParallel) or current.device_mesh.devices.size == 1:
         return None
-    workers_of_run(backend)
+    current.connect(backend)
     return current
 
 
@@ -55,7 +55,7 @@ def laid_out(code: Callable[[Any], Any], plan: StepPlan) -> Callable[[Any], Any]
     return plan.layouts.laid_out(code, plan.variables if plan.changes else [])
 
 
-class Layouts:
+class StepLayouts:
     """Where the arrays of a step lie.
 
     Args:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from polykeras.backend import Backend
 from polykeras.backend.shared_draws import Draws
 from polykeras.common.traits import overrides
+from polykeras.distribution.workers import ONE_WORKER, Workers
 from polykeras.training.compiled_metrics import each
 from polykeras.training.steps.build import build, draws_of, symbolic
-from polykeras.training.steps.layouts import Layouts, distributed_model
+from polykeras.training.steps.layouts import StepLayouts, current_model_parallel
 from polykeras.variables import Variable
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class StepPlan:
             any.
         is_built: whether shapes alone made all that it needs; not where it holds a framework's code.
         resets: whether it resets the metrics before it computes.
-        workers: the number of workers that share each batch.
+        workers: those that share each batch.
         draws: the random numbers that it draws, where workers share them.
         layouts: where its arrays lie; None if that is one device.
     """
@@ -42,9 +43,9 @@ class StepPlan:
     example: Any = None
     is_built: bool = False
     resets: bool = False
-    workers: int = 1
+    workers: Workers = ONE_WORKER
     draws: Draws = field(default_factory=Draws)
-    layouts: Layouts | None = None
+    layouts: StepLayouts | None = None
 
     @property
     def changes(self) -> bool:
@@ -59,7 +60,13 @@ class StepPlan:
 
 
 def make_plan(
-    model: StepMethods, kind: str, code: Callable[[Any], Any], batch: Any, backend: Backend, resets: bool, workers: int
+    model: StepMethods,
+    kind: str,
+    code: Callable[[Any], Any],
+    batch: Any,
+    backend: Backend,
+    resets: bool,
+    workers: Workers,
 ) -> StepPlan:
     """Return the plan of a step; build what is not built yet.
 
@@ -82,7 +89,7 @@ def make_plan(
             "trainable counts as it is now, not as it was at `compile`: set it before each training.",
             stacklevel=2,
         )
-    cut_over = distributed_model(backend)
+    cut_over = current_model_parallel(backend)
     return StepPlan(
         model,
         kind,
@@ -91,8 +98,8 @@ def make_plan(
         is_built,
         resets=resets and is_built and not _resets_by_a_user(model),
         workers=workers,
-        draws=draws_of(model, code, batch) if is_built and workers > 1 else Draws(),
-        layouts=None if cut_over is None else Layouts(cut_over, backend),
+        draws=draws_of(model, code, batch) if is_built and workers.share_batches else Draws(),
+        layouts=None if cut_over is None else StepLayouts(cut_over, backend),
     )
 
 

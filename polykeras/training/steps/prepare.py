@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from polykeras.backend import Backend, registry
 from polykeras.distribution.strategies import distribution
+from polykeras.distribution.workers import ONE_WORKER, Workers
 from polykeras.training.steps.compiled import CompiledStep
 from polykeras.training.steps.context import in_context
 from polykeras.training.steps.eager import EagerStep
-from polykeras.training.steps.layouts import distributed_model, laid_out
+from polykeras.training.steps.layouts import current_model_parallel, laid_out
 from polykeras.training.steps.native import native_step
 from polykeras.training.steps.plan import make_plan
 from polykeras.training.steps.shared import shared
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from polykeras.training.step_methods import StepMethods
 
 
-def prepare(model: StepMethods, kind: str, batch: Any, resets: bool = False, workers: int = 1) -> Step:
+def prepare(model: StepMethods, kind: str, batch: Any, resets: bool = False, workers: Workers = ONE_WORKER) -> Step:
     """Return a step of a model for the current backend; build what is not built yet.
 
     The model keeps its steps. A new one is made if something changed that the step depends on.
@@ -33,7 +34,7 @@ def prepare(model: StepMethods, kind: str, batch: Any, resets: bool = False, wor
         kind: `"train"`, `"test"` or `"predict"`.
         batch: a batch, whose values are not read.
         resets: whether the step is to reset the metrics before it runs; `Step.plan` says whether it does.
-        workers: the number of workers that share each batch.
+        workers: those that share each batch.
     """
     backend = registry.current()
     key = step_key(kind, backend, resets, workers)
@@ -42,14 +43,14 @@ def prepare(model: StepMethods, kind: str, batch: Any, resets: bool = False, wor
     )
 
 
-def step_key(kind: str, backend: Backend, resets: bool = False, workers: int = 1) -> tuple[Hashable, ...]:
+def step_key(kind: str, backend: Backend, resets: bool = False, workers: Workers = ONE_WORKER) -> tuple[Hashable, ...]:
     """Return the key of a step among those that a model keeps; see `prepare`."""
     current = distribution()
-    devices = () if workers == 1 or current is None else tuple(map(str, current.device_mesh.devices.flat))
-    return kind, resets, workers, devices, distributed_model(backend)
+    devices = tuple(map(str, current.device_mesh.devices.flat)) if current is not None and workers.share_batches else ()
+    return kind, resets, workers.count, devices, current_model_parallel(backend)
 
 
-def _new_step(model: StepMethods, kind: str, batch: Any, backend: Backend, resets: bool, workers: int) -> Step:
+def _new_step(model: StepMethods, kind: str, batch: Any, backend: Backend, resets: bool, workers: Workers) -> Step:
     """Take a model's step through all stages. A stage with nothing to do returns what it got."""
     neutral = neutral_step(model, kind, backend)
     plan = make_plan(model, kind, neutral, batch, backend, resets, workers)

@@ -30,9 +30,9 @@ def shared(code: Callable[[Any], Any], plan: StepPlan) -> Callable[[Any], Any]:
     Raises:
         ValueError: a loss or metric works along the axis of the samples. Layers see it themselves.
     """
-    model, workers = plan.model, plan.workers
-    if workers == 1:
+    if not plan.workers.share_batches:
         return code
+    model, workers = plan.model, plan.workers.count
     _refuse_mixing(model)
     logs_are_local = overrides(model, f"{plan.kind}_step", "compute_metrics", "get_metrics_result")
     states = _states_of_users(model)

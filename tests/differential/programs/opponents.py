@@ -66,7 +66,7 @@ class Side:
         assert self._process.stdout
         with contextlib.suppress(BrokenPipeError):  # it has ended by itself
             self._process.stdin.close()
-        self._process.wait(30)
+        self._process.wait(300)  # TensorFlow frees gigabytes
         self._process.stdout.close()
 
 

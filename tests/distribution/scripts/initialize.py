@@ -9,7 +9,7 @@ from helpers.workers import tell
 from polykeras import seeds
 from polykeras.backend import registry
 from polykeras.distribution.connections import current_job
-from polykeras.distribution.strategies import workers_of_run
+from polykeras.distribution.workers import workers_of
 
 
 def main() -> None:
@@ -19,7 +19,7 @@ def main() -> None:
     found["seed"] = seeds.process_seed()
     found["weights"] = np.asarray(keras.initializers.GlorotUniform()((2, 2))).tolist()
     keras.distribution.set_distribution(keras.distribution.DataParallel(devices=found["devices"]))
-    found["shared"] = workers_of_run(backend)
+    found["shared"] = workers_of(backend).count
     keras.distribution.initialize()  # nothing more happens
     job = current_job()
     (total,) = backend.all_reduce([backend.asarray(np.array([1.0 + job.rank], np.float32))])

@@ -29,7 +29,6 @@ from polykeras import config, dtypes, fast
 from polykeras.backend import registry
 from polykeras.backend.native.location import on_host
 from polykeras.common import nested
-from polykeras.distribution.connections import current_job
 from polykeras.training.steps.step import Step
 from polykeras.training.steps.wrappers.rounding import described, difference, moved, moved_tree, rounding
 from polykeras.training.steps.wrappers.verification_messages import names_of, not_verified, wrong_step
@@ -55,7 +54,8 @@ def verified(step: Step, on_one_worker: Callable[[Any], Any]) -> Step:
         step: what the trainer is to run.
         on_one_worker: the code of the step on one worker.
     """
-    is_whole = 1 < step.plan.workers == current_job().size  # else a process has several devices, and no whole batch
+    workers = step.plan.workers
+    is_whole = workers.share_batches and workers.are_processes  # else a process has several devices, and no whole batch
     if not config.verify() or not (step.compiles or is_whole):
         return step
     return VerifiedStep(step, config.verify(), on_one_worker if is_whole else None)
