@@ -97,6 +97,11 @@ class ModelParallel(Distribution):
         found = self._layout_map[owner.path]
         return found if found is not None else TensorLayout([None] * len(variable.shape), self.device_mesh)
 
+    @property
+    def cuts_weights(self) -> bool:
+        """Whether there are several devices."""
+        return self.device_mesh.devices.size > 1
+
     def get_tensor_layout(self, path: str) -> TensorLayout | None:
         """Return the layout of the path, or None."""
         return self._layout_map[path]
@@ -148,7 +153,7 @@ def weights_are_cut(backend: Backend | None = None) -> bool:
         backend: whose arrays they are; None asks for any.
     """
     current = distribution()
-    if isinstance(current, ModelParallel) and current.device_mesh.devices.size > 1 and current_job().size > 1:
+    if current is not None and current.cuts_weights and current_job().size > 1:
         return True
     return bool(_cutting) if backend is None else backend in _cutting
 
@@ -156,7 +161,9 @@ def weights_are_cut(backend: Backend | None = None) -> bool:
 def may_be_cut(variable: Any) -> bool:
     """Return whether processes may have parts of a variable, by its layout or by an earlier distribution."""
     current = distribution()
-    return any(current.get_variable_layout(variable).axes) if isinstance(current, ModelParallel) else weights_are_cut()
+    if current is None or not current.cuts_weights:
+        return weights_are_cut()
+    return any(current.get_variable_layout(variable).axes)
 
 
 def backend_of_parts() -> Backend:

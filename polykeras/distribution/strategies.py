@@ -51,6 +51,11 @@ class Distribution:
         raise NotImplementedError
 
     @property
+    def cuts_weights(self) -> bool:
+        """Whether weights are cut over devices, by `get_variable_layout`. Without that, each device has all weights."""
+        return False
+
+    @property
     def data_shard_id(self) -> int:
         """The number of the part of the data that this process reads."""
         processes_of_a_part = max(1, self.num_processes // self.num_model_replicas)
@@ -73,12 +78,12 @@ class Distribution:
         raise NotImplementedError
 
     def get_tensor_layout(self, path: str) -> TensorLayout | None:
-        """Return the layout of an array within a model, or None to leave it.
+        """Return the layout of an array within a model; None, as here, to leave it where it is made.
 
         Args:
             path: the path of the operation that makes the array.
         """
-        raise NotImplementedError
+        return None
 
     def distribute_dataset(self, dataset: Dataset) -> Dataset:
         """Return the data set as it is: `fit` itself takes the rows of this process from each batch.
@@ -92,7 +97,8 @@ class Distribution:
         """Connect a backend for a run that is distributed in this way. All processes must call this.
 
         Returns:
-            the number of workers, which are processes or devices of these.
+            The number of workers that share a batch, `backend.workers() * backend.local_workers()`; 1 if each process
+            computes whole batches.
 
         Raises:
             ValueError: the backend cannot use these devices.
@@ -156,10 +162,6 @@ class DataParallel(Distribution):
     def get_variable_layout(self, variable: Any) -> TensorLayout:
         """Return the layout of a variable: all devices have all of it."""
         return TensorLayout([None] * len(variable.shape), self.device_mesh)
-
-    def get_tensor_layout(self, path: str) -> None:
-        """Return None: arrays within the model stay where they are made."""
-        return
 
     def connect(self, backend: Backend) -> int:
         """Connect a backend. See `Distribution.connect`."""

@@ -23,8 +23,8 @@ class Workers:
 
     Attributes:
         count: how many share a batch; more than processes if these have several devices.
-        rank: the number of this process.
-        processes: the number of processes.
+        rank: the number of this process among those that share batches.
+        processes: the number of these processes.
         cuts_streams: whether streams give whole batches, on each process the same. If not, they give its rows.
         cuts_weights: whether weights are cut over processes.
     """
@@ -50,6 +50,10 @@ class Workers:
         """Whether each worker is a process."""
         return self.count == self.processes
 
+    def of_streams(self) -> Workers:
+        """Return the workers that cut the batches of a stream: `ONE_WORKER` where streams give cut ones."""
+        return self if self.cuts_streams else ONE_WORKER
+
     def divides(self, rows: int) -> bool:
         """Return whether a batch of so many rows can be shared."""
         return rows > 0 and rows % self.count == 0
@@ -72,21 +76,13 @@ ONE_WORKER = Workers()
 def workers_of(backend: Backend) -> Workers:
     """Return the workers of a run on a backend, by the current distribution. Connects the backend.
 
-    Training asks once, at the start of a run, in all processes.
+    All processes ask, at the start of each run: `fit`, `evaluate`, or a step on one batch.
 
     Raises:
         ValueError: the backend cannot use the devices of the distribution.
         NotImplementedError: training cannot be distributed in this way.
-
-    Warns:
-        UserWarning: there are several processes, and no distribution.
     """
     current, job = distribution(), current_job()
-    if current is None and job.size > 1:
-        warn_once(
-            f"This process is one of {job.size}, but no distribution is set: it trains by itself, and the others too. "
-            "Call `keras.distribution.set_distribution(keras.distribution.DataParallel())`."
-        )
     count = 1 if current is None else current.connect(backend)
     cuts_weights = weights_are_cut(backend)
     if current is None or count == 1:
@@ -95,16 +91,19 @@ def workers_of(backend: Backend) -> Workers:
 
 
 def is_first_worker() -> bool:
-    """Return whether this process is the one that writes files and shows progress: alone, or the first of several."""
+    """Return whether this process is the one that writes files and shows progress: alone, or the first of several.
+
+    Callbacks ask also outside of a run, and so without its `Workers`.
+    """
     return current_job().rank == 0 or (distribution() is None and not weights_are_cut())
 
 
 def has_other_processes() -> bool:
-    """Return whether this process trains together with others."""
+    """Return whether this process trains together with others. See `is_first_worker`."""
     return current_job().size > 1 and (distribution() is not None or weights_are_cut())
 
 
-def warn_once(message: str) -> None:
-    """Warn, on the first process alone."""
+def warn_on_first_process(message: str) -> None:
+    """Warn, on the first process alone; all others have the same reason."""
     if current_job().rank == 0:
         warnings.warn(message, UserWarning, stacklevel=3)

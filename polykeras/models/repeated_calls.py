@@ -79,7 +79,7 @@ def _made(model: Any, backend: Backend) -> Step | None:
     if not _is_known(model):
         return None
     fast.explain(f"calls of model {model.name!r}", "compiled", "they are repeated, and all layers are known")
-    return CompiledStep(lambda inputs: model(inputs, training=False), StepPlan(model, "predict", backend))
+    return CompiledStep(lambda inputs: model(inputs, training=False), StepPlan(model, "call", backend, model.variables))
 
 
 def _is_known(model: Any) -> bool:

@@ -92,7 +92,7 @@ def _compiled_chunks(
     """Return the size of the chunks of an epoch, and the chunks."""
     backend, first = registry.current(), source.first_batch()
     sharers = sharing(workers, source)
-    local = sharers.cut(first) if sharers.cuts_streams or isinstance(source, ArraySource) else first
+    local = (sharers if isinstance(source, ArraySource) else sharers.of_streams()).cut(first)
     step = prepare(model, kind, local, workers=sharers)
     step.begin_pass(done)
     fixed = model.steps_per_execution

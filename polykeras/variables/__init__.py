@@ -7,9 +7,9 @@ and the variable itself stays as it was. `functionalize` uses that to turn code 
 """
 
 from polykeras.backend.scopes import Scope, is_functional, note_losses, outside_scopes
-from polykeras.variables.functional import NewVariables, branch, functionalize, learn_state, value_of
+from polykeras.variables.functional import branch, functionalize, value_of
 from polykeras.variables.initial import values_deferred
-from polykeras.variables.runs import Run
+from polykeras.variables.runs import NewVariables, Run, learn_state
 from polykeras.variables.state import (
     by_dtype,
     kept_values,

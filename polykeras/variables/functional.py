@@ -3,56 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 from polykeras.backend import Backend
 from polykeras.backend.handles import Handle
 from polykeras.backend.scopes import Scope
 from polykeras.common import nested
+from polykeras.variables.runs import NewVariables
 from polykeras.variables.state import read_state, write_state
 from polykeras.variables.variable import Variable
-
-R = TypeVar("R")
-TRACES = 10
-"""How often code is traced to learn its variables, before it is taken to make new ones each time."""
-
-
-class NewVariables(Exception):
-    """Raised by a pure function that met variables which are not part of its state.
-
-    The caller adds them to the state and traces again; users never see it.
-    """
-
-    def __init__(self, variables: list[Variable]) -> None:
-        super().__init__(f"{len(variables)} variables are not part of the state.")
-        self.variables = variables
-
-
-def learn_state(run: Callable[[], R], add: Callable[[list[Variable]], None], name: str) -> R:
-    """Run a function; where it met variables that are not part of its state, add them, and run it again.
-
-    Args:
-        run: what runs; may raise `NewVariables`.
-        add: takes new variables, and adds them to the state of the next `run`.
-        name: of the function, for the message.
-
-    Returns:
-        What `run` returned.
-
-    Raises:
-        RuntimeError: it met new variables each time.
-    """
-    new: list[Variable] = []
-    for _ in range(TRACES):
-        try:
-            return run()
-        except NewVariables as found:
-            new = found.variables
-            add(new)
-    raise RuntimeError(
-        f"{name} makes new variables each time that it runs, the last ones {[v.path for v in new]}. Make them once, "
-        "outside of it or in the `build` of a layer, and use those."
-    )
 
 
 def value_of(leaf: Any) -> Any:

@@ -12,7 +12,7 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ParamSpec
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from polykeras.backend import value_lock
 from polykeras.backend.native.location import note_access
@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from polykeras.variables.variable import Variable
 
 P = ParamSpec("P")
+R = TypeVar("R")
 
 LONGEST = 600.0  # seconds to wait: a chunk of steps takes a tenth of one, compiling it may take minutes
+_TRACES = 10  # how often code is traced to learn its variables, before it is taken to make new ones each time
 
 _changed = threading.Condition(value_lock.lock)
 _runs: list[Run] = []  # of all threads
@@ -40,6 +42,44 @@ def _forget_threads() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_threads)
+
+
+class NewVariables(Exception):
+    """Raised by a pure function that met variables which are not part of its state.
+
+    The caller adds them to the state and traces again; users never see it.
+    """
+
+    def __init__(self, variables: list[Variable]) -> None:
+        super().__init__(f"{len(variables)} variables are not part of the state.")
+        self.variables = variables
+
+
+def learn_state(run: Callable[[], R], add: Callable[[list[Variable]], None], name: str) -> R:
+    """Run a function; where it met variables that are not part of its state, add them, and run it again.
+
+    Args:
+        run: what runs; may raise `NewVariables`.
+        add: takes new variables, and adds them to the state of the next `run`.
+        name: of the function, for the message.
+
+    Returns:
+        What `run` returned.
+
+    Raises:
+        RuntimeError: it met new variables each time.
+    """
+    new: list[Variable] = []
+    for _ in range(_TRACES):
+        try:
+            return run()
+        except NewVariables as found:
+            new = found.variables
+            add(new)
+    raise RuntimeError(
+        f"{name} makes new variables each time that it runs, the last ones {[v.path for v in new]}. Make them once, "
+        "outside of it or in the `build` of a layer, and use those."
+    )
 
 
 def others_run() -> bool:

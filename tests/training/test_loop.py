@@ -319,7 +319,7 @@ def test_chunks_are_powers_of_two_of_about_a_length() -> None:
 
 def test_what_small_batches_take_says_nothing_of_large_ones(backend: Backend) -> None:
     model = Sequential([layers.Input((2,)), layers.Dense(1)])
-    step = CompiledStep(lambda batch: {}, StepPlan(model, "train", backend))
+    step = CompiledStep(lambda batch: {}, StepPlan(model, "train", backend, model.variables))
     small, large = ((np.zeros((rows, 2), "float32"), np.zeros(rows, "float32"), None) for rows in (1, 128))
     for _ in range(2):
         step.sizes.chunk(small, None).record(1, 1e-6)

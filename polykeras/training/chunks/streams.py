@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from polykeras.backend import Backend
-from polykeras.distribution.workers import ONE_WORKER, Workers
+from polykeras.distribution.workers import Workers
 from polykeras.training.chunks.chunk import Chunk, ChunkEnds
 from polykeras.training.data.batches import BufferSlice
 from polykeras.training.data.streams import StreamSource
@@ -40,7 +40,7 @@ def stream_chunks(
         step_of_whole: returns the step for a batch that cannot be shared, which runs on all workers.
         done: the steps of the epoch that are done already.
     """
-    cutting = workers if workers.share_batches and workers.cuts_streams else ONE_WORKER
+    cutting = workers.of_streams()
     for item in source.read_epoch(ends.size.fixed or (1 if step.compiles else 0)):
         if not isinstance(item, BufferSlice):
             if ends.after(done, done + 1, rows_of(item)) == done:

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 
 from polykeras.backend import registry
 from polykeras.distribution.connections import current_job, note_leaving
-from polykeras.distribution.workers import Workers, has_other_processes, workers_of
+from polykeras.distribution.strategies import distribution
+from polykeras.distribution.workers import Workers, has_other_processes, warn_on_first_process, workers_of
 
 _running = threading.RLock()  # held by the thread whose run it is; a callback may evaluate within `fit`
 _all_leave = False  # whether all workers end
@@ -21,7 +22,15 @@ def shared_run() -> Iterator[Workers]:
 
     Raises:
         RuntimeError: another thread runs something with several workers.
+
+    Warns:
+        UserWarning: there are several processes, and no distribution.
     """
+    if distribution() is None and current_job().size > 1:
+        warn_on_first_process(
+            f"This process is one of {current_job().size}, but no distribution is set: it trains by itself, and the "
+            "others too. Call `keras.distribution.set_distribution(keras.distribution.DataParallel())`."
+        )
     workers = workers_of(registry.current())
     if not workers.run_together:
         yield workers

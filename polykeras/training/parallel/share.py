@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from polykeras.common import nested
-from polykeras.distribution.workers import ONE_WORKER, Workers, warn_once
+from polykeras.distribution.workers import ONE_WORKER, Workers, warn_on_first_process
 from polykeras.training.data.sources import Source
 from polykeras.training.data.streams import StreamSource
 
@@ -33,7 +33,7 @@ def sharing(workers: Workers, source: Source) -> Workers:
     if isinstance(source, StreamSource):
         if not workers.cuts_streams:
             return workers
-        warn_once(
+        warn_on_first_process(
             f"Each of the {workers.processes} processes reads the whole stream of batches, and takes its rows of each. "
             f"Let each read its share, if reading is slow: DataParallel(auto_shard_dataset=False), with batches of "
             f"1/{workers.processes} of the rows."
@@ -46,7 +46,7 @@ def sharing(workers: Workers, source: Source) -> Workers:
         why, hint = f"{rows} samples", f"Pass a batch_size that {workers.count} divides, for instance {even}."
     else:
         why, hint = "arrays of different lengths", "Give each array a row for each sample."
-    warn_once(
+    warn_on_first_process(
         f"Batches of {why} cannot be shared evenly by {workers.count} workers, so each computes all of them. {hint}"
     )
     return ONE_WORKER

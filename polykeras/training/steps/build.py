@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from polykeras.training.step_methods import StepMethods
 
 
-def build(model: StepMethods, kind: str, step: Callable[[Any], Any], batch: Any) -> bool:
+def build(model: StepMethods, kind: str, code: Callable[[Any], Any], batch: Any) -> bool:
     """Make the variables that a step needs: run it once on shapes alone.
 
     Args:
         model: the model whose step it is.
         kind: `"train"`, `"test"` or `"predict"`.
-        step: takes a batch.
+        code: that of the step; takes a batch.
         batch: a batch, whose values are not read.
 
     Returns:
@@ -32,7 +32,7 @@ def build(model: StepMethods, kind: str, step: Callable[[Any], Any], batch: Any)
     """
     if kind != "predict" and overrides(model, f"{kind}_step"):
         _build_metrics(model, batch)
-    built = runs_on_shapes(model, step.build if isinstance(step, StateStep) else step, batch)
+    built = runs_on_shapes(model, code.build if isinstance(code, StateStep) else code, batch)
     if built and kind == "train" and model.optimizer is not None and not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
     return built
@@ -56,22 +56,22 @@ def _build_metrics(model: StepMethods, batch: Any) -> None:
         model._forget_losses()
 
 
-def runs_on_shapes(model: StepMethods, step: Callable[[Any], Any], batch: Any) -> bool:
+def runs_on_shapes(model: StepMethods, code: Callable[[Any], Any], batch: Any) -> bool:
     """Run a step on shapes alone.
 
     Args:
         model: the model whose step it is.
-        step: takes a batch.
+        code: that of the step; takes a batch.
         batch: a batch, whose values are not read.
 
     Returns:
         Whether that was possible. It is not if the step holds native code.
 
     Raises:
-        Exception: what the step raises.
+        Exception: what the code raises.
     """
     try:
-        infer_outputs(step, (symbolic(batch),), {}, native=False)
+        infer_outputs(code, (symbolic(batch),), {}, native=False)
     except Exception as error:
         # A user's step or layer holds a framework's native code. What it needs is made when it is traced. It does not
         # run on the framework's arrays without values here: it may ask for their memory and crash, or keep such an
@@ -84,15 +84,15 @@ def runs_on_shapes(model: StepMethods, step: Callable[[Any], Any], batch: Any) -
     return True
 
 
-def draws_of(model: StepMethods, step: Callable[[Any], Any], batch: Any) -> Draws:
+def draws_of(model: StepMethods, code: Callable[[Any], Any], batch: Any) -> Draws:
     """Return the random numbers that a step draws: run it on shapes alone, for two numbers of samples.
 
     Args:
         model: the model whose step it is.
-        step: takes a batch, and runs on shapes.
+        code: that of the step; takes a batch, and runs on shapes.
         batch: a batch, whose values are not read.
     """
-    function = step.build if isinstance(step, StateStep) else step
+    function = code.build if isinstance(code, StateStep) else code
     rows = len(nested.flatten(batch)[0])
     shapes = []
     for times in (1, 2):

@@ -58,9 +58,8 @@ class CompiledStep(Step):
 
     Args:
         code: see `Step`.
-        plan: see `Step`. Tracing finds what state the step uses beside the plan's variables. The new state may use the
-            memory of the old one, except in predictions: they return only what they change, and may run in several
-            threads.
+        plan: see `Step`. The new state of a step that changes variables may use the memory of the old one. Predictions
+            return only what they change, and may run in several threads.
     """
 
     def __init__(self, code: Callable[[Any], Any], plan: StepPlan) -> None:
@@ -202,6 +201,8 @@ class CompiledStep(Step):
 
 def _functions_called(plan: StepPlan) -> list[Any]:
     """Return what a step calls that is in no attribute of a layer, a loss or the like; see `noted`."""
+    if plan.kind == "call":
+        return []
     of_variables = [part for v in plan.model.trainable_variables for part in (v.regularizer, v.constraint)]
     return [getattr(plan.model, f"{plan.kind}_step"), *of_variables]
 

@@ -1,4 +1,4 @@
-"""What the default steps of a model know of the model and the batch while one of them runs."""
+"""The context in which a step runs: what the default steps of a model know of the model and the batch."""
 
 from __future__ import annotations
 

@@ -16,8 +16,7 @@ from polykeras.backend.spec import Array
 from polykeras.common import nested
 from polykeras.distribution import placing
 from polykeras.distribution.meshes import TensorLayout
-from polykeras.distribution.model_parallel import ModelParallel
-from polykeras.distribution.strategies import distribution
+from polykeras.distribution.strategies import Distribution, distribution
 from polykeras.variables import Variable, read_state, write_state
 
 if TYPE_CHECKING:
@@ -30,29 +29,43 @@ _ADVICE = (
 )
 
 
-def current_model_parallel(backend: Backend) -> ModelParallel | None:
+def distribution_of_weights(backend: Backend) -> Distribution | None:
     """Return the current distribution if it cuts the variables of a model over several devices; None otherwise.
 
     Raises:
         NotImplementedError: the backend cannot train so.
     """
     current = distribution()
-    if not isinstance(current, ModelParallel) or current.device_mesh.devices.size == 1:
+    if current is None or not current.cuts_weights:
         return None
     current.connect(backend)
     return current
 
 
 def laid_out(code: Callable[[Any], Any], plan: StepPlan) -> Callable[[Any], Any]:
-    """Return code whose arrays lie where the plan says.
+    """Return code that computes on the devices of the plan, and leaves variables there. All devices have its results.
 
     Args:
         code: takes a batch.
-        plan: that of the step.
+        plan: that of the step. For one device, the code stays as it is.
     """
-    if plan.layouts is None:
+    layouts = plan.layouts
+    if layouts is None:
         return code
-    return plan.layouts.laid_out(code, plan.variables if plan.changes else [])
+    variables = plan.variables if plan.changes else []
+
+    def run(batch: Any) -> Any:
+        layouts.place(variables)  # else a loop over steps may keep them where its compiler likes
+        try:
+            result = code(nested.map_structure(layouts.rows, batch))
+        except (RuntimeError, AssertionError) as error:  # what frameworks raise then
+            if not isinstance(error, WorkerLost):
+                error.add_note(_ADVICE)
+            raise
+        layouts.place(variables)
+        return nested.map_structure(layouts.result, result)
+
+    return run
 
 
 class StepLayouts:
@@ -63,7 +76,7 @@ class StepLayouts:
         backend: where the step runs.
     """
 
-    def __init__(self, distribution: ModelParallel, backend: Backend) -> None:
+    def __init__(self, distribution: Distribution, backend: Backend) -> None:
         self._distribution, self._backend = distribution, backend
         self._known: dict[int, tuple[Variable, TensorLayout]] = {}
 
@@ -75,28 +88,8 @@ class StepLayouts:
         """
         variable.lay_out(self._backend, lambda value: self._placed(variable, value))
 
-    def laid_out(self, code: Callable[[Any], Any], variables: Sequence[Variable]) -> Callable[[Any], Any]:
-        """Return code that computes on the devices, and leaves variables there. All devices have its results.
-
-        Args:
-            code: takes a batch.
-            variables: those that it may change.
-        """
-
-        def run(batch: Any) -> Any:
-            self._place(variables)  # else a loop over steps may keep them where its compiler likes
-            try:
-                result = code(nested.map_structure(self._rows, batch))
-            except (RuntimeError, AssertionError) as error:  # what frameworks raise then
-                if not isinstance(error, WorkerLost):
-                    error.add_note(_ADVICE)
-                raise
-            self._place(variables)
-            return nested.map_structure(self._result, result)
-
-        return run
-
-    def _place(self, variables: Sequence[Variable]) -> None:
+    def place(self, variables: Sequence[Variable]) -> None:
+        """Put values that a step has now on the devices. Raises: as `lay_out`."""
         values = read_state(variables, self._backend)
         write_state(variables, [self._placed(*pair) for pair in zip(variables, values, strict=True)], self._backend)
 
@@ -119,10 +112,11 @@ class StepLayouts:
                 f"evenly; received {layout.axes} on {layout.device_mesh}. Change its layout in the LayoutMap. ({error})"
             ) from error
 
-    def _result(self, x: Any) -> Any:
+    def result(self, x: Any) -> Any:
+        """Return an array that all devices have; anything else as it is."""
         return self.whole(x) if isinstance(x, self._backend.array_types()) else x
 
-    def _rows(self, x: Array) -> Array:
+    def rows(self, x: Array) -> Array:
         """Return a batch cut over the axis of the devices that is for batches; whole if that is not possible."""
         shape, parts = self._backend.shape(x), self._distribution.num_model_replicas
         if not shape or shape[0] % parts:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from polykeras import config, dtypes
-from polykeras.backend import Backend, registry
+from polykeras.backend import registry
 from polykeras.backend.native import NativeParameters, NativeSteps
 from polykeras.backend.scopes import current_scope
 from polykeras.common import nested
@@ -28,7 +28,7 @@ from polykeras.variables.native_parameters import RestartableStep, parameter_of,
 if TYPE_CHECKING:
     from polykeras.training.steps.plan import StepPlan
 
-_NEUTRAL, _PARAMETERS, _PLAIN = range(3)
+_NEUTRAL, _PARAMETERS, _PLAIN = "neutral code", "with parameters", "plain Python"  # ways to run
 _ATTEMPTS = 4  # at most: one in each way, and one more where the first one built layers
 
 _WHY_PLAIN = (
@@ -39,7 +39,7 @@ _WHY_PLAIN = (
 
 
 def native_step(code: Callable[[Any], Any], plan: StepPlan) -> Callable[[Any], Any]:
-    """Return a step that may be written in the framework's idiom.
+    """Return code that may be written in the framework's idiom.
 
     Args:
         code: that of the model; takes a batch.
@@ -51,13 +51,13 @@ def native_step(code: Callable[[Any], Any], plan: StepPlan) -> Callable[[Any], A
     hooks = plan.backend.native.steps
     if plan.kind != "train" or hooks is None or not overrides(plan.model, "train_step"):
         return code
-    return _NativeStep(code, plan.model, plan.backend, hooks)
+    return _NativeStep(code, plan, hooks)
 
 
 class _Restart(BaseException):
     """The step is to begin anew, in another way. No code of a user's catches it."""
 
-    def __init__(self, way: int) -> None:
+    def __init__(self, way: str) -> None:
         super().__init__(way)
         self.way = way
 
@@ -94,17 +94,16 @@ class _ParameterScope(Scope):
 class _NativeStep(RestartableStep):
     """A user's own `train_step`, in whichever way it turns out to need."""
 
-    def __init__(self, step: Callable[[Any], Any], model: Any, backend: Backend, hooks: NativeSteps) -> None:
-        self._step = step
-        self._model = model
-        self._backend = backend
+    def __init__(self, code: Callable[[Any], Any], plan: StepPlan, hooks: NativeSteps) -> None:
+        self._code = code
+        self._model, self._backend = plan.model, plan.backend
         self._hooks = hooks
-        self._parameters = parameters_of(backend)
+        self._parameters = parameters_of(plan.backend)
         self._way = _NEUTRAL
 
     def __call__(self, data: Any) -> Any:
         if not registry.current().holds_values:  # on shapes alone nothing is native
-            return self._step(data)
+            return self._code(data)
         for attempt in range(_ATTEMPTS):
             before = len(self._model.trainable_variables)
             try:
@@ -125,7 +124,7 @@ class _NativeStep(RestartableStep):
         token = restartable_step.set(self)
         try:
             with self._scope() as scope:
-                result = self._hooks.run_with_update_hook(lambda: self._step(data), self.restart_eagerly)
+                result = self._hooks.run_with_update_hook(lambda: self._code(data), self.restart_eagerly)
                 result = self._detached(result)
                 variables, values = scope.updates()
         finally:
@@ -151,7 +150,7 @@ class _NativeStep(RestartableStep):
             with outside_scopes():
                 for variable in self._model.trainable_variables:
                     parameter_of(variable, self._backend)
-                return self._detached(self._step(data))
+                return self._detached(self._code(data))
 
         result = self._hooks.run_eagerly(step, _WHY_PLAIN)
         self._model._may_have_native_state = True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -13,26 +13,27 @@ from polykeras.common.traits import overrides
 from polykeras.distribution.workers import ONE_WORKER, Workers
 from polykeras.training.compiled_metrics import each
 from polykeras.training.steps.build import build, draws_of, symbolic
-from polykeras.training.steps.layouts import StepLayouts, current_model_parallel
+from polykeras.training.steps.layouts import StepLayouts, distribution_of_weights
 from polykeras.variables import Variable
 
 if TYPE_CHECKING:
     from polykeras.training.step_methods import StepMethods
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class StepPlan:
     """What a step of a model does, and what is known of it before it runs.
 
     Attributes:
         model: the model whose step it is.
-        kind: `"train"`, `"test"` or `"predict"`.
+        kind: `"train"`, `"test"`, `"predict"`, or `"call"` for `model(x)`.
         backend: where it runs.
+        variables: the state that it is known to use. Tracing finds what else it uses.
         example: the shapes and dtypes of the batch that it is made for, a tree of `KerasTensor`s; None if that is
             any.
         is_built: whether shapes alone made all that it needs; not where it holds a framework's code.
         resets: whether it resets the metrics before it computes.
-        workers: those that share each batch.
+        workers: those that share each batch. Steps for as many workers on the same devices are one.
         draws: the random numbers that it draws, where workers share them.
         layouts: where its arrays lie; None if that is one device.
     """
@@ -40,6 +41,7 @@ class StepPlan:
     model: StepMethods
     kind: str
     backend: Backend
+    variables: Sequence[Variable]
     example: Any = None
     is_built: bool = False
     resets: bool = False
@@ -50,13 +52,7 @@ class StepPlan:
     @property
     def changes(self) -> bool:
         """Whether the step is there to change variables; predictions change (almost) none."""
-        return self.kind != "predict"
-
-    @property
-    def variables(self) -> list[Variable]:
-        """The state that the step is known to use. What a prediction uses beside weights is found by tracing."""
-        # Each argument of a compiled call takes time.
-        return self.model._all_variables() if self.changes else self.model.variables
+        return self.kind in ("train", "test")
 
 
 def make_plan(
@@ -89,17 +85,19 @@ def make_plan(
             "trainable counts as it is now, not as it was at `compile`: set it before each training.",
             stacklevel=2,
         )
-    cut_over = current_model_parallel(backend)
+    cut_by = distribution_of_weights(backend)
     return StepPlan(
         model,
         kind,
         backend,
+        # Each argument of a compiled call takes time: a prediction has weights alone.
+        model.variables if kind == "predict" else model._all_variables(),
         symbolic(batch),
         is_built,
         resets=resets and is_built and not _resets_by_a_user(model),
         workers=workers,
         draws=draws_of(model, code, batch) if is_built and workers.share_batches else Draws(),
-        layouts=None if cut_over is None else StepLayouts(cut_over, backend),
+        layouts=None if cut_by is None else StepLayouts(cut_by, backend),
     )
 
 

@@ -11,7 +11,7 @@ from polykeras.distribution.workers import ONE_WORKER, Workers
 from polykeras.training.steps.compiled import CompiledStep
 from polykeras.training.steps.context import in_context
 from polykeras.training.steps.eager import EagerStep
-from polykeras.training.steps.layouts import current_model_parallel, laid_out
+from polykeras.training.steps.layouts import distribution_of_weights, laid_out
 from polykeras.training.steps.native import native_step
 from polykeras.training.steps.plan import make_plan
 from polykeras.training.steps.shared import shared
@@ -47,7 +47,7 @@ def step_key(kind: str, backend: Backend, resets: bool = False, workers: Workers
     """Return the key of a step among those that a model keeps; see `prepare`."""
     current = distribution()
     devices = tuple(map(str, current.device_mesh.devices.flat)) if current is not None and workers.share_batches else ()
-    return kind, resets, workers.count, devices, current_model_parallel(backend)
+    return kind, resets, workers.count, devices, distribution_of_weights(backend)
 
 
 def _new_step(model: StepMethods, kind: str, batch: Any, backend: Backend, resets: bool, workers: Workers) -> Step:

@@ -28,7 +28,7 @@ def shared(code: Callable[[Any], Any], plan: StepPlan) -> Callable[[Any], Any]:
         plan: that of the step. For one worker, the code stays as it is.
 
     Raises:
-        ValueError: a loss or metric works along the axis of the samples. Layers see it themselves.
+        ValueError: a loss or metric works along the axis of the samples. Layers refuse that themselves.
     """
     if not plan.workers.share_batches:
         return code
