@@ -224,7 +224,7 @@ class _Entry:
 
     def __init__(self, fn: Callable[[list[Any]], Any], name: str, backend: Backend) -> None:
         self.fn = fn
-        self.name = name
+        self.name = f"The function {name!r}"
         self.backend = backend
         self._grow([])
 
@@ -241,7 +241,7 @@ class _Entry:
             return result
 
         # The state is learned by tracing: what the function uses is known when it has run once.
-        return learn_state(run, lambda new: self._grow(unique([*self.form[0], *new])), f"The function {self.name!r}")
+        return learn_state(run, lambda new: self._grow(unique([*self.form[0], *new])), self.name)
 
 
 def function(fn: Callable[P, R]) -> CompiledFunction[P, R]:

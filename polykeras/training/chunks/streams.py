@@ -43,10 +43,11 @@ def stream_chunks(
     cutting = workers.of_streams()
     for item in source.read_epoch(ends.size.fixed or (1 if step.compiles else 0)):
         if not isinstance(item, BufferSlice):
-            if ends.after(done, done + 1, rows_of(item)) == done:
+            rows = rows_of(item)
+            if ends.after(done, done + 1, rows) == done:
                 return
             run, batch = step, item
-            if cutting.divides(rows_of(item)):
+            if cutting.divides(rows):
                 batch = cutting.cut(item)
             elif cutting.share_batches:
                 run = step_of_whole()
