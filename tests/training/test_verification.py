@@ -12,7 +12,7 @@ import polykeras as keras
 from polykeras import config, layers, ops
 from polykeras.backend import Backend
 from polykeras.training.steps import CompiledStep, EagerStep
-from polykeras.training.steps.wrappers import verification
+from polykeras.training.steps.checks import verification
 
 X = np.random.default_rng(0).normal(size=(28, 4)).astype("float32")
 Y = (X[:, 0] > 0).astype("int32")

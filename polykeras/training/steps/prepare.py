@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from polykeras.backend import Backend, registry
 from polykeras.distribution.strategies import distribution
 from polykeras.distribution.workers import ONE_WORKER, Workers
+from polykeras.training.steps.checks.nan_guard import guarded
+from polykeras.training.steps.checks.verification import verified
 from polykeras.training.steps.compiled import CompiledStep
 from polykeras.training.steps.context import in_context
 from polykeras.training.steps.eager import EagerStep
@@ -17,8 +19,6 @@ from polykeras.training.steps.plan import make_plan
 from polykeras.training.steps.shared import shared
 from polykeras.training.steps.step import Step
 from polykeras.training.steps.with_state import neutral_step
-from polykeras.training.steps.wrappers.nan_guard import guarded
-from polykeras.training.steps.wrappers.verification import verified
 
 if TYPE_CHECKING:
     from polykeras.training.step_methods import StepMethods

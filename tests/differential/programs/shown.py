@@ -132,6 +132,11 @@ SHOWN: dict[str, Shown] = {
         [_model(DENSE), _compile(), _do("predict"), _adapt("lora"), _fit(), _do("predict")],
         "gave",
     ),
+    "thawing a trainable layer": Shown(
+        (TENSORFLOW,),
+        [_model(DENSE), _adapt("lora"), {**_freeze(1), "trainable": True}],
+        "6 / 7",
+    ),
     "LoRA after training": Shown(
         (TENSORFLOW,), [_model(DENSE), _compile(), _fit(), _adapt("lora"), _fit()], "raised: None / "
     ),

@@ -38,6 +38,14 @@ PROGRAMS = (
         "`predict` and a call of the model give the same numbers",
     ),
     FromKeras(
+        "layers.Layer",
+        "thawing a trainable layer",
+        "value",
+        "`layer.trainable = True` makes each weight of the layer trainable that was made so, LoRA's frozen kernel too",
+        "JAX and PyTorch as here; on TensorFlow nothing happens where the layer's `trainable` is True already",
+        "one program, one result",
+    ),
+    FromKeras(
         "layers.Dense",
         "LoRA after training",
         "error",

@@ -29,10 +29,10 @@ from polykeras import config, dtypes, fast
 from polykeras.backend import registry
 from polykeras.backend.native.location import on_host
 from polykeras.common import nested
+from polykeras.training.steps.checks.rounding import described, difference, moved, moved_tree, rounding
+from polykeras.training.steps.checks.verification_messages import names_of, not_verified, wrong_step
+from polykeras.training.steps.checks.wrapped import Snapshot, WrappedStep
 from polykeras.training.steps.step import Step
-from polykeras.training.steps.wrappers.rounding import described, difference, moved, moved_tree, rounding
-from polykeras.training.steps.wrappers.verification_messages import names_of, not_verified, wrong_step
-from polykeras.training.steps.wrappers.wrapped import Snapshot, WrappedStep
 from polykeras.variables import NewVariables, Scope, Variable, learn_state, put_back, read_state, unique
 
 Outcome: TypeAlias = dict[str, np.ndarray]

@@ -22,9 +22,9 @@ from polykeras.common import nested
 from polykeras.common.traits import overrides
 from polykeras.training.data.unpack import unpack_x_y_sample_weight
 from polykeras.training.padding import unfilled
+from polykeras.training.steps.checks.wrapped import Snapshot, WrappedStep
 from polykeras.training.steps.step import Step
 from polykeras.training.steps.with_state import neutral_step
-from polykeras.training.steps.wrappers.wrapped import Snapshot, WrappedStep
 from polykeras.variables import Scope, Variable, put_back
 
 
