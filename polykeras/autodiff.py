@@ -10,7 +10,7 @@ from typing import Any, Generic, ParamSpec, TypeVar
 import numpy as np
 
 from polykeras import config, dtypes
-from polykeras.backend import Backend, registry
+from polykeras.backend import Backend, registry, value_lock
 from polykeras.backend.handles import Handle, convert
 from polykeras.common import logits, masks, nested
 from polykeras.common.lru_cache import LRUCache
@@ -237,7 +237,8 @@ class _Entry:
             variables, compiled = self.form
             with Run(variables, self.backend) as running:
                 changed, result = compiled(running.values, arrays)
-                running.finish(write_changes, variables, running.values, changed, result, self.backend)
+                with value_lock.lock:  # other runs see none of the new values or all
+                    write_changes(variables, running.values, changed, result, self.backend)
             return result
 
         # The state is learned by tracing: what the function uses is known when it has run once.

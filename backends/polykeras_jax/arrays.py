@@ -19,7 +19,7 @@ from polykeras.backend.host_memory import aligned_copy, can_be_lent, is_worth_co
 from polykeras.backend.spec import Array, Shape
 from polykeras.common import nested
 from polykeras_jax.layouts import whole
-from polykeras_jax.workers import inside_program
+from polykeras_jax.traces import current_trace
 
 NARROWED = {"float64": "float32", "int64": "int32", "uint64": "uint32", "complex128": "complex64"}
 _X64_HINT = (
@@ -110,7 +110,7 @@ def is_whole(x: Array) -> bool:
     In a program of all workers, an array is the part of one device, and whole in this sense.
     """
     sharding = getattr(x.aval, "sharding", None)
-    return sharding is None or sharding.mesh.empty or inside_program()
+    return sharding is None or sharding.mesh.empty or current_trace().in_workers
 
 
 def on_cpu() -> bool:

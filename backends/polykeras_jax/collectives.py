@@ -19,7 +19,8 @@ from polykeras.backend.spec import Array
 from polykeras_jax.arrays import find_device
 from polykeras_jax.compiling import compiled
 from polykeras_jax.private import forget_connection
-from polykeras_jax.workers import AXIS, Group, inside_program, lost_workers_named, meet, of_this_process
+from polykeras_jax.traces import current_trace
+from polykeras_jax.workers import AXIS, Group, lost_workers_named, meet, of_this_process
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,16 +167,16 @@ class JaxCollectives(Collectives):
     def workers(self) -> int:
         if _connection is None:
             return 1
-        return (_connection.workers if inside_program() else _connection.processes).size
+        return (_connection.workers if current_trace().in_workers else _connection.processes).size
 
     def local_workers(self) -> int:
-        return 1 if _connection is None or inside_program() else len(_connection.workers.local)
+        return 1 if _connection is None or current_trace().in_workers else len(_connection.workers.local)
 
     def worker_index(self) -> Array:
-        return lax.axis_index(AXIS) if inside_program() else jnp.int32(jax.process_index())
+        return lax.axis_index(AXIS) if current_trace().in_workers else jnp.int32(jax.process_index())
 
     def sum_over_workers(self, x: Array) -> Array:
-        return lax.psum(x, AXIS) if inside_program() else _sum_over_processes(x)
+        return lax.psum(x, AXIS) if current_trace().in_workers else _sum_over_processes(x)
 
     def _differentiable_sum(self, x: Array) -> Array:
         return self.sum_over_workers(x)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable
-from contextvars import ContextVar
 from functools import wraps
 from operator import attrgetter
 from typing import Any, TypeVar
@@ -17,7 +16,7 @@ from polykeras.backend.hlo import without_places
 from polykeras.common import lru_cache
 from polykeras.common.global_draws import fixed_by_tracing
 from polykeras_jax.arrays import on_cpu
-from polykeras_jax.loops import traced_with
+from polykeras_jax.traces import traced_with
 
 T = TypeVar("T")
 
@@ -29,13 +28,6 @@ _WITHOUT_CONVOLUTIONS = "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT,LIBRARY_FUSION_TYPE_
 
 _OPTIONS = ("jax_default_prng_impl", "jax_high_dynamic_range_gumbel", "jax_debug_nans", "jax_debug_infs")
 _settings = attrgetter(*(name for name in _OPTIONS if hasattr(jax.config, name)))
-
-_kernels: ContextVar[bool] = ContextVar("polykeras_jax_convolution_kernels", default=False)
-
-
-def has_convolution_kernels() -> bool:
-    """Return whether XLA's own kernels will compute the convolutions of the program being traced."""
-    return _kernels.get()
 
 
 def step_options() -> dict[str, Any]:
@@ -71,8 +63,8 @@ def compiled(fn: Callable[..., Any], options: dict[str, Any] | None = None, **ji
 
     def programs() -> tuple[Any, Any]:
         """Return one function for the outermost level and one for inside other programs, each with its own cache."""
-        traced = fixed_by_tracing(traced_with(_kernels, bool(kernels), counted))
-        part = fixed_by_tracing(traced_with(_kernels, False, counted))
+        traced = fixed_by_tracing(traced_with(counted, has_convolution_kernels=bool(kernels)))
+        part = fixed_by_tracing(traced_with(counted, has_convolution_kernels=False))
         how: dict[str, Any] = {"static_argnames": static} if _looks_for_nan() else jit
         return jax.jit(traced, compiler_options=outer_options, **how), jax.jit(part, static_argnames=static)
 

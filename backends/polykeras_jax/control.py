@@ -11,7 +11,7 @@ from jax import lax
 
 from polykeras.backend.families.control import Control
 from polykeras_jax.arrays import settled, strong
-from polykeras_jax.loops import in_loop
+from polykeras_jax.traces import in_loop
 
 
 class JaxControl(Control):

@@ -21,10 +21,9 @@ from jax import lax
 from polykeras.backend.spec import Array
 from polykeras.backend.windows import Padding
 from polykeras_jax.arrays import is_whole
-from polykeras_jax.compiling import has_convolution_kernels
 from polykeras_jax.conv_products import conv_products
-from polykeras_jax.loops import inside_loop
 from polykeras_jax.private import CAN_DEFINE_PRIMITIVES, define_product, primitive
+from polykeras_jax.traces import current_trace
 from polykeras_jax.windows import pad
 
 # With fewer numbers than this under one window, a product with slices of the input is faster than the kernel.
@@ -38,7 +37,7 @@ def has_kernel(x: Array, kernel: Array, groups: int) -> bool:
     """Return whether `conv` should compute a convolution in the program that is being traced."""
     return (
         CAN_DEFINE_PRIMITIVES
-        and has_convolution_kernels()
+        and current_trace().has_convolution_kernels
         and groups == 1
         and x.ndim <= 4
         and x.dtype == kernel.dtype == np.float32
@@ -56,7 +55,7 @@ def _is_for_library(kernel: Array) -> bool:
     """
     *window, _, filters = kernel.shape
     fused = len(window) == 2 and prod(window) > 1 and filters > 16
-    return fused and _is_few(kernel) and not inside_loop()
+    return fused and _is_few(kernel) and not current_trace().in_loop
 
 
 def _is_few(kernel: Array) -> bool:

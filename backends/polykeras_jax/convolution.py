@@ -18,10 +18,9 @@ from polykeras.backend.families.convolution import Convolution
 from polykeras.backend.spec import Array
 from polykeras.backend.windows import Padding
 from polykeras_jax.arrays import on_cpu
-from polykeras_jax.compiling import has_convolution_kernels
 from polykeras_jax.conv_kernels import conv, has_kernel, native_conv
 from polykeras_jax.conv_products import conv_products, conv_transpose_products
-from polykeras_jax.loops import inside_loop
+from polykeras_jax.traces import current_trace
 from polykeras_jax.windows import along, pad
 
 
@@ -79,7 +78,7 @@ def _max_pool(x: Array, pool_size: tuple[int, ...], strides: tuple[int, ...]) ->
     of a convolution kernel. With convolution kernels, and outside of loops, XLA's own operation is used: its result is
     stored, and a library may fuse it with the convolution before it.
     """
-    if inside_loop() and not has_convolution_kernels():
+    if current_trace().in_loop and not current_trace().has_convolution_kernels:
         return _folded(x, pool_size, strides, lax.max)
     low = np.asarray(_lowest(x), x.dtype)
     return lax.reduce_window(x, low, lax.max, (1, *pool_size, 1), (1, *strides, 1), "VALID")
@@ -126,7 +125,7 @@ class JaxConvolution(Convolution):
     ) -> Array:
         if has_kernel(inputs, kernel, groups):
             return conv(inputs, kernel, strides, padding, dilation)
-        if _as_products() and (inside_loop() or groups > 1):
+        if _as_products() and (current_trace().in_loop or groups > 1):
             return conv_products(pad(inputs, padding), kernel, tuple(strides), tuple(dilation), groups)
         return native_conv(inputs, kernel, strides=strides, padding=padding, dilation=dilation, groups=groups)
 

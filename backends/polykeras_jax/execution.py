@@ -20,9 +20,9 @@ from polykeras.backend.steps import PureStep, State, StepRunner
 from polykeras_jax.arrays import held_dtype, name_of, native_dtype, on_cpu
 from polykeras_jax.collectives import group
 from polykeras_jax.compiling import compiled, step_options
-from polykeras_jax.loops import in_loop
 from polykeras_jax.predictions import over_batches
 from polykeras_jax.steps import Loop, loop_of
+from polykeras_jax.traces import in_loop
 from polykeras_jax.workers import Group, lost_workers_named, of_this_process
 
 

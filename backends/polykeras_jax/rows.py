@@ -16,8 +16,8 @@ from jax import lax
 from polykeras import fast
 from polykeras.backend.spec import Array
 from polykeras_jax.arrays import is_whole, on_cpu
-from polykeras_jax.loops import inside_loop
 from polykeras_jax.private import CAN_DEFINE_PRIMITIVES, define_linear, primitive
+from polykeras_jax.traces import current_trace
 
 # From this row length on, adding one row after another is faster than a scatter.
 _WIDE = 32
@@ -30,7 +30,7 @@ def is_added_fast(x: Array, indices: Array) -> bool:
     """Return whether adding rows of `x` here is faster than JAX's scatter: in loops on the CPU, for wide rows."""
     fits = x.dtype == np.float32 and jnp.issubdtype(indices.dtype, jnp.signedinteger)
     wide = x.ndim > 1 and prod(x.shape[1:]) >= _WIDE
-    here = CAN_DEFINE_PRIMITIVES and on_cpu() and fast.enabled("rows") and inside_loop()
+    here = CAN_DEFINE_PRIMITIVES and on_cpu() and fast.enabled("rows") and current_trace().in_loop
     return here and fits and wide and is_whole(x)
 
 

@@ -13,7 +13,7 @@ from polykeras.backend.spec import Array
 from polykeras.backend.steps import PureStep, State, check_state, specs_of
 from polykeras_jax.arrays import name_of, settled, strong
 from polykeras_jax.compiling import for_programs
-from polykeras_jax.loops import in_loop
+from polykeras_jax.traces import in_loop
 
 Loop = Callable[..., tuple[State, Any]]
 """`(state, data, indices, start, stop, in_order) -> (state, logs)`; `in_order`: each batch is a run of rows."""

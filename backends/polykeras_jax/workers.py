@@ -9,7 +9,6 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from contextvars import ContextVar
 from itertools import combinations
 from typing import Any
 
@@ -18,18 +17,11 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from polykeras.backend.job import WorkerLost
-from polykeras_jax.loops import traced_with
 from polykeras_jax.private import forget_connection
+from polykeras_jax.traces import traced_with
 
 AXIS = "workers"
 _SAME, _OWN = PartitionSpec(), PartitionSpec(AXIS)
-
-_inside: ContextVar[bool] = ContextVar("polykeras_jax_inside_workers", default=False)
-
-
-def inside_program() -> bool:
-    """Return whether the code being traced becomes part of a program of all workers."""
-    return _inside.get()
 
 
 class Group:
@@ -111,7 +103,7 @@ class Group:
 
         Each worker runs `fn` on its part of the arguments. The first has the same values on all workers.
         """
-        part = traced_with(_inside, True, fn)
+        part = traced_with(fn, in_workers=True)
 
         def program(first: Any, *args: Any, **kwargs: Any) -> Any:
             own = jax.tree.map(lambda x: _OWN if np.ndim(x) else _SAME, (args, kwargs))

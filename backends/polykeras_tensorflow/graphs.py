@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -13,6 +12,7 @@ import tensorflow as tf
 
 from polykeras.backend.spec import Array
 from polykeras.common import nested
+from polykeras.common.process_switch import ProcessSwitch
 from polykeras_tensorflow.private import (
     NO_INLINE,
     FuncGraph,
@@ -132,10 +132,13 @@ def trace(fn: Flat, specs: Sequence[tf.TensorSpec], inline: bool = True, xla: bo
         raise
 
 
-# TensorFlow's switch is process-wide: the first thread that inlines turns it on, and the last one restores it.
-_switch = threading.Lock()
-_inlining = 0
-_users_choice = False
+def _inline() -> bool:
+    users_choice = tf.config.functions_run_eagerly()
+    tf.config.run_functions_eagerly(True)
+    return users_choice
+
+
+_inlining = ProcessSwitch(_inline, tf.config.run_functions_eagerly)
 _inlines_here: ContextVar[bool] = ContextVar("_inlines_here", default=False)
 
 
@@ -146,29 +149,20 @@ def inlined_functions() -> Iterator[None]:
     They become part of the graph that is being made. A separate graph would capture only what it saw when it was first
     traced, and could not assign to the variables of a scope.
     """
-    global _inlining, _users_choice
-    with _switch:
-        if not _inlining:
-            _users_choice = tf.config.functions_run_eagerly()
-            tf.config.run_functions_eagerly(True)
-        _inlining += 1
-    token = _inlines_here.set(True)
-    try:
-        yield
-    finally:
-        _inlines_here.reset(token)
-        with _switch:
-            _inlining -= 1
-            if not _inlining:
-                tf.config.run_functions_eagerly(_users_choice)
+    with _inlining:
+        token = _inlines_here.set(True)
+        try:
+            yield
+        finally:
+            _inlines_here.reset(token)
 
 
 def functions_run_plainly() -> bool:
     """Return whether functions should not be traced here: the user asks for it, or this thread inlines them."""
     if _inlines_here.get():
         return True
-    with _switch:
-        return _users_choice if _inlining else tf.config.functions_run_eagerly()
+    with _inlining.lock:
+        return _inlining.before if _inlining.within else tf.config.functions_run_eagerly()
 
 
 def apart(graph: Any, specs: Sequence[tf.TensorSpec]) -> Flat:

@@ -16,8 +16,7 @@ from polykeras.backend.families.autodiff import Autodiff
 from polykeras.common import nested
 from polykeras_torch.arrays import is_cut
 
-_depth: ContextVar[int] = ContextVar("polykeras_torch_gradient_depth", default=0)
-# The contexts of functions for the backward pass, kept while the outermost `value_and_grad` runs.
+# The contexts of functions for the backward pass, kept while the outermost `value_and_grad` runs; None outside of it.
 _contexts: ContextVar[list[Context] | None] = ContextVar("polykeras_torch_contexts", default=None)
 
 
@@ -52,7 +51,7 @@ def _differentiable(x: Tensor, place: int) -> Tensor:
     if x.is_inference():
         x = x.clone()
     # A view of an outer call's array is a separate node in that call's graph. All other arrays start a graph.
-    return x.view_as(x) if _depth.get() and x.requires_grad else x.detach().requires_grad_()
+    return x.view_as(x) if _contexts.get() is not None and x.requires_grad else x.detach().requires_grad_()
 
 
 def _check_value(value: Any) -> None:
@@ -70,20 +69,18 @@ class TorchAutodiff(Autodiff):
     def value_and_grad(
         self, fn: Callable[[list[Tensor]], tuple[Tensor, Any]], arrays: list[Tensor]
     ) -> tuple[Tensor, Any, list[Tensor]]:
-        depth = _depth.get()
+        around = _contexts.get()
         with torch.inference_mode(False):
             leaves = [_differentiable(x, i) for i, x in enumerate(arrays)]
-            token = _depth.set(depth + 1)
-            contexts = _contexts.set([] if depth == 0 else _contexts.get())
+            token = _contexts.set([] if around is None else around)
             try:
                 with torch.enable_grad():
                     value, aux = fn(leaves)
                     _check_value(value)
-                    grads = self._gradients(value, leaves, create_graph=depth > 0)
+                    grads = self._gradients(value, leaves, create_graph=around is not None)
             finally:
-                _depth.reset(token)
-                _contexts.reset(contexts)
-        if depth:
+                _contexts.reset(token)
+        if around is not None:
             return value, aux, grads
         return value.detach(), aux if aux is None else nested.map_structure(_detach, aux), grads
 

@@ -8,12 +8,12 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
-from threading import Lock
 from typing import Any
 
 import numpy as np
 
 from polykeras import fast
+from polykeras.common.process_switch import ProcessSwitch
 
 ALIGNMENT = 64  # bytes; XLA and TensorFlow use only memory of this alignment in place
 
@@ -77,14 +77,15 @@ LARGEST_KEPT = 32 << 20  # bytes of a block; glibc accepts no higher threshold
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -2, -3, -4  # the parameters of mallopt(3)
 _KEEP = {_MMAP_MAX: 0, _TRIM_THRESHOLD: -1, _TOP_PAD: 64 << 20}  # -1: no limit
 _USUAL = {_MMAP_MAX: 1 << 16, _MMAP_THRESHOLD: LARGEST_KEPT, _TRIM_THRESHOLD: 2 * LARGEST_KEPT, _TOP_PAD: 1 << 17}
-_keeping = 0  # how many `keep_all_freed_memory` contexts are open
-_lock = Lock()
 
 
 def _tune(parameters: dict[int, int]) -> None:
     libc = ctypes.CDLL(None)
     for parameter, value in parameters.items():
         libc.mallopt(parameter, value)
+
+
+_keeping = ProcessSwitch(lambda: _tune(_KEEP), lambda _: _tune(_USUAL))
 
 
 def _is_ours_to_tune() -> bool:
@@ -100,8 +101,8 @@ def keep_freed_memory() -> bool:
     """
     if not _is_ours_to_tune():
         return False
-    with _lock:
-        if not _keeping:  # otherwise the end of `keep_all_freed_memory` does it
+    with _keeping.lock:
+        if not _keeping.within:  # otherwise the end of `keep_all_freed_memory` does it
             _tune(_USUAL)
     return True
 
@@ -119,15 +120,5 @@ def keep_all_freed_memory() -> Iterator[None]:
     if not _is_ours_to_tune():
         yield
         return
-    global _keeping
-    with _lock:
-        _keeping += 1
-        if _keeping == 1:
-            _tune(_KEEP)
-    try:
+    with _keeping:
         yield
-    finally:
-        with _lock:
-            _keeping -= 1
-            if not _keeping:
-                _tune(_USUAL)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dis
 import sys
-import threading
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -20,14 +19,13 @@ import numpy as np
 
 from polykeras.common import version_counter
 from polykeras.common.naming import is_ours
+from polykeras.common.process_switch import ProcessSwitch
 
 PLAIN = {bool, int, float, str, type(None)}  # types of attributes that hold nothing
 FEW = 32  # entries of a list or dict: longer ones are compared as objects
 MISSING = object()  # in place of the value of an attribute that is not there
 
 _active: ContextVar[Trace | None] = ContextVar("polykeras_trace", default=None)
-_lock = threading.Lock()
-_traces = 0  # that run now, in all threads
 _noted: set[tuple[str, bool]] = set()  # names of attributes that a trace read, and whether they were missing
 
 
@@ -97,15 +95,10 @@ def _getattribute(part: Watched, name: str) -> Any:
     return value
 
 
-def _watch(more: int) -> None:
-    """Count the traces that run; give `Watched` a `__getattribute__` while there are some."""
-    global _traces
-    with _lock:
-        _traces += more
-        if _traces == 0:
-            del Watched.__getattribute__
-        elif more > 0 and _traces == 1:
-            Watched.__getattribute__ = _getattribute  # type: ignore[method-assign]
+# While there are traces, `Watched` has a `__getattribute__`.
+_watching = ProcessSwitch(
+    lambda: setattr(Watched, "__getattribute__", _getattribute), lambda _: delattr(Watched, "__getattribute__")
+)
 
 
 class _Read(NamedTuple):
@@ -210,13 +203,12 @@ def noted(functions: Sequence[Any]) -> Iterator[Trace]:
     trace = Trace()
     for function in functions:
         trace.look_into(function)
-    _watch(1)
-    token = _active.set(trace)
-    try:
-        yield trace
-    finally:
-        _active.reset(token)
-        _watch(-1)
+    with _watching:
+        token = _active.set(trace)
+        try:
+            yield trace
+        finally:
+            _active.reset(token)
 
 
 class Reads:
@@ -244,7 +236,7 @@ class Reads:
         return changed
 
     def _merge(self, found: dict[tuple[int, str], _Read]) -> None:
-        with _lock:
+        with _watching.lock:
             known = self._announced | self._unannounced
             for place, read in found.items():  # of two traces that read other values, the outdated one counts
                 if place in known and read.is_same():

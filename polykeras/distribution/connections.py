@@ -18,6 +18,7 @@ from polykeras.distribution.environment import ALONE, find_job
 _lock = threading.RLock()
 _job: Job | None = None  # until `initialize`
 _connected: dict[str, tuple[Backend, Job]] = {}  # by name, in the order of connection, which all processes share
+_cutting: list[Backend] = []  # those on which this process has cut weights over processes
 _left = False  # whether this process ends in the middle of a run, without an error
 
 
@@ -73,12 +74,13 @@ def current_job() -> Job:
     return _job or ALONE
 
 
-def connected(backend: Backend, devices: tuple[str, ...] | None = None) -> bool:
+def connected(backend: Backend, devices: tuple[str, ...] | None = None, cuts_weights: bool = False) -> bool:
     """Connect a backend with the other processes of the run, unless it is. All processes must call this.
 
     Args:
         backend: the backend.
         devices: the devices of this process that are workers, as in `Job.devices`; None leaves them as they are.
+        cuts_weights: whether weights are cut over the processes from now on; they stay so.
 
     Returns:
         whether it has several workers now.
@@ -95,7 +97,14 @@ def connected(backend: Backend, devices: tuple[str, ...] | None = None) -> bool:
                 _connect(backend, replace(before[1], devices=devices))
         elif job.size > 1 or devices:
             _connect(backend, replace(_shifted(job, len(_connected)), devices=devices or ()))
+        if cuts_weights and backend not in _cutting:
+            _cutting.append(backend)
     return backend.workers() * backend.local_workers() > 1
+
+
+def backends_of_parts() -> list[Backend]:
+    """Return the backends on which processes have parts of weights, the latest last."""
+    return _cutting
 
 
 def note_leaving(leaves: bool) -> None:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from polykeras.backend import Backend, registry
+from polykeras.backend import Backend
 from polykeras.distribution.connections import connected, current_job
 from polykeras.distribution.devices import get_device_count
 from polykeras.distribution.meshes import LayoutMap, TensorLayout
-from polykeras.distribution.strategies import Distribution, distribution
-
-_cutting: list[Backend] = []  # those on which this process has cut weights over processes
+from polykeras.distribution.strategies import Distribution
 
 
 class ModelParallel(Distribution):
@@ -119,9 +117,7 @@ class ModelParallel(Distribution):
             )
         if processes > 1 or not backend.execution.several_devices:
             self._check_processes(backend, processes)
-            connected(backend)
-            if backend not in _cutting:
-                _cutting.append(backend)
+            connected(backend, cuts_weights=True)
         return 1
 
     def _check_processes(self, backend: Backend, processes: int) -> None:
@@ -141,31 +137,3 @@ class ModelParallel(Distribution):
                 "ModelParallel: each process reads whole batches, of which it takes its part; received "
                 "auto_shard_dataset=False. Leave it out, and give all processes the same data."
             )
-
-
-def weights_are_cut(backend: Backend | None = None) -> bool:
-    """Return whether weights are, or may still be, cut over several processes.
-
-    Then a process has parts of them, and all processes must take part where one is to read a whole weight. Weights
-    stay cut when another distribution is set.
-
-    Args:
-        backend: whose arrays they are; None asks for any.
-    """
-    current = distribution()
-    if current is not None and current.cuts_weights and current_job().size > 1:
-        return True
-    return bool(_cutting) if backend is None else backend in _cutting
-
-
-def may_be_cut(variable: Any) -> bool:
-    """Return whether processes may have parts of a variable, by its layout or by an earlier distribution."""
-    current = distribution()
-    if current is None or not current.cuts_weights:
-        return weights_are_cut()
-    return any(current.get_variable_layout(variable).axes)
-
-
-def backend_of_parts() -> Backend:
-    """Return the backend on which weights are cut: all processes can meet there. Without one it is the current one."""
-    return _cutting[-1] if _cutting else registry.current()

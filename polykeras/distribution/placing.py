@@ -9,8 +9,7 @@ from polykeras.backend.handles import Symbolic, convert
 from polykeras.backend.spec import Array
 from polykeras.common import nested
 from polykeras.distribution.meshes import TensorLayout
-from polykeras.distribution.model_parallel import weights_are_cut
-from polykeras.distribution.strategies import distribution
+from polykeras.distribution.strategies import distribution, weights_are_cut
 
 
 def distribute_tensor(tensor: Array, layout: TensorLayout) -> Array:

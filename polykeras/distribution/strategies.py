@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from polykeras.backend import Backend, registry
-from polykeras.distribution.connections import connected, current_job
+from polykeras.distribution.connections import backends_of_parts, connected, current_job
 from polykeras.distribution.devices import list_devices
 from polykeras.distribution.meshes import DeviceMesh, TensorLayout
 
@@ -230,3 +230,26 @@ def set_distribution(value: Distribution | None) -> None:
     if isinstance(value, DataParallel):
         own_devices(value.device_mesh, registry.current())
     _current = value
+
+
+def weights_are_cut(backend: Backend | None = None) -> bool:
+    """Return whether weights are, or may still be, cut over several processes.
+
+    Then a process has parts of them, and all processes must take part where one is to read a whole weight. Weights
+    stay cut when another distribution is set.
+
+    Args:
+        backend: whose arrays they are; None asks for any.
+    """
+    current = distribution()
+    if current is not None and current.cuts_weights and current_job().size > 1:
+        return True
+    return bool(backends_of_parts()) if backend is None else backend in backends_of_parts()
+
+
+def may_be_cut(variable: Any) -> bool:
+    """Return whether processes may have parts of a variable, by its layout or by an earlier distribution."""
+    current = distribution()
+    if current is None or not current.cuts_weights:
+        return weights_are_cut()
+    return any(current.get_variable_layout(variable).axes)

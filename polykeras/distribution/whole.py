@@ -9,8 +9,8 @@ import numpy as np
 
 from polykeras.backend import Backend, registry
 from polykeras.backend.scopes import Scope
-from polykeras.distribution.connections import current_job
-from polykeras.distribution.model_parallel import backend_of_parts, weights_are_cut
+from polykeras.distribution.connections import backends_of_parts, current_job
+from polykeras.distribution.strategies import weights_are_cut
 from polykeras.variables import Variable, unique
 
 
@@ -33,7 +33,8 @@ def whole_on_first_worker(variables: Callable[[], Iterable[Variable]]) -> Iterat
     if not weights_are_cut():
         yield True
         return
-    backend, is_first = backend_of_parts(), current_job().rank == 0
+    backend = next(reversed(backends_of_parts()), registry.current())  # where all processes can meet
+    is_first = current_job().rank == 0
     gathered, values = unique(variables()), []
     for variable in gathered:
         value = variable.numpy()  # of which the others keep nothing

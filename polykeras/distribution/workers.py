@@ -11,8 +11,7 @@ import numpy as np
 from polykeras.backend import Backend
 from polykeras.common import nested
 from polykeras.distribution.connections import current_job
-from polykeras.distribution.model_parallel import weights_are_cut
-from polykeras.distribution.strategies import distribution
+from polykeras.distribution.strategies import distribution, weights_are_cut
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,27 +14,41 @@ from typing import Any
 
 from polykeras.common import budget
 
-_described: ContextVar[dict[int, tuple[Any, dict[str, Any]]] | None] = ContextVar("polykeras_described", default=None)
-_made: ContextVar[dict[Any, Any] | None] = ContextVar("polykeras_made", default=None)
 _HOLDERS = frozenset((dict, list, tuple))
+
+
+class _Shared:
+    """What was described and created in a context.
+
+    Attributes:
+        described: objects and their configs, by the objects' ids.
+        made: objects by the numbers of their configs.
+    """
+
+    def __init__(self) -> None:
+        self.described: dict[int, tuple[Any, dict[str, Any]]] = {}
+        self.made: dict[int, Any] = {}
+
+
+_current: ContextVar[_Shared | None] = ContextVar("polykeras_shared_objects", default=None)
 
 
 @contextmanager
 def sharing_objects() -> Iterator[None]:
     """Describe, and create, each object once within this context. An inner context continues the outer one."""
-    tokens = [(held, held.set({})) for held in (_described, _made) if held.get() is None]
+    token = _current.set(_current.get() or _Shared())
     try:
         yield
     finally:
-        for held, token in tokens:
-            held.reset(token)
+        _current.reset(token)
 
 
 def mark(obj: Any, config: dict[str, Any]) -> dict[str, Any]:
     """Return the config of an object, with a number if it was described before."""
-    known = _described.get()
-    if known is None:
+    shared = _current.get()
+    if shared is None:
         return config
+    known = shared.described
     if id(obj) not in known:
         known[id(obj)] = obj, config  # keeps the object too, so that its id stays unique
         return config
@@ -45,22 +59,21 @@ def mark(obj: Any, config: dict[str, Any]) -> dict[str, Any]:
 
 def configs() -> dict[int, dict[str, Any]]:
     """Return the config of each object that was described in this context, by its id."""
-    return {number: config for number, (_, config) in (_described.get() or {}).items()}
+    shared = _current.get()
+    return {} if shared is None else {number: config for number, (_, config) in shared.described.items()}
 
 
 def find(config: Any) -> Any:
     """Return the object that was created for a config's number, or None."""
-    made = _made.get()
-    number = config.get("shared_object_id")
-    return None if made is None or not isinstance(number, int) else made.get(number)
+    shared, number = _current.get(), config.get("shared_object_id")
+    return None if shared is None or not isinstance(number, int) else shared.made.get(number)
 
 
 def note(config: Any, obj: Any) -> None:
     """Remember the object that was created from a config."""
-    made = _made.get()
-    number = config.get("shared_object_id")
-    if made is not None and isinstance(number, int):
-        made[number] = obj
+    shared, number = _current.get(), config.get("shared_object_id")
+    if shared is not None and isinstance(number, int):
+        shared.made[number] = obj
 
 
 def with_numbers_on_both(config: Any) -> Any:

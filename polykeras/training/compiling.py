@@ -250,6 +250,12 @@ class Compiled:
         """The names of the values in the lists that `evaluate` and `train_on_batch` return."""
         return list_order(self._metrics_in_logs(), self.metrics)
 
+    def _losses_and_metrics(self) -> list[Any]:
+        """Return the losses and metrics that `compile` was given."""
+        losses = self._compiled_loss.losses if self._compiled_loss is not None else []
+        metrics = self._compiled_metrics.metrics if self._compiled_metrics is not None else []
+        return [*losses, *metrics]
+
     def reset_metrics(self) -> None:
         """Reset all metrics."""
         for metric in self.metrics:

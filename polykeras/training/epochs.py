@@ -105,7 +105,7 @@ def _compiled_chunks(
     ends = ChunkEnds(size, next_stop, agreed_ends(model, kind, workers, callback_list))
     whole = partial(prepare, model, kind, first)
     if isinstance(source, ArraySource):
-        filled = source.ends_partial and not sharers.share_batches and fills(model, kind, step, first)
+        filled = source.ends_partial and not sharers.share_batches and fills(step, first)
         return size, array_chunks(source, step, backend, ends, sharers, whole, filled, done)
     return size, stream_chunks(source, step, backend, ends, sharers, whole, done)
 

@@ -12,7 +12,7 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from polykeras.backend import value_lock
 from polykeras.backend.native.location import note_access
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from polykeras.backend import Backend
     from polykeras.variables.variable import Variable
 
-P = ParamSpec("P")
 R = TypeVar("R")
 
 LONGEST = 600.0  # seconds to wait: a chunk of steps takes a tenth of one, compiling it may take minutes
@@ -139,17 +138,6 @@ class Run:
     ) -> None:
         with value_lock.lock:
             self._leave()
-
-    def finish(self, write: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
-        """Call a function that gives the variables new values. Other runs see none of them or all.
-
-        Args:
-            write: gives the variables their values.
-            *args: for `write`.
-            **kwargs: for `write`.
-        """
-        with value_lock.lock:
-            write(*args, **kwargs)
 
     def _leave(self) -> None:
         if self in _runs:

@@ -18,7 +18,7 @@ jnp = jax.numpy
 compiling = pytest.importorskip("polykeras_jax.compiling")
 conv_kernels = pytest.importorskip("polykeras_jax.conv_kernels")
 convolution = pytest.importorskip("polykeras_jax.convolution")
-in_loop = pytest.importorskip("polykeras_jax.loops").in_loop
+in_loop = pytest.importorskip("polykeras_jax.traces").in_loop
 pytestmark = [
     pytest.mark.needs("jax"),
     pytest.mark.cpu_only("what XLA is asked for on the CPU"),

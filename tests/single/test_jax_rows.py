@@ -15,7 +15,7 @@ from polykeras.backend.registry import load
 jax = pytest.importorskip("jax")
 jnp = jax.numpy
 rows = pytest.importorskip("polykeras_jax.rows")
-in_loop = pytest.importorskip("polykeras_jax.loops").in_loop
+in_loop = pytest.importorskip("polykeras_jax.traces").in_loop
 pytestmark = [pytest.mark.needs("jax"), pytest.mark.cpu_only("what XLA is asked for on the CPU")]
 
 INDICES = [[3, 0, 3, -1], [[0, 1], [1, 1]], [7, -8, 2], [], 2]

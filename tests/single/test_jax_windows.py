@@ -16,7 +16,7 @@ from polykeras.backend.registry import load
 jax = pytest.importorskip("jax")
 jnp = jax.numpy
 conv_products = pytest.importorskip("polykeras_jax.conv_products").conv_products
-in_loop = pytest.importorskip("polykeras_jax.loops").in_loop
+in_loop = pytest.importorskip("polykeras_jax.traces").in_loop
 pytestmark = [pytest.mark.needs("jax"), pytest.mark.cpu_only("what XLA is asked for on the CPU")]
 
 

@@ -15,8 +15,8 @@ from polykeras.training.steps.collection import uncollected
 
 def test_nothing_is_collected_within_nested_blocks_and_it_goes_on_after_an_error() -> None:
     assert gc.isenabled()
-    with uncollected():
-        with pytest.raises(KeyError), uncollected():
+    with uncollected:
+        with pytest.raises(KeyError), uncollected:
             raise KeyError
         assert not gc.isenabled()
     assert gc.isenabled()
@@ -25,7 +25,7 @@ def test_nothing_is_collected_within_nested_blocks_and_it_goes_on_after_an_error
 def test_where_it_is_off_it_stays_off() -> None:
     gc.disable()
     try:
-        with uncollected():
+        with uncollected:
             pass
         assert not gc.isenabled()
     finally:

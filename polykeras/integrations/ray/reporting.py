@@ -15,7 +15,7 @@ import ray.tune
 from ray import is_initialized
 
 from polykeras.callbacks import BackupAndRestore
-from polykeras.distribution.model_parallel import weights_are_cut
+from polykeras.distribution.strategies import weights_are_cut
 from polykeras.training.resuming.files import BackupFiles
 from polykeras.training.resuming.progress import Progress
 from polykeras.training.resuming.state import SavedRun

@@ -7,7 +7,7 @@ import warnings
 from typing import Any
 
 from polykeras.common.arguments import positive_int
-from polykeras.distribution.model_parallel import weights_are_cut
+from polykeras.distribution.strategies import weights_are_cut
 from polykeras.distribution.workers import has_other_processes, is_first_worker
 from polykeras.training.callbacks.every_steps import EverySteps
 from polykeras.training.interrupts import Termination

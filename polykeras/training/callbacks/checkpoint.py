@@ -7,7 +7,7 @@ from typing import Any
 
 from polykeras.common.arguments import positive_int
 from polykeras.common.legacy_arguments import takes_legacy_arguments
-from polykeras.distribution.model_parallel import weights_are_cut
+from polykeras.distribution.strategies import weights_are_cut
 from polykeras.distribution.whole import whole_on_first_worker
 from polykeras.distribution.workers import is_first_worker
 from polykeras.saving.model_files import SUFFIXES as MODELS

@@ -11,7 +11,7 @@ import numpy as np
 
 from polykeras import ops
 from polykeras.common.legacy_arguments import takes_legacy_arguments
-from polykeras.distribution.model_parallel import weights_are_cut
+from polykeras.distribution.strategies import weights_are_cut
 from polykeras.layers import Embedding
 from polykeras.training.callbacks.every_steps import EverySteps
 from polykeras.training.callbacks.learning_rate import logged_rates

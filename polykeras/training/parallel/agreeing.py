@@ -15,7 +15,7 @@ import numpy as np
 from polykeras import dtypes
 from polykeras.backend import Backend, registry
 from polykeras.distribution.agreement import exchanged
-from polykeras.distribution.model_parallel import may_be_cut
+from polykeras.distribution.strategies import may_be_cut
 from polykeras.distribution.workers import Workers
 from polykeras.variables import Variable
 

@@ -32,7 +32,7 @@ def build(model: StepMethods, kind: str, code: Callable[[Any], Any], batch: Any)
     """
     if kind != "predict" and overrides(model, f"{kind}_step"):
         _build_metrics(model, batch)
-    built = runs_on_shapes(model, code.build if isinstance(code, StateStep) else code, batch)
+    built = runs_on_shapes(model, _building(code), batch)
     if built and kind == "train" and model.optimizer is not None and not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
     return built
@@ -92,7 +92,7 @@ def draws_of(model: StepMethods, code: Callable[[Any], Any], batch: Any) -> Draw
         code: that of the step; takes a batch, and runs on shapes.
         batch: a batch, whose values are not read.
     """
-    function = code.build if isinstance(code, StateStep) else code
+    function = _building(code)
     rows = len(nested.flatten(batch)[0])
     shapes = []
     for times in (1, 2):
@@ -106,6 +106,11 @@ def draws_of(model: StepMethods, code: Callable[[Any], Any], batch: Any) -> Draw
             model._forget_losses()
         shapes.append(found)
     return Draws.compared(*shapes, rows=(rows, 2 * rows))
+
+
+def _building(code: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return what makes the variables of a step: its code, or a function of its own."""
+    return code.build if isinstance(code, StateStep) else code
 
 
 def symbolic(batch: Any) -> Any:

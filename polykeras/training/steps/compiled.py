@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from polykeras import dtypes
-from polykeras.backend import Backend
+from polykeras.backend import Backend, value_lock
 from polykeras.backend.execution_policy import BatchesRunner, CannotRunBatches
 from polykeras.common import nested
 from polykeras.common.reads import Reads, noted
@@ -83,10 +83,7 @@ class CompiledStep(Step):
 
     def _programs_over(self, variables: Sequence[Variable]) -> _Programs:
         reads = Reads()
-        function = partial(self._traced, reads)
-        return _Programs(
-            function, reads, unique(variables), self._backend, self._donate, self.plan.workers.share_batches
-        )
+        return _Programs(partial(self._traced, reads), reads, unique(variables), self.plan, self._donate)
 
     def _traced(self, reads: Reads, batch: Any) -> Any:
         """Run the code while it is traced; note that it runs, and what it reads."""
@@ -125,7 +122,7 @@ class CompiledStep(Step):
         if self._has_run:
             with Uninterrupted() if self._donate else nullcontext():
                 return self._execute_or_trace(programs, call)
-        with uncollected():  # the first call compiles, which may take long: Ctrl-C may interrupt it
+        with uncollected:  # the first call compiles, which may take long: Ctrl-C may interrupt it
             result = self._execute_or_trace(programs, call)
         self._has_run = True
         return result
@@ -135,7 +132,8 @@ class CompiledStep(Step):
             self._in_code = False
             with Run(programs.variables, self._backend, self._donate, self._lay_out) as running:
                 state, result = call(programs, running.values)
-                running.finish(self._write, programs, running.values, state, result)
+                with value_lock.lock:  # other runs see none of the new values or all
+                    self._write(programs, running.values, state, result)
             return result
 
         def add(new: list[Variable]) -> None:
@@ -215,18 +213,12 @@ class _Programs:
     """
 
     def __init__(
-        self,
-        function: Callable[[Any], Any],
-        reads: Reads,
-        variables: list[Variable],
-        backend: Backend,
-        donate: bool,
-        collective: bool,
+        self, function: Callable[[Any], Any], reads: Reads, variables: list[Variable], plan: StepPlan, donate: bool
     ) -> None:
         self.reads = reads
         self.variables = variables
         self._pure = functionalize(function, variables, changes_only=not donate)
-        self._backend, self._donate, self._collective = backend, donate, collective
+        self._backend, self._donate, self._collective = plan.backend, donate, plan.workers.share_batches
 
     @cached_property
     def chunk(self) -> Callable[..., Any]:

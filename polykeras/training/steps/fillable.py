@@ -32,23 +32,21 @@ _ELEMENTWISE = {
 }
 
 
-def fills(model: Any, kind: str, step: Step, batch: Any) -> bool:
+def fills(step: Step, batch: Any) -> bool:
     """Return whether a step takes batches that are filled up; what was found is kept.
 
     Args:
-        model: compiled, and built by the step.
-        kind: "train" or "test".
-        step: a step of the model.
+        step: a step of a compiled model, `"train"` or `"test"`, that has built it.
         batch: a whole batch of host arrays, whose values are not read.
     """
     answers, key = step.sizes.fills, shapes_of(batch)
     found = answers.get(key)
     if found is None:
-        found = why_not(model, kind) is None
+        found = why_not(step.plan.model, step.plan.kind) is None
         if found:
             filled = Filled(batch, np.zeros(len(nested.flatten(batch)[0]), np.int32))
             try:
-                found = runs_on_shapes(model, step.code, filled)
+                found = runs_on_shapes(step.plan.model, step.code, filled)
             except ValueError:  # values of another shape than that of the mask
                 found = False
         answers.put(key, found)
@@ -75,9 +73,7 @@ def _obstacles(model: Any, kind: str) -> Iterator[str]:
     for layer in model._flatten_layers():
         for reason in _mixing(layer, kind):
             yield f"the layer {layer.name!r} ({type(layer).__name__}) {reason}"
-    losses = model._compiled_loss.losses if model._compiled_loss is not None else []
-    metrics = model._compiled_metrics.metrics if model._compiled_metrics is not None else []
-    for judge in (*losses, *metrics):
+    for judge in model._losses_and_metrics():
         for reason in _summing_up(judge):
             yield f"{judge.name!r} ({type(judge).__name__}) {reason}"
 

@@ -59,9 +59,7 @@ def shared(code: Callable[[Any], Any], plan: StepPlan) -> Callable[[Any], Any]:
 
 def _refuse_mixing(model: Any) -> None:
     """Raise if an axis argument of a loss or metric of polykeras is that of the samples, or may be."""
-    losses = model._compiled_loss.losses if model._compiled_loss is not None else []
-    metrics = model._compiled_metrics.metrics if model._compiled_metrics is not None else []
-    for part in (*losses, *metrics):
+    for part in model._losses_and_metrics():
         function = getattr(type(part), "fn", None)
         if function is None or trait(function, "sample_by_sample") is not False:  # else it sums over all workers
             refuse_samples_axis(part)

@@ -48,7 +48,7 @@ class ChunkSize:
 
 
 class StepSizes:
-    """What is known of the sizes of batches and data for one step, and of the wrappers around it.
+    """What is known of the sizes of batches and data for one step, and of the checks around it.
 
     Args:
         compiles_each_size: see `ExecutionPolicy`.

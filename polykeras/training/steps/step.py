@@ -1,4 +1,4 @@
-"""One step of a model on one backend, as the trainer runs it: compiled or not, wrapped or not."""
+"""One step of a model on one backend, as the trainer runs it: compiled or not, checked or not."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ class Step(ABC):
         code: as given.
         plan: as given.
         compiles: as given.
+        sizes: what the step learned of the sizes of batches and data.
         list_orders: the order of the values in returned lists, by the names of the logs, as far as it was asked for.
     """
 
@@ -35,12 +36,7 @@ class Step(ABC):
         self.compiles = compiles
         self.list_orders: dict[tuple[str, ...], list[str]] = {}
         self._backend = plan.backend
-        self._sizes = StepSizes(compiles and plan.backend.execution.compiles_each_size)
-
-    @property
-    def sizes(self) -> StepSizes:
-        """What the step learned of the sizes of batches and data."""
-        return self._sizes
+        self.sizes = StepSizes(compiles and plan.backend.execution.compiles_each_size)
 
     @property
     @abstractmethod
@@ -48,7 +44,7 @@ class Step(ABC):
         """The state that the step is known to use so far."""
 
     def begin_pass(self, done: int = 0) -> None:  # noqa: B027
-        """Begin a pass over the data, or continue one after `done` steps: wrappers count them for messages."""
+        """Begin a pass over the data, or continue one after `done` steps: checks count them for messages."""
 
     def place_data(self, data: Any) -> Any:
         """Return arrays for `run_rows`, on the devices where the step wants them.

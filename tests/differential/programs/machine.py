@@ -385,7 +385,12 @@ class Programs(RuleBasedStateMachine):
         thawed = trainable and family in self._frozen
         if thawed and self.differs("a frozen weight of a thawed layer"):
             return
-        if trainable and not weight and made.kind == "lora" and self.differs("thawing a trainable layer"):
+        if (
+            trainable
+            and not weight
+            and (place < 0 or made.kind == "lora")
+            and self.differs("thawing a trainable layer")
+        ):
             return
         if weight and trainable and self.differs("a trainable weight that a call assigns"):
             return

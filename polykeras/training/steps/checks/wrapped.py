@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
-from polykeras.training.steps.sizes import StepSizes
 from polykeras.training.steps.step import Step
 from polykeras.variables import Variable, kept_values, read_state, unique
 
@@ -22,12 +21,8 @@ class WrappedStep(Step):
     def __init__(self, step: Step) -> None:
         super().__init__(step.code, step.plan, step.compiles)
         self._step, self._model = step, step.plan.model
+        self.sizes = step.sizes
         self._done = 0  # steps of the pass over the data
-
-    @property
-    def sizes(self) -> StepSizes:
-        """What the step inside learned of sizes."""
-        return self._step.sizes
 
     @property
     def variables(self) -> list[Variable]:
