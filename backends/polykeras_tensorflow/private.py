@@ -308,6 +308,39 @@ outside_of_loops: Callable[[Array], Array] = _outside_of_loops if hasattr(FuncGr
 The gradient of a loop can use such a tensor, but no eager one. Without the names, it is returned as it is.
 """
 
+_write_block = find("tensorflow.compiler.tf2xla.ops.gen_xla_ops:xla_dynamic_update_slice")
+
+
+def _written_block(x: Array, begin: Array, updates: Array) -> Array:
+    return _write_block(input=x, update=updates, indices=begin)
+
+
+def _gradient_of_written_block(operation: Any, gradient: Array) -> tuple[Array, Array, None]:
+    _, updates, begin = operation.inputs
+    return _written_block(gradient, begin, tf.zeros_like(updates)), tf.slice(gradient, begin, tf.shape(updates)), None
+
+
+def _written_slice(x: Array, begin: Array, updates: Array) -> Array:
+    end, steps = begin + tf.shape(updates, out_type=begin.dtype), tf.ones_like(begin)
+    return tf.raw_ops.TensorStridedSliceUpdate(input=x, begin=begin, end=end, strides=steps, value=updates)
+
+
+if _write_block is not None:
+    with suppress(KeyError):  # somebody has registered one
+        tf.RegisterGradient("XlaDynamicUpdateSlice")(_gradient_of_written_block)
+
+write_in_loop: Callable[[Array, Array, Array], Array] = _written_slice if _write_block is None else _written_block
+"""`(x, begin, updates)`: return `x` with a block that lies within it, in a loop or a branch.
+
+XLA compiles TensorFlow's public operation there only if it knows `begin` beforehand. Without the name, XLA refuses it.
+"""
+
+
+def is_in_loop() -> bool:
+    """Return whether the graph that is being traced is the body of a loop, or a branch."""
+    return getattr(tf.compat.v1.get_default_graph(), "is_control_flow_graph", False)
+
+
 # ---- faster access, and hidden facts -----------------------------------------------------------------------------
 
 

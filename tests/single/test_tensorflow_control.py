@@ -201,3 +201,18 @@ def test_mapping_over_rows_is_quiet_and_meets_no_autograph(tb: Any, quiet: None)
     with pytest.raises(Mistake) as info:
         tb.vectorized_map(fail, x)
     assert info.value is raised
+
+
+@pytest.mark.parametrize("order", [gradient, twice])
+@pytest.mark.parametrize("by_xla", [False, True])
+def test_a_loop_writes_at_places_that_it_computes(tb: Any, order: Callable[..., Any], by_xla: bool) -> None:
+    def written(x: Any) -> Any:
+        def turn(i: Any, table: Any) -> Any:
+            return i + 1, tb.dynamic_update_slice(table, tf.stack([i, 1]), x[:1, :2] * table[:1, 2:4])
+
+        return tb.power(tb.while_loop(lambda i, _: i < 3, turn, (tf.constant(0), x), 3)[1], 3)
+
+    x = tf.constant(np.linspace(0.5, 1.5, 16, dtype="float32").reshape(4, 4))
+    compiled = tf.function(lambda x: (written(x), order(tb, written, x)), autograph=False, jit_compile=by_xla)
+    for got, want in zip(compiled(x), (written(x), order(tb, written, x)), strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5)

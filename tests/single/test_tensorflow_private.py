@@ -29,6 +29,7 @@ TOGETHER = (
     "tensorflow.python.framework.auto_control_deps_utils:get_read_only_resource_input_indices_graph",
     "tensorflow:Tensor._shape_tuple",
     "tensorflow.python.util._pywrap_util_port:IsMklEnabled",
+    "tensorflow.compiler.tf2xla.ops.gen_xla_ops:xla_dynamic_update_slice",
 )
 """What stands in for one of these does not depend on the others. The other names are parts of one thing: of a call, say."""
 
