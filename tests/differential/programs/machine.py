@@ -320,6 +320,8 @@ class Programs(RuleBasedStateMachine):
         late = made.deferred or made.kind not in BUILT_IN
         if late and self.differs("a backup of a model that its data build"):
             allowed = [entry for entry in allowed if entry["class"] != "BackupAndRestore"]
+        if self._families[made.name] in self._averaged and self.differs("averages after an error"):
+            allowed = [entry for entry in allowed if entry["config"].get("how") != "raise"]
         call["callbacks"] = draw.draw(st.lists(st.sampled_from(allowed), max_size=2, unique_by=str))
         if self.differs("files of a backup") and {entry["class"] for entry in call["callbacks"]} >= BACKED_UP:
             call["callbacks"].pop()
@@ -341,7 +343,14 @@ class Programs(RuleBasedStateMachine):
             call["class_weight"] = {"0": 0.5, "1": 2.0, "2": 1.0}
         elif more == "initial_epoch" and told["form"] != "generator":
             call["initial_epoch"], call["epochs"] = 1, call["epochs"] + 1
-        self.both(call)
+        refused = "raised" in self.both(call)
+        # What a callback raises comes between steps, and refusals before them do no harm, but do not say so.
+        if (
+            refused
+            and self.differs("a fit that fails")
+            and not any(c["class"] == "Interrupts" for c in call["callbacks"])
+        ):
+            self._over = True
 
     def evaluate(self, made: Made, draw: st.DataObject) -> None:
         self._used.add(self._families[made.name])

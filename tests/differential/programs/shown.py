@@ -172,10 +172,26 @@ SHOWN: dict[str, Shown] = {
         ],
         "values",
     ),
+    "a fit that fails": Shown(
+        (JAX,),
+        [
+            _model(DENSE),
+            _compile(loss="kl_divergence"),
+            _fit(),
+            _fit(_data(heads=("class",))),
+            _do("predict", steps=None),
+        ],
+        "NoneType",
+    ),
     "averages of frozen layers": Shown(
         EVERYWHERE, [_model(DENSE), _compile(AVERAGED), _fit(), _freeze(1), _fit()], "raised|history"
     ),
     "averages and another training": Shown((JAX,), [_model(DENSE), _compile(AVERAGED), _fit(), _fit()], "/ None"),
+    "averages after an error": Shown(
+        (JAX,),
+        [_model(DENSE), _compile(AVERAGED), _fit(epochs=2, callbacks=[layer("Interrupts", epoch=1, how="raise")])],
+        "values",
+    ),
     "copies after weights were frozen or added": Shown(
         EVERYWHERE, [_model(DENSE), _compile(ADAM), _fit(), _freeze(1), _copied("pickle")], "0 / 2"
     ),

@@ -94,6 +94,14 @@ PROGRAMS = (
         "one program, one result; the step can be tried again",
     ),
     FromKeras(
+        "models.Model",
+        "a fit that fails",
+        "error",
+        "after a step of `fit` that raises the model goes on, with its weights from before the step",
+        "PyTorch and TensorFlow as here; on JAX each later use is a TypeError, as the weights are gone",
+        "the mistake was in the data; hours of training need not be lost",
+    ),
+    FromKeras(
         "optimizers.SGD",
         "averages of frozen layers",
         "error",
@@ -108,6 +116,14 @@ PROGRAMS = (
         "with `use_ema=True` a second `fit` goes on",
         "JAX refuses it, since the weights and their averages are the same memory after the first",
         "Keras trains on with TensorFlow and PyTorch",
+    ),
+    FromKeras(
+        "optimizers.RMSprop",
+        "averages after an error",
+        "value",
+        "with `use_ema=True` the averages become the weights where a `fit` ends; an exception leaves all as it was",
+        "PyTorch and TensorFlow as here; on JAX they become the weights after an exception too",
+        "one program, one result; what was interrupted can go on",
     ),
     FromKeras(
         "models.Model",
