@@ -12,6 +12,7 @@ from polykeras.backend.families.control import Control
 from polykeras.backend.scopes import Scope
 from polykeras.common import nested
 from polykeras_torch.compiler.recorder import is_recorded
+from polykeras_torch.loops import repeated
 
 
 class TorchControl(Control):
@@ -41,6 +42,7 @@ class TorchControl(Control):
     ) -> Any:
         several = isinstance(loop_vars, (tuple, list))
         values = tuple(loop_vars) if several else (loop_vars,)
+        body = repeated(self, body, values, None if maximum_iterations is None else int(maximum_iterations))
         done = 0
         while (maximum_iterations is None or done < maximum_iterations) and cond(*values):
             result = body(*values)

@@ -27,7 +27,12 @@ def as_arrays(structure: Any) -> Any:
 
 def returning_arrays(fn: Callable[P, Any]) -> Callable[P, Any]:
     """Return `fn`, with variables among its results replaced by their values."""
-    return lambda *args, **kwargs: as_arrays(fn(*args, **kwargs))
+
+    @functools.wraps(fn)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> Any:
+        return as_arrays(fn(*args, **kwargs))
+
+    return wrapper
 
 
 def gives_way(function: Callable[P, R], made_of: Callable[..., Any] | None = None) -> Callable[P, R]:
