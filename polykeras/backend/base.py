@@ -23,6 +23,7 @@ from polykeras.backend.families.execution import Execution
 from polykeras.backend.families.exponential import Exponential
 from polykeras.backend.families.fourier import Fourier
 from polykeras.backend.families.framework import Framework
+from polykeras.backend.families.gamma_functions import GammaFunctions
 from polykeras.backend.families.histograms import Histograms
 from polykeras.backend.families.indexing import Indexing
 from polykeras.backend.families.joining import Joining
@@ -68,6 +69,7 @@ class Backend(
     Logical,
     Bitwise,
     Special,
+    GammaFunctions,
     Reduction,
     NanReduction,
     Statistics,

@@ -7,8 +7,10 @@ __all__ = [
     "absolute",
     "ceil",
     "clip",
+    "copysign",
     "divide_no_nan",
     "fabs",
+    "float_power",
     "fmax",
     "fmin",
     "fmod",
@@ -26,9 +28,11 @@ __all__ = [
 absolute = bind(Backend.absolute)
 fabs = bind(Backend.fabs)
 signbit = bind(Backend.signbit)
+copysign = bind(Backend.copysign)
 heaviside = bind(Backend.heaviside)
 true_divide = bind(Backend.true_divide)
 divide_no_nan = bind(Backend.divide_no_nan)
+float_power = bind(Backend.float_power)
 mod = bind(Backend.mod)
 fmod = bind(Backend.fmod)
 gcd = bind(Backend.gcd)

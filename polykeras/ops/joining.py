@@ -6,6 +6,7 @@ from polykeras.backend.dispatch import bind
 __all__ = [
     "append",
     "array_split",
+    "column_stack",
     "dsplit",
     "dstack",
     "hsplit",
@@ -22,6 +23,7 @@ append = bind(Backend.append)
 hstack = bind(Backend.hstack)
 vstack = bind(Backend.vstack)
 dstack = bind(Backend.dstack)
+column_stack = bind(Backend.column_stack)
 tile = bind(Backend.tile)
 split = bind(Backend.split)
 array_split = bind(Backend.array_split)

@@ -8,7 +8,9 @@ from polykeras.backend.dispatch import bind
 __all__ = [
     "cdist",
     "erfc",
+    "gammainc",
     "in_top_k",
+    "lgamma",
     "segment_max",
     "segment_min",
     "segment_prod",
@@ -16,6 +18,8 @@ __all__ = [
 ]
 
 erfc = bind(Backend.erfc)
+gammainc = bind(Backend.gammainc)
+lgamma = bind(Backend.lgamma)
 
 segment_sum = bind(Backend.segment_sum)
 segment_max = bind(Backend.segment_max)

@@ -7,6 +7,7 @@ __all__ = [
     "bincount",
     "corrcoef",
     "correlate",
+    "cov",
     "diff",
     "digitize",
     "histogram",
@@ -29,6 +30,7 @@ digitize = bind(Backend.digitize)
 bincount = bind(Backend.bincount)
 histogram = bind(Backend.histogram)
 corrcoef = bind(Backend.corrcoef)
+cov = bind(Backend.cov)
 correlate = bind(Backend.correlate)
 diff = bind(Backend.diff)
 trapezoid = bind(Backend.trapezoid)

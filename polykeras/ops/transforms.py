@@ -16,6 +16,7 @@ from polykeras.ops.by_hand import as_arrays, gives_way, returning_arrays
 
 __all__ = [
     "custom_gradient",
+    "grad",
     "jvp",
     "remat",
     "vectorize",
@@ -90,6 +91,37 @@ def jvp(
 
     result = registry.current().jvp(with_aux, as_arrays(list(primals)), as_arrays(list(tangents)), has_aux=True)
     return result if has_aux else result[:2]
+
+
+def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
+    """Return a function that computes the gradient of the sum of what `f` returns.
+
+    `polykeras.grad` differentiates by variables too.
+
+    Args:
+        f: returns one float array of any shape.
+        argnums: which positional arguments to differentiate by: arrays, variables, or trees of them.
+
+    Returns:
+        A function of the arguments of `f` that returns the gradient by an argument, or a tuple of them for several. It
+        is 0 where the result does not depend on an argument.
+
+    Example:
+        >>> from polykeras import ops
+        >>> float(grad(ops.square)(3.0))
+        6.0
+    """
+    from polykeras.autodiff import grad as of_scalar  # it is built on variables, and they on ops
+
+    @functools.partial(gives_way, made_of=f)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        def total(*args: Any, **kwargs: Any) -> Array:
+            backend = registry.current()
+            return backend.sum(convert(backend, f(*args, **kwargs)))
+
+        return of_scalar(total, argnums=argnums)(*args, **kwargs)
+
+    return wrapper
 
 
 def _core_axes(signature: str | None, count: int) -> list[int]:

@@ -93,6 +93,10 @@ CALLS: list[Call] = [
     ("extract_patches_3d", (U(1, 4, 5, 4, 2), 2), {}),
     ("extract_patches_3d", (U(1, 2, 4, 5, 4), (2, 1, 2), (1, 2, 2), 1, "same"), FIRST),
     ("extract_patches_3d", (U(4, 5, 4, 2), (2, 3, 2), (1, 1, 2)), {}),
+    ("reconstruct_patches", (U(2, 2, 3, 12), (2, 3)), {}),
+    ("reconstruct_patches", (U(2, 3, 18), 3, (5, 8), 3, "same"), {}),
+    ("reconstruct_patches", (U(2, 8, 2, 1), 2), FIRST),
+    ("reconstruct_patches", (U(1, 2, 2, 1, 12), (1, 2, 3), (2, 4, 3)), {}),
     # ---- scaled
     *[
         ("scale_and_translate", (SMALL, (1, 7, 4, 2), np.array([1.5, 0.6], "float32"), np.array([-0.7, 0.4], "float32"), (1, 2), kind), {"antialias": a})

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import polykeras
 from contract.agreement import agree, gradient
 from polykeras import ops, random
 from polykeras.backend import Backend
@@ -100,6 +101,25 @@ def test_jvp(backend: Backend) -> None:
     agree(slope["p"], 4)
     agree(slope["s"], np.cos(2))
     assert ops.jvp(lambda x: (x * x, "kept"), (2.0,), (1.0,), has_aux=True)[2] == "kept"
+
+
+def test_grad_is_of_the_sum(backend: Backend) -> None:
+    x, y = np.array([1.0, 2.0], "float32"), np.array([3.0, 4.0], "float32")
+
+    def product(x: Any, y: Any, scale: float = 1.0) -> Any:
+        return ops.multiply(x, y) * scale
+
+    agree(ops.grad(product)(x, Variable(y), scale=2.0), [6.0, 8.0])
+    by_x, by_y = ops.grad(product, argnums=(0, 1))(Variable(x), y)
+    agree(by_x, y)
+    agree(by_y, x)
+    tree = ops.grad(lambda t: ops.square(t["a"]) + 0 * t["b"][0])({"a": x, "b": [y]})
+    agree(tree["a"], [2.0, 4.0])
+    agree(tree["b"][0], [0.0, 0.0])
+    agree(ops.grad(ops.grad(ops.lgamma))(2.0), np.pi**2 / 6 - 1)
+    agree(polykeras.function(ops.grad(ops.tanh))(x), 1 - np.tanh(x) ** 2)
+    symbol = polykeras.Input((2,))
+    agree(polykeras.Model(symbol, ops.grad(ops.square)(symbol))(x[None]), [[2.0, 4.0]])
 
 
 def test_conversion(backend: Backend) -> None:

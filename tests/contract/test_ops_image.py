@@ -198,6 +198,17 @@ def test_patches_are_blocks(backend: Backend) -> None:
     agree(image.extract_patches(X, (3, 2), (2, 3), (1, 2))[0], blocks)
 
 
+@pytest.mark.parametrize("padding", ["valid", "same"])
+@pytest.mark.parametrize("size", [(2, 3), (3, 4), 1])
+def test_images_come_back_from_patches(size: Any, padding: str, backend: Backend) -> None:
+    x = X if padding == "same" else X[:, :6, :8] if size == (3, 4) else X[:, :6]
+    patches = image.extract_patches(x, size, padding=padding)
+    agree(image.reconstruct_patches(patches, size, x.shape[1:3], padding=padding), x, 0, 0)
+    single = ops.moveaxis(patches[0], -1, 0)
+    first = image.reconstruct_patches(single, size, x.shape[1:3], padding=padding, data_format="channels_first")
+    agree(first, x[0].transpose(2, 0, 1), 0, 0)
+
+
 def test_scale_and_translate_moves_and_is_differentiable(backend: Backend) -> None:
     x = np.arange(5, dtype="float32").reshape(1, 5)
     agree(image.scale_and_translate(x, (1, 5), [1.0], [2.0], (1,), "linear"), [[0, 0, 0, 1, 2]])
@@ -252,6 +263,10 @@ WRONG: list[tuple[str, tuple[Any, ...], dict[str, Any], str]] = [
     ("perspective_transform", (X, TURN, TURN), {}, r"\(4, 2\) or \(batch, 4, 2\)"),
     ("extract_patches", (X, 8), {}, "does not fit into an axis of 7"),
     ("extract_patches", (X, 2), {"padding": "causal"}, "`padding` must be 'valid' or 'same'"),
+    ("reconstruct_patches", (X, 1, None, 2), {}, "patches must be adjacent"),
+    ("reconstruct_patches", (X, 1), {"padding": "same"}, "'same' with the `output_size`"),
+    ("reconstruct_patches", (X, 2), {}, "are no patches of size"),
+    ("reconstruct_patches", (X, 1, (6, 9)), {}, "`output_size` is"),
     ("scale_and_translate", (ONE, (6, 5, 3), [1.0], [0.0], (0,), "nearest"), {}, "`method` must be one of"),
     ("scale_and_translate", (ONE, (6, 5, 3), [1.0, 1.0], [0.0], (0,), "linear"), {}, "for each of 1 axes"),
     ("scale_and_translate", (ONE, (6, 5), [1.0], [0.0], (0,), "linear"), {}, "each of the 3 axes"),

@@ -14,10 +14,15 @@ from polykeras import ops
 
 pytestmark = pytest.mark.keras
 
+LATER = ["reconstruct_patches"]
+"""Ops of Keras 3.16, from its nightly of 2026-10-27."""
+
 
 @pytest.mark.parametrize("call", CALLS, ids=IDS)
 def test_values(call: Call) -> None:
     op, args, kwargs = call
+    if not hasattr(keras().ops.image, op):
+        pytest.skip("Keras has no such op")
     theirs = np.asarray(getattr(keras().ops.image, op)(*args, **kwargs))
     with quiet():
         ours: Any = getattr(ops.image, op)(*args, **kwargs)
@@ -33,7 +38,7 @@ def test_names_and_signatures() -> None:
 
     theirs = keras().ops.image
     names = [name for name in dir(theirs) if not name.startswith("_")]
-    assert sorted(ops.image.__all__) == names
+    assert sorted(ops.image.__all__) == sorted({*names, *LATER})
     for name in names:
         shapes = [
             [(p.name, p.default) for p in inspect.signature(getattr(module, name)).parameters.values()]

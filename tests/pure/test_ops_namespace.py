@@ -1,4 +1,7 @@
-"""The public namespace has every function of Keras 3.15's NumPy family, with the same parameters and defaults."""
+"""The public namespace has every function of Keras 3.15's NumPy family, with the same parameters and defaults.
+
+What Keras 3.16 adds to it is there too.
+"""
 
 from __future__ import annotations
 
@@ -235,10 +238,20 @@ zeros_like(x, dtype=None)
 """
 """`inspect.signature` of all functions of `keras.ops.numpy` of Keras 3.15."""
 
+KERAS_NEXT = """
+amax(x, axis=None, keepdims=False, initial=None)
+amin(x, axis=None, keepdims=False, initial=None)
+column_stack(xs)
+copysign(x1, x2)
+cov(x)
+float_power(x1, x2)
+"""
+"""What Keras 3.16 adds or changes: `inspect.signature` in its nightly of 2026-10-27 (3.16.0.dev2026102704)."""
+
 ABSENT: dict[str, str] = {}
 """Names that are deliberately not there, each with the reason."""
 
-FUNCTIONS = dict(line.split("(", 1) for line in KERAS.strip().splitlines())
+FUNCTIONS = dict(line.split("(", 1) for line in (KERAS.strip() + KERAS_NEXT).strip().splitlines())
 
 
 def _parameters(function: ast.FunctionDef) -> list[tuple[str, str, str]]:

@@ -32,6 +32,17 @@ class Arithmetic(Family):
         return self.less(x, self.zeros_like(x))
 
     @op("x1 x2", "float")
+    def copysign(self, x1: Array, x2: Array) -> Array:
+        """Return the size of `x1` with the sign of `x2`, also where that is -0.0. The slope in `x1` is 1 or -1.
+
+        Args:
+            x1: numbers of any shape; integers become floats.
+            x2: of a shape that broadcasts with that of `x1`; it has no gradient.
+        """
+        x1, x2 = self.both_arrays(x1, x2)
+        return self.where(self.bitwise_xor(self.signbit(x1), self.signbit(x2)), -x1, x1)
+
+    @op("x1 x2", "float")
     def heaviside(self, x1: Array, x2: Array) -> Array:
         """Return 0 where `x1 < 0`, 1 where `x1 > 0`, `x2` where `x1` is 0, and nan where `x1` is nan.
 
@@ -142,6 +153,16 @@ class Arithmetic(Family):
         divisor = self.gcd(x1, x2)
         divisor = self.where(self.equal(divisor, 0), self.ones_like(divisor), divisor)
         return self.floor_divide(self.abs(x1), divisor) * self.abs(x2)
+
+    @op("x1 x2", "float")
+    def float_power(self, x1: Array, x2: Array) -> Array:
+        """Return `x1` to the power `x2` as a float: `power` of whole numbers too has fractions.
+
+        Args:
+            x1: the bases, of any shape; integers become floats.
+            x2: the exponents, of a shape that broadcasts with that of `x1`.
+        """
+        return self.power(x1, x2)
 
     # ---- rounding ----------------------------------------------------------------------------------------------
 

@@ -50,6 +50,11 @@ class Joining(Family):
         rows = [x if self.ndim(x) > 1 else self.reshape(x, (1, -1)) for x in xs]
         return self.concatenate([x if self.ndim(x) > 2 else self.expand_dims(x, 2) for x in rows], 2)
 
+    @op("xs", "common")
+    def column_stack(self, xs: Sequence[Array]) -> Array:
+        """Return arrays joined along their second axis; vectors and scalars are columns."""
+        return self.concatenate([x if self.ndim(x) > 1 else self.reshape(x, (-1, 1)) for x in xs], 1)
+
     # ---- repeat ------------------------------------------------------------------------------------------------
 
     @op("x")

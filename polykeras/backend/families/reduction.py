@@ -196,26 +196,28 @@ class Reduction(Family):
         return total if keepdims else self.squeeze(total, tuple(range(self.ndim(x))) if axis is None else axis)
 
     @op("x")
-    def amax(self, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
+    def amax(self, x: Array, axis: Axis = None, keepdims: bool = False, initial: float | None = None) -> Array:
         """Return the maximum over `axis`: another name of `max`.
 
         Args:
             x: an array of any shape.
             axis: one axis, several, or None for all.
             keepdims: keep the reduced axes, with size 1.
+            initial: a lower bound of the result.
         """
-        return self.max(x, axis, keepdims)
+        return self.max(x, axis, keepdims, initial)
 
     @op("x")
-    def amin(self, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
+    def amin(self, x: Array, axis: Axis = None, keepdims: bool = False, initial: float | None = None) -> Array:
         """Return the minimum over `axis`: another name of `min`.
 
         Args:
             x: an array of any shape.
             axis: one axis, several, or None for all.
             keepdims: keep the reduced axes, with size 1.
+            initial: an upper bound of the result.
         """
-        return self.min(x, axis, keepdims)
+        return self.min(x, axis, keepdims, initial)
 
     @op("x")
     def ptp(self, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:

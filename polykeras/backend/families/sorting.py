@@ -72,13 +72,14 @@ class Sorting(Family):
         return self.argsort(x, axis)
 
     @op("x")
-    def top_k(self, x: Array, k: int, sorted: bool = True) -> tuple[Array, Array]:
+    def top_k(self, x: Array, k: int, sorted: bool = True, is_stable: bool = True) -> tuple[Array, Array]:
         """Return the `k` largest elements along the last axis, in descending order, and their int32 indices.
 
         Args:
             x: an array; nan counts as smallest.
             k: the number of elements.
-            sorted: a hint; the order is descending in any case. Of equal elements the first comes first.
+            sorted: a hint; the order is descending in any case.
+            is_stable: a hint; of equal elements the first comes first in any case.
 
         Raises:
             ValueError: if `k` is above the size of the last axis, or there is no axis.

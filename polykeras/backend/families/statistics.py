@@ -189,6 +189,18 @@ class Statistics(Family):
         result = self.clip(covariance / scale[:, None] / scale[None, :], -1.0, 1.0)
         return result[0, 0] if vector else result
 
+    @op("x", "float")
+    def cov(self, x: Array) -> Array:
+        """Return the matrix of covariances between the rows of `x`, divided by one less than their length.
+
+        For a vector, it is the scalar variance; for rows of one number, nan.
+        """
+        rows = self.reshape(x, (1, -1)) if self.ndim(x) < 2 else x
+        rows = rows - self.mean(rows, 1, True)
+        count = self.reduced_size(rows, 1) * self.ones((), self.dtype(x))
+        result = self.matmul(rows, self.transpose(rows)) / (count - 1.0)
+        return result[0, 0] if self.ndim(x) < 2 else result
+
     @op("x1 x2", "float")
     def correlate(self, x1: Array, x2: Array, mode: Literal["valid", "same", "full"] = "valid") -> Array:
         """Return the cross-correlation `c[k] = sum_n x1[n + k] * x2[n]` of two vectors.

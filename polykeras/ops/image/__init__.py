@@ -2,7 +2,7 @@
 
 from polykeras.ops.image.color import hsv_to_rgb, rgb_to_grayscale, rgb_to_hsv
 from polykeras.ops.image.filters import gaussian_blur, sobel_edges, ssim
-from polykeras.ops.image.patches import extract_patches, extract_patches_3d
+from polykeras.ops.image.patches import extract_patches, extract_patches_3d, reconstruct_patches
 from polykeras.ops.image.sampling import map_coordinates
 from polykeras.ops.image.scaling import scale_and_translate
 from polykeras.ops.image.sizes import crop_images, pad_images, resize
@@ -19,6 +19,7 @@ __all__ = [
     "map_coordinates",
     "pad_images",
     "perspective_transform",
+    "reconstruct_patches",
     "resize",
     "rgb_to_grayscale",
     "rgb_to_hsv",

@@ -119,3 +119,76 @@ def extract_patches_3d(
     """
     volumes = as_images(volumes, "extract_patches_3d", (4, 5))
     return _patches(volumes, 3, size, strides, dilation_rate, padding, data_format)
+
+
+@image_op
+def reconstruct_patches(
+    patches: ArrayLike,
+    size: int | Sequence[int],
+    output_size: Sequence[int] | None = None,
+    strides: int | Sequence[int] | None = None,
+    padding: str = "valid",
+    data_format: str | None = None,
+) -> Array:
+    """Return the images that adjacent patches were taken from: the inverse of `extract_patches`.
+
+    Args:
+        patches: what `extract_patches` returned, with as many axes as the images.
+        size: the size of a patch: an int, or `(height, width)`; with three numbers, the patches are of volumes.
+        output_size: the size of the images along each axis. With `padding="valid"`, by default that of all patches.
+        strides: the distance between patches: their size, which is the default.
+        padding: as for `extract_patches`: `"same"` takes away the zeros around.
+        data_format: `"channels_last"` or `"channels_first"`, of patches and images; by default the configured one.
+
+    Returns:
+        Shape `(batch, height, width, channels)`; or channels first, or without a batch.
+
+    Raises:
+        ValueError: if patches overlap, do not fit their size, or do not give images of the output size.
+    """
+    lengths = (size, size) if isinstance(size, int) else tuple(size)
+    rank = len(lengths)
+    patches = as_images(patches, "reconstruct_patches", (rank + 1, rank + 2))
+    if strides is not None and int_tuple(strides, rank, "strides") != lengths:
+        raise ValueError(f"reconstruct_patches: patches must be adjacent, {lengths} apart; `strides` is {strides}.")
+    if padding not in ("valid", "same") or (padding == "same" and output_size is None):
+        raise ValueError(
+            "reconstruct_patches: `padding` must be 'valid', or 'same' with the `output_size`; received "
+            f"{padding!r} and {output_size}."
+        )
+    last = config.standardize_data_format(data_format) == "channels_last"
+    single = len(ops.shape(patches)) == rank + 1
+    if single:
+        patches = ops.expand_dims(patches, 0)
+    if not last:
+        patches = ops.moveaxis(patches, 1, -1)
+    batch, *grid, depth = ops.shape(patches)
+    if depth % int(np.prod(lengths)):
+        raise ValueError(f"reconstruct_patches: {depth} numbers are no patches of size {lengths} with channels.")
+    images = ops.reshape(patches, (batch, *grid, *lengths, depth // int(np.prod(lengths))))
+    order = [0, *(axis for i in range(1, rank + 1) for axis in (i, i + rank)), 2 * rank + 1]
+    whole = [count * length for count, length in zip(grid, lengths, strict=True)]
+    images = ops.reshape(ops.transpose(images, order), (batch, *whole, depth // int(np.prod(lengths))))
+    if output_size is not None:
+        images = _without_padding(images, whole, int_tuple(output_size, rank, "output_size"), lengths, padding)
+    if not last:
+        images = ops.moveaxis(images, -1, 1)
+    return ops.squeeze(images, 0) if single else images
+
+
+def _without_padding(
+    images: Array, whole: Sequence[int], size: Sequence[int], lengths: Sequence[int], padding: str
+) -> Array:
+    """Return a batch of images cut to a size, as many numbers at both ends, the odd one at the back.
+
+    Raises:
+        ValueError: if images of this size do not have these patches.
+    """
+    most = [0 if padding == "valid" else length - 1 for length in lengths]
+    if not all(0 <= have - want <= over for have, want, over in zip(whole, size, most, strict=True)):
+        raise ValueError(
+            f"reconstruct_patches: the patches give images of {tuple(whole)}, padding included; `output_size` is "
+            f"{tuple(size)} with padding={padding!r}."
+        )
+    starts = [(have - want) // 2 for have, want in zip(whole, size, strict=True)]
+    return images[(slice(None), *(slice(start, start + n) for start, n in zip(starts, size, strict=True)))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contract.cases.activations import SUM
+from contract.cases.elementwise import unary
 from contract.table import INF, NAN, A, B, I, N, S, U, case
 
 WIDER = {"atol": 1e-5, "why": "chains of sums"}
@@ -72,6 +73,17 @@ CASES = (
     case("erfc", N(3, 4)),
     case("erfc", A([0.0, 1e-6, 2.0, 4.0, 8.0, 9.0, -4.0]), rtol=1e-4, why="exp of squares"),
     case("erfc", A([88.0, -88.0, 1e4, -1e4, INF, -INF, NAN]), note="hard", fd=False),
+    *unary("lgamma", U(0.1, 9, 3, 4), rtol=1e-4, why="slopes have zeros, and poles that cancel"),
+    case("lgamma", A([0.9999, 1.0001, 1.5, 1.9999, 2.0, 2.001, 2.5, 7.99, 8.0, 1e5]), note="near zeros and seams"),
+    case("lgamma", A([-0.5, -1.25, -6.75, -0.001]), second=True, rtol=1e-4, why="poles are near"),
+    case("lgamma", I(1, 5, 0, 100), grad=False),
+    case("gammainc", U(0.1, 9, 3, 4), U(0.1, 9, 3, 4), second=True, rtol=1e-4, why="slopes in `x1` cancel"),
+    case("gammainc", U(0.5, 60, 4, 1), U(0.5, 60, 5), rtol=1e-4, atol=1e-6, why="slopes in `x1` cancel"),
+    case("gammainc", A([1e-3, 0.01, 0.5, 8.5, 100.0, 300.0]), A([1e-3, 30.0, 0.001, 1e-3, 120.0, 200.0]), rtol=2e-4,
+         atol=1e-6, why="ill-conditioned far from the mean"),
+    case("gammainc", A([0.0, 1.0, 0.5, INF, 1.0, 0.0, INF, -1.0, 1.0, NAN, 1e20, 2.0]),
+         A([2.0, 0.0, 0.0, 3.0, INF, 0.0, INF, 1.0, -1.0, 1.0, 1e4, 1e30]), grad=False, note="hard"),
+    case("gammainc", I(1, 2), I(2, 1), grad=False),
     case("segment_sum", N(5, 2), I(0, 2, 0, 1, 2), **SUM),
     case("segment_sum", N(5), I(0, 0, 1, 1, 3), 5, sorted=True, **SUM),
     case("segment_sum", I(1, 2, 3), I(0, 0, 1), 2, grad=False),

@@ -10,9 +10,11 @@ import scipy.linalg
 import scipy.signal
 import scipy.special
 
+from contract.references.primitives import PRIMITIVES
+
 SAME = """
 absolute fabs square reciprocal sign signbit conjugate conj angle heaviside true_divide mod fmod gcd lcm ceil trunc
-clip fmax fmin nan_to_num exp2 log2 log10 logaddexp logaddexp2 cbrt hypot i0 tan arcsin arccos arctan sinh cosh
+clip fmax fmin nan_to_num exp2 log2 log10 logaddexp logaddexp2 cbrt hypot i0 tan copysign float_power cov column_stack arcsin arccos arctan sinh cosh
 arcsinh arccosh arctanh deg2rad rad2deg sinc not_equal greater less_equal greater_equal isclose allclose isnan isinf
 isposinf isneginf isreal isfinite logical_not logical_and logical_or logical_xor bitwise_not isin
 tril triu diagonal diag diagflat vander linspace logspace geomspace bartlett hanning hamming blackman kaiser ravel
@@ -63,7 +65,7 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
     return np.bincount(x, weights, minlength)
 
 
-def top_k(x: Any, k: int) -> Any:
+def top_k(x: Any, k: int, is_stable: bool = True) -> Any:
     order = np.argsort(-x, -1, kind="stable")[..., :k]
     return np.take_along_axis(x, order, -1), order
 
@@ -212,8 +214,8 @@ COMPOSED: dict[str, Callable[..., Any]] = {
     "meshgrid": meshgrid,
     "unstack": unstack,
     "saturate_cast": saturate_cast,
-    "amax": lambda x, axis=None, keepdims=False: x.max(axis, keepdims=keepdims),
-    "amin": lambda x, axis=None, keepdims=False: x.min(axis, keepdims=keepdims),
+    "amax": PRIMITIVES["max"],
+    "amin": PRIMITIVES["min"],
     "argmin": lambda x, axis=None, keepdims=False: np.argmin(x, axis, keepdims=keepdims),
     "mean": lambda x, axis=None, keepdims=False: np.mean(x, axis, keepdims=keepdims),
     "var": lambda x, axis=None, keepdims=False: np.var(x, axis, keepdims=keepdims),

@@ -377,6 +377,8 @@ NETWORKS: dict[str, Callable[..., Any]] = {
     "multi_hot": multi_hot,
     "in_top_k": in_top_k,
     "erfc": scipy.special.erfc,
+    "lgamma": lambda x: np.where(np.isinf(x), np.inf, scipy.special.gammaln(x)),
+    "gammainc": scipy.special.gammainc,
     "segment_sum": segment(np.add, 0),
     "segment_max": segment(maximum, -np.inf),
     "segment_min": segment(minimum, np.inf),
