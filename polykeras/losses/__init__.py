@@ -20,8 +20,10 @@ from polykeras.losses.embedding import Circle, circle
 from polykeras.losses.focal import (
     BinaryFocalCrossentropy,
     CategoricalFocalCrossentropy,
+    SparseCategoricalFocalCrossentropy,
     binary_focal_crossentropy,
     categorical_focal_crossentropy,
+    sparse_categorical_focal_crossentropy,
 )
 from polykeras.losses.hinge import (
     CategoricalHinge,
@@ -157,6 +159,7 @@ __all__ = [
     "Poisson",
     "Reduction",
     "SparseCategoricalCrossentropy",
+    "SparseCategoricalFocalCrossentropy",
     "SquaredHinge",
     "Tversky",
     "as_loss",
@@ -190,6 +193,7 @@ __all__ = [
     "poisson",
     "serialize",
     "sparse_categorical_crossentropy",
+    "sparse_categorical_focal_crossentropy",
     "squared_hinge",
     "tversky",
 ]

@@ -5,17 +5,15 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-import numpy as np
-
 from polykeras import dtypes, ops
 from polykeras.backend.spec import Array
 from polykeras.common import logits
 from polykeras.common.types import ArrayLike, DTypeLike
 from polykeras.losses.labels import (
     BinaryLabelsLoss,
+    ClassNumbersLoss,
     class_numbers,
     floats,
-    refuse_outside,
     smooth_binary,
     smooth_classes,
 )
@@ -66,7 +64,12 @@ def categorical_crossentropy(
 
 @LOSSES.register()
 def sparse_categorical_crossentropy(
-    y_true: ArrayLike, y_pred: ArrayLike, from_logits: bool = False, ignore_class: int | None = None, axis: int = -1
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    from_logits: bool = False,
+    ignore_class: int | None = None,
+    axis: int = -1,
+    label_smoothing: float = 0.0,
 ) -> Array:
     """Return `-log(p)` of the true class.
 
@@ -77,6 +80,7 @@ def sparse_categorical_crossentropy(
         from_logits: see `y_pred`.
         ignore_class: a class number whose samples have the loss 0.
         axis: the axis of the classes.
+        label_smoothing: a number in [0, 1] that moves labels toward the uniform distribution.
 
     Raises:
         ValueError: if the labels have another shape.
@@ -84,12 +88,14 @@ def sparse_categorical_crossentropy(
     y_pred = ops.convert_to_tensor(y_pred)
     y_true = class_numbers(y_true, y_pred, axis, "sparse_categorical_crossentropy")
     y_pred, from_logits = _logits_if_known(y_pred, from_logits, axis)
-    if ignore_class is None:
-        return ops.sparse_categorical_crossentropy(y_true, y_pred, from_logits=from_logits, axis=axis)
-    valid = ops.not_equal(y_true, ignore_class)
-    classes = ops.where(valid, y_true, ops.zeros_like(y_true))
+    valid = None if ignore_class is None else ops.not_equal(y_true, ignore_class)
+    classes = y_true if valid is None else ops.where(valid, y_true, ops.zeros_like(y_true))
     loss = ops.sparse_categorical_crossentropy(classes, y_pred, from_logits=from_logits, axis=axis)
-    return ops.where(valid, loss, ops.zeros_like(loss))
+    if label_smoothing:
+        equal_shares = ops.full_like(y_pred, 1.0 / ops.shape(y_pred)[axis])
+        other = ops.categorical_crossentropy(equal_shares, y_pred, from_logits=from_logits, axis=axis)
+        loss = loss * (1.0 - label_smoothing) + other * label_smoothing
+    return loss if valid is None else ops.where(valid, loss, ops.zeros_like(loss))
 
 
 @LOSSES.register()
@@ -185,7 +191,7 @@ class CategoricalCrossentropy(FunctionLoss, fn=categorical_crossentropy):
 
 
 @LOSSES.register()
-class SparseCategoricalCrossentropy(FunctionLoss, fn=sparse_categorical_crossentropy):
+class SparseCategoricalCrossentropy(ClassNumbersLoss, fn=sparse_categorical_crossentropy):
     """The cross-entropy of class numbers.
 
     Args:
@@ -195,6 +201,8 @@ class SparseCategoricalCrossentropy(FunctionLoss, fn=sparse_categorical_crossent
         axis: the axis of the classes.
         name: the name in logs.
         dtype: see `Loss`.
+        label_smoothing: a number in [0, 1] that moves labels toward the uniform distribution. Give it by its name:
+            Keras 3.16 has it before `name`. Earlier releases lack it, and read configs without it.
     """
 
     def __init__(
@@ -205,29 +213,18 @@ class SparseCategoricalCrossentropy(FunctionLoss, fn=sparse_categorical_crossent
         axis: int = -1,
         name: str = "sparse_categorical_crossentropy",
         dtype: DTypeLike = None,
+        label_smoothing: float = 0.0,
     ) -> None:
         super().__init__(reduction, name, dtype)
         self.from_logits = from_logits
         self.ignore_class = ignore_class
         self.axis = axis
+        self.label_smoothing = label_smoothing
 
-    def compute_mask(self, y_true: ArrayLike, y_pred: ArrayLike) -> Array | None:
-        """Return which samples do not belong to the ignored class."""
-        if self.ignore_class is None:
-            return None
-        return ops.not_equal(class_numbers(y_true, y_pred, self.axis, self.name), self.ignore_class)
-
-    def check_labels(self, labels: np.ndarray, output_shape: tuple[int | None, ...], output: str) -> None:
-        """Refuse labels that are not class numbers."""
-        classes = output_shape[self.axis]
-        counted = labels if self.ignore_class is None else labels[labels != self.ignore_class]
-        if classes is not None:
-            hint = f"The output has {classes} classes, numbered from 0."
-            refuse_outside(counted, 0, classes - 1, self.name, output, hint)
-        if labels.dtype.name in dtypes.FLOATS and (labels != np.floor(labels)).any():
-            raise ValueError(
-                f"Labels of the output {output!r} must be whole class numbers for {self.name}; received fractions."
-            )
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of `__init__`; `label_smoothing` if it is not 0."""
+        made = super().get_config()
+        return made if self.label_smoothing else {k: v for k, v in made.items() if k != "label_smoothing"}
 
 
 @LOSSES.register()

@@ -116,3 +116,33 @@ class BinaryLabelsLoss(FunctionLoss):
         """Refuse labels outside [0, 1]."""
         hint = "Map -1 and 1 to 0 and 1; for class numbers of more classes use sparse_categorical_crossentropy."
         refuse_outside(labels, 0, 1, self.name, output, hint)
+
+
+class ClassNumbersLoss(FunctionLoss):
+    """A loss of class numbers along an axis, of which one may be ignored.
+
+    Attributes:
+        axis: the axis of the classes.
+        ignore_class: a class number whose samples do not count, or None.
+    """
+
+    axis: int
+    ignore_class: int | None
+
+    def compute_mask(self, y_true: ArrayLike, y_pred: ArrayLike) -> Array | None:
+        """Return which samples do not belong to the ignored class."""
+        if self.ignore_class is None:
+            return None
+        return ops.not_equal(class_numbers(y_true, y_pred, self.axis, self.name), self.ignore_class)
+
+    def check_labels(self, labels: np.ndarray, output_shape: tuple[int | None, ...], output: str) -> None:
+        """Refuse labels that are not class numbers."""
+        classes = output_shape[self.axis]
+        counted = labels if self.ignore_class is None else labels[labels != self.ignore_class]
+        if classes is not None:
+            hint = f"The output has {classes} classes, numbered from 0."
+            refuse_outside(counted, 0, classes - 1, self.name, output, hint)
+        if labels.dtype.name in dtypes.FLOATS and (labels != np.floor(labels)).any():
+            raise ValueError(
+                f"Labels of the output {output!r} must be whole class numbers for {self.name}; received fractions."
+            )

@@ -68,6 +68,25 @@ def test_focal_gradients_at_extreme_logits(backend: Backend) -> None:
         found = gradient(backend, categorical, [[1.0, 0.0]] * 5, np.concatenate([HARD, 0 * HARD], axis=1))
         assert np.isfinite(found).all()
         assert_parity(found[[1, 3]], f32([[-1.0, 1.0]] * 2), rtol=1e-4)
+        sparse = losses.SparseCategoricalFocalCrossentropy(1.0, gamma, True, reduction="sum")
+        rows = gradient(backend, sparse, np.zeros(5), np.concatenate([HARD, 0 * HARD], axis=1))
+        assert_parity(rows[[1, 3]], f32([[-1.0, 1.0]] * 2), rtol=1e-4)
+        assert np.isfinite(rows).all()
+
+
+def test_what_a_smoothed_or_focal_loss_of_class_numbers_leaves_out(backend: Backend) -> None:
+    y_pred = f32([[0.2, 0.8], [0.5, 0.5], [0.9, 0.1]])
+    for make in (losses.SparseCategoricalFocalCrossentropy, losses.SparseCategoricalCrossentropy):
+        more = {"label_smoothing": 0.2} if make is losses.SparseCategoricalCrossentropy else {"alpha": [0.3, 0.7]}
+        rows = make(ignore_class=-1, reduction=None, **more)(np.array([0, -1, 1]), y_pred)
+        others = make(reduction=None, **more)(np.array([0, 0, 1]), y_pred)
+        assert_parity(backend.to_numpy(rows)[[0, 2]], backend.to_numpy(others)[[0, 2]])
+        assert backend.to_numpy(rows)[1] == 0
+    wrong = losses.sparse_categorical_focal_crossentropy(np.array([0, 2, -1]), y_pred)
+    assert np.isnan(backend.to_numpy(wrong)).tolist() == [False, True, True]
+    with pytest.raises(ValueError, match="one for each of 2 classes"):
+        losses.sparse_categorical_focal_crossentropy(np.array([0, 1, 1]), y_pred, [0.1, 0.2, 0.3])
+    assert "label_smoothing" not in losses.SparseCategoricalCrossentropy().get_config(), "Keras 3.15 has no such name"
 
 
 @pytest.mark.parametrize(

@@ -85,6 +85,7 @@ OF_CLASSES = {
     "categorical_crossentropy": ONE_HOT,
     "sparse_categorical_crossentropy": CLASSES,
     "categorical_focal_crossentropy": ONE_HOT,
+    "sparse_categorical_focal_crossentropy": CLASSES,
     "categorical_hinge": ONE_HOT,
     "binary_crossentropy": BINARY,
     "binary_focal_crossentropy": BINARY,
