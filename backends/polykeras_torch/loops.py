@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from types import CellType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 import torch
@@ -11,14 +13,14 @@ from torch import Tensor
 from polykeras import fast
 from polykeras.backend.families.control import Control
 from polykeras.backend.scopes import Scope, is_functional
-from polykeras.common import nested
-from polykeras.common.reads import Reads, noted
+from polykeras.common import nested, reads
 from polykeras_torch.compiler.global_state import global_state
 from polykeras_torch.compiler.operators import is_plain
 from polykeras_torch.compiler.recorder import refuse_recording
 from polykeras_torch.compiler.replay import Recording, contiguous, is_watched, record, signature
 
 LONG = 32  # turns. Recording a body takes as long as about ten turns, and a repeated turn half as long or less
+MOST = 256  # objects that a body may reach outside of polykeras
 PATIENCE = 16  # turns in plain Python of a loop of which nobody says how long it is
 
 
@@ -59,7 +61,7 @@ class _RepeatedBody:
         self._written: list[Any] = []
         self._recording: Recording | None = None
         self._key: Any = None
-        self._reads = Reads()
+        self._reads = reads.Reads()
         self._turn = self._wait
 
     def __call__(self, *values: Any) -> Any:
@@ -78,12 +80,13 @@ class _RepeatedBody:
     def _learn(self, values: Sequence[Any]) -> Any:
         """Run a turn, and note which variables it uses."""
         self._turn = self._plain  # unless the turn ends well
-        with noted([self._body]) as trace, Scope(closed=True) as scope:
+        before = _state(self._body)
+        with reads.noted([self._body]) as trace, Scope(closed=True) as scope:
             result = self._body(*values)
         self._variables = list(scope.missing.values())
         self._assign(*scope.updates())
         pure = not trace.written and all(read.is_same() for read in trace.read.values())
-        if pure and not self._reads.add(trace):
+        if pure and before is not None and before == _state(self._body) and not self._reads.add(trace):
             self._turn = self._record
         return result
 
@@ -131,3 +134,48 @@ class _RepeatedBody:
     def _assign(self, variables: Sequence[Any], values: Sequence[Tensor]) -> None:
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
+
+
+def _state(body: Callable[..., Any]) -> list[Any] | None:
+    """Return what a function reaches in closures and in attributes of objects that are none of polykeras's.
+
+    Returns:
+        Numbers and strings by value, other things by identity; None where something has a hidden state (iterators), or
+        there is too much.
+    """
+    found: list[Any] = []
+    seen: dict[int, Any] = {}  # the things themselves, so that no other one gets their identity
+    todo: list[Any] = [body]
+    while todo:
+        thing = todo.pop()
+        found.append((type(thing), thing) if reads.is_plain(thing) else id(thing))
+        if reads.is_plain(thing) or id(thing) in seen:
+            continue
+        seen[id(thing)] = thing
+        if isinstance(thing, Iterator) or len(seen) > MOST:
+            return None
+        todo += _parts(thing)
+    return found
+
+
+def _parts(thing: Any) -> Sequence[Any]:
+    """Return what an object holds that may change while a function runs that reaches it."""
+    if isinstance(thing, FunctionType):
+        return thing.__closure__ or ()
+    if isinstance(thing, CellType):
+        try:
+            return (thing.cell_contents,)
+        except ValueError:  # not assigned yet
+            return ()
+    if isinstance(thing, MethodType):
+        return thing.__func__, thing.__self__
+    if isinstance(thing, partial):
+        return thing.func, *thing.args, *thing.keywords.values()
+    if isinstance(thing, (list, tuple, set, frozenset)):
+        return list(thing)
+    if isinstance(thing, dict):
+        return list(thing.values())
+    # A trace notes the attributes of polykeras's objects.
+    if isinstance(thing, (type, ModuleType, reads.Watched, Tensor)):
+        return ()
+    return list(getattr(thing, "__dict__", {}).values())

@@ -16,6 +16,7 @@ torch = pytest.importorskip("torch")
 pytestmark = [pytest.mark.needs("torch"), pytest.mark.usefixtures("on_torch")]
 
 TURNS = 50
+COUNTS: dict[Any, int] = {}
 
 
 @pytest.fixture
@@ -27,18 +28,16 @@ def on_torch() -> Any:
 def _turns(change: Callable[[Any, Any], Any], limit: int | None = TURNS) -> tuple[int, Any]:
     """Return how often the body of a loop runs, and what the loop returns."""
 
-    class Body:
-        count = 0  # an attribute of an object that is none of ours, so nobody sees that it changes
+    def body(i: Any, x: Any) -> Any:
+        COUNTS[change] += 1  # a global is looked at if it is a number, or short
+        return i + 1, change(i, x)
 
-        def __call__(self, i: Any, x: Any) -> Any:
-            self.count += 1
-            return i + 1, change(i, x)
-
-    body = Body()
+    COUNTS.update(dict.fromkeys(range(100), 0))
+    COUNTS[change] = 0
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         result = ops.while_loop(lambda i, _: i < TURNS, body, (torch.tensor(0), torch.zeros(3)), limit)
-    return body.count, result[1]
+    return COUNTS[change], result[1]
 
 
 def test_a_long_body_runs_three_times() -> None:
@@ -53,6 +52,32 @@ def test_decisions_by_values_run_as_plain_python_in_silence() -> None:
     calls, found = _turns(lambda i, x: x + 1 if i % 2 else x)
     assert calls == TURNS
     np.testing.assert_array_equal(found, [TURNS // 2] * 3)
+
+
+class _Anneals:
+    """An object of a user's that counts turns."""
+
+    def __init__(self) -> None:
+        self.turns, self.kept, self.inner = 0, [], {"numbers": iter(range(1000))}
+
+    def count(self, x: Any) -> Any:
+        self.turns += 1
+        return x + self.turns
+
+    def keep(self, x: Any) -> Any:
+        self.kept.append(x)
+        return x + len(self.kept)
+
+    def take(self, x: Any) -> Any:
+        return x + next(self.inner["numbers"]) + 1
+
+
+@pytest.mark.parametrize("name", ["count", "keep", "take"])
+def test_state_of_a_users_object_goes_on(name: str) -> None:
+    change = getattr(_Anneals(), name)
+    calls, found = _turns(lambda i, x: change(x))
+    assert calls == TURNS
+    np.testing.assert_array_equal(found, [TURNS * (TURNS + 1) / 2] * 3)
 
 
 def test_errors_of_late_turns_are_the_users() -> None:
