@@ -78,7 +78,7 @@ _PREPROCESSING = """
 """
 _IMAGE = """
     AugMix AutoContrast CenterCrop ContrastLimitedAdaptiveHistogramEqualization CutMix Equalization MaxNumBoundingBoxes
-    MixUp RandAugment RandomBrightness RandomColorDegeneration RandomColorJitter RandomContrast RandomCrop
+    MixUp Mosaic RandAugment RandomBrightness RandomColorDegeneration RandomColorJitter RandomContrast RandomCrop
     RandomElasticTransform RandomErasing RandomFlip RandomGaussianBlur RandomGrayscale RandomHue RandomInvert
     RandomPerspective RandomPosterization RandomRotation RandomSaturation RandomSharpness RandomShear RandomTranslation
     RandomZoom Resizing Solarization

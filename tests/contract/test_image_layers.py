@@ -54,7 +54,10 @@ MAKERS: dict[str, Callable[..., ImageLayer]] = {
     "RandomHue": lambda **k: L.RandomHue(0.4, seed=1, **k),
     "RandAugment": lambda **k: L.RandAugment(seed=1, **k),
     "MixUp": lambda **k: L.MixUp(seed=1, **k),
+    "Mosaic": lambda **k: L.Mosaic(seed=1, **k),
 }
+MIXES = {"MixUp": 2, "Mosaic": 4}
+"""Layers that bring images of a batch together, with the number of them."""
 
 
 @pytest.mark.parametrize("name", MAKERS)
@@ -75,9 +78,10 @@ def test_what_belongs_to_images_comes_along(name: str, backend: Backend) -> None
     assert result["segmentation_masks"].shape[1:3] == alone.shape[1:3]
     if name != "MixUp":
         assert set(np.unique(result["segmentation_masks"])) <= {0, 1, 2, 3, 4}, "classes are not mixed"
+    if name not in MIXES:
         assert_array_equal(result["labels"], LABELS)
     boxes = result["bounding_boxes"]["boxes"]
-    assert boxes.shape == (4, 4 if name == "MixUp" else 2, 4)
+    assert boxes.shape == (4, 2 * MIXES.get(name, 1), 4)
     height, width = alone.shape[1:3]
     assert boxes.min() >= 0
     assert (boxes <= np.array([width, height, width, height]) + 1e-3).all()
@@ -199,6 +203,8 @@ WRONG: list[tuple[Callable[[], Any], str]] = [
     (lambda: L.RandomFlip()(everything()), "does not know their format"),
     (lambda: L.RandomFlip(bounding_box_format="xy")(everything()), "`source` must be one of xyxy"),
     (lambda: L.RandomFlip(bounding_box_format="xyxy")({"images": X, "bounding_boxes": {"boxes": BOXES}}), "'boxes' and 'labels'"),
+    (lambda: L.Mosaic(1.5), "`offset` must be a number, or a pair of them"),
+    (lambda: L.Mosaic()({"images": X, "labels": np.arange(4)}), "such as one-hot rows"),
 ]  # fmt: skip
 
 
@@ -206,6 +212,27 @@ WRONG: list[tuple[Callable[[], Any], str]] = [
 def test_mistakes_are_told(call: Callable[[], Any], message: str) -> None:
     with use_backend("numpy"), pytest.raises(ValueError, match=message):
         call()
+
+
+def test_a_mosaic_is_cut_out_of_a_grid_of_four(backend: Backend) -> None:
+    layer = L.Mosaic((0.2, 0.8), seed=5, bounding_box_format="xyxy")
+    drawn = layer.get_random_transformation(X)
+    assert drawn is not None
+    order, centers = host(drawn["permutation_order"]), host(drawn["mosaic_centers"])
+    whole = {"boxes": np.array([[[0, 0, 8, 6]]] * 4, "float32"), "labels": np.arange(4)[:, None]}
+    images, masks = host(layer.transform_images(X, drawn)), host(layer.transform_segmentation_masks(MASKS, drawn))
+    labels, boxes = host(layer.transform_labels(LABELS, drawn)), layer.transform_bounding_boxes(whole, drawn)
+    assert_array_equal(host(boxes["labels"]), order)
+    assert not np.array_equal(centers[0], centers[1])
+    for i, (x, y) in enumerate(np.rint(centers * [8, 6]).astype(int)):
+        for found, given in ((images, X), (masks, MASKS)):
+            a, b, c, d = given[order[i]]
+            grid = np.concatenate([np.concatenate([a, b], 1), np.concatenate([c, d], 1)])
+            assert_array_equal(found[i], grid[6 - y : 12 - y, 8 - x : 16 - x])
+        corners = [[0, 0, x, y], [x, 0, 8, y], [0, y, x, 6], [x, y, 8, 6]]
+        assert_allclose(host(boxes["boxes"])[i], corners, atol=1e-5)
+        areas = np.array([(right - left) * (bottom - top) for left, top, right, bottom in corners]) / 48
+        assert_allclose(labels[i], areas @ LABELS[order[i]], atol=1e-6)
 
 
 def test_cut_mix_refuses_boxes() -> None:

@@ -22,6 +22,7 @@ REFUSED = {
     "draws: pairs of samples": "for each sample",
     "layers: MixUp": "shuffled or mixed",
     "layers: CutMix": "shuffled or mixed",
+    "layers: Mosaic": "shuffled or mixed",
     "losses: circle": "compares all samples",
     "losses: cosine-axis": "axis 0",
     "losses: bce-axis": "axis 0",
@@ -44,6 +45,8 @@ NOT_TRAINED = {
     "losses: bce-axis weighted": "do not broadcast",
     "losses: cce-axis weighted": "do not broadcast",
     "losses: scce-axis": "labels must be class numbers",
+    "losses: scce-smooth-axis": "labels must be class numbers",
+    "losses: scfce-axis": "labels must be class numbers",
     "losses: none": "differentiates a scalar",
 }
 """Cases that no number of workers can train in this way, and words of the error."""

@@ -107,3 +107,6 @@ class GroupQueryAttention(Heads):
 
     def _repeated(self, x: Array) -> Array:
         return ops.repeat(x, self.num_repeats, axis=2) if self.num_repeats > 1 else x
+
+
+GroupedQueryAttention = GroupQueryAttention

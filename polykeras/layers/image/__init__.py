@@ -22,7 +22,7 @@ from polykeras.layers.image.geometry import (
     RandomTranslation,
     RandomZoom,
 )
-from polykeras.layers.image.mixing import CutMix, MaxNumBoundingBoxes, MixUp
+from polykeras.layers.image.mixing import CutMix, MaxNumBoundingBoxes, MixUp, Mosaic
 from polykeras.layers.image.perspective import RandomPerspective
 from polykeras.layers.image.policies import AugMix, RandAugment
 from polykeras.layers.image.sizes import CenterCrop, RandomCrop, Resizing
@@ -44,6 +44,7 @@ __all__ = [
     "Equalization",
     "MaxNumBoundingBoxes",
     "MixUp",
+    "Mosaic",
     "RandAugment",
     "RandomBrightness",
     "RandomColorDegeneration",

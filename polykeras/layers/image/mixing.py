@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from polykeras import ops, random
+from polykeras import dtypes, ops, random
 from polykeras.backend.spec import Array
 from polykeras.common.arguments import positive_int
 from polykeras.common.types import ArrayLike
@@ -134,6 +134,101 @@ class CutMix(RandomImageLayer):
             NotImplementedError: always.
         """
         raise NotImplementedError("CutMix does not support bounding boxes; use MixUp, or leave them out.")
+
+
+@LAYERS.register()
+class Mosaic(RandomImageLayer):
+    """Joins each image with three others of the batch around a point, and mixes their labels, while training.
+
+    Each of the four fills one corner, with the part of it that would lie next to the point. Labels are weighted by the
+    areas. A single image is joined with itself.
+
+    Source: Bochkovskiy et al., "YOLOv4", 2020, section 3.4, https://arxiv.org/abs/2004.10934.
+
+    Args:
+        offset: the range of the point, as shares of the width and of the height. A pair, or one number `f` for 0 to f.
+        seed: an int that gives the layer a random stream of its own.
+        bounding_box_format: the format of the bounding boxes, see `ImageLayer`. The result has four times as many, with
+            the label -1 for those outside.
+        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
+        **kwargs: further arguments of `Layer`.
+
+    Raises:
+        ValueError: `offset` is out of range.
+    """
+
+    _moves_pixels = True
+
+    def __init__(
+        self,
+        offset: float | Sequence[float] = (0.25, 0.75),
+        seed: int | None = None,
+        bounding_box_format: str | None = None,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(seed, data_format, bounding_box_format=bounding_box_format, **kwargs)
+        self.offset = factor_range(offset, "offset", self)
+
+    def _draw(self, shape: tuple[int, ...], seed: int | SeedGenerator | None) -> dict[str, Any]:
+        batch, height, width, _ = shape
+        order = [ops.arange(batch, dtype="int32"), *(_order(batch, seed) for _ in range(3))]
+        # Whole pixels, so that images, labels and boxes are cut at the same place.
+        points = [ops.round(random.uniform((batch,), *self.offset, seed=seed) * n) / n for n in (width, height)]
+        return {"permutation_order": ops.stack(order, axis=1), "mosaic_centers": ops.stack(points, axis=1)}
+
+    def _point(self, transformation: Transformation) -> tuple[Array, Array]:
+        """Return the pixels at which images are joined, along the width and along the height, int32 `(batch,)`."""
+        (height, width), centers = transformation["size"], transformation["mosaic_centers"]
+        return tuple(ops.cast(ops.round(centers[:, i] * n), "int32") for i, n in enumerate((width, height)))  # type: ignore[return-value]
+
+    def _transform(self, images: Array, transformation: Transformation) -> Array:
+        (height, width), order = transformation["size"], transformation["permutation_order"]
+        x, y = self._point(transformation)
+        rows = ops.arange(height, dtype="int32")[None, :] - ops.expand_dims(y, 1)
+        columns = ops.arange(width, dtype="int32")[None, :] - ops.expand_dims(x, 1)
+        right, below = ops.cast(columns >= 0, "int32"), ops.cast(rows >= 0, "int32")
+        corner = 2 * ops.expand_dims(below, 2) + ops.expand_dims(right, 1)
+        chosen = ops.take_along_axis(order, ops.reshape(corner, (-1, height * width)), axis=1)
+        row, column = rows + (1 - below) * height, columns + (1 - right) * width
+        pixel = ops.reshape(ops.expand_dims(row, 2) * width + ops.expand_dims(column, 1), (-1, height * width))
+        flat = ops.reshape(images, (-1, ops.shape(images)[-1]))
+        return ops.reshape(ops.take(flat, chosen * (height * width) + pixel, axis=0), ops.shape(images))
+
+    _transform_masks = _transform
+
+    def _transform_labels(self, labels: Array, transformation: Transformation) -> Array:
+        if len(ops.shape(labels)) != 2 or not dtypes.is_float(ops.dtype(labels)):
+            raise ValueError(
+                "Mosaic: labels must be floats (batch, classes), such as one-hot rows, to be mixed; received "
+                f"{ops.dtype(labels)} of the shape {ops.shape(labels)}. Use ops.one_hot."
+            )
+        order = transformation["permutation_order"]
+        centers = ops.cast(transformation["mosaic_centers"], ops.dtype(labels))
+        x, y = centers[:, :1], centers[:, 1:]
+        parts = [x * y, (1.0 - x) * y, x * (1.0 - y), (1.0 - x) * (1.0 - y)]
+        mixed = [ops.take(labels, order[:, i], axis=0) * part for i, part in enumerate(parts)]
+        return mixed[0] + mixed[1] + mixed[2] + mixed[3]
+
+    def transform_bounding_boxes(
+        self, bounding_boxes: Mapping[str, Any], transformation: Any, training: bool | None = True
+    ) -> Mapping[str, Any]:
+        """Return the boxes of all four images."""
+        if not self._applies(transformation, training):
+            return bounding_boxes
+        order = transformation["permutation_order"]
+
+        def of_four(values: Array) -> Array:
+            return ops.concatenate([ops.take(values, order[:, i], axis=0) for i in range(4)], axis=1)
+
+        gathered = {**bounding_boxes, **{key: of_four(bounding_boxes[key]) for key in ("boxes", "labels")}}
+        return super().transform_bounding_boxes(gathered, transformation, training)
+
+    def _transform_boxes(self, corners: Array, transformation: Transformation) -> Array:
+        (height, width), count = transformation["size"], ops.shape(corners)[1] // 4
+        x, y = (ops.cast(part, ops.dtype(corners)) for part in self._point(transformation))
+        moves = [ops.stack([x - w, y - h] * 2, axis=-1) for h in (height, 0) for w in (width, 0)]
+        return corners + ops.repeat(ops.stack(moves, axis=1), count, axis=1)
 
 
 @LAYERS.register()

@@ -78,6 +78,7 @@ CASES: tuple[LayerCase, ...] = (
     layer(lambda: L.RandomErasing((1, 1), (0.3, 0.6), (1.0, 2.0, 3.0)), X, "colour", training=True),
     *drawn(L.MixUp, 0.4),
     *drawn(L.CutMix),
+    *drawn(L.Mosaic),
     *drawn(L.RandAugment, grad=False),
     layer(lambda: L.AugMix(num_chains=2, chain_depth=2), X, training=True, **JUMPS),
     layer(lambda: L.AugMix(all_ops=False, num_chains=1, **FIRST), XF, "geometry first", training=True, **JUMPS),
