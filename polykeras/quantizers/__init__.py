@@ -13,6 +13,14 @@ from polykeras.quantizers.configs import (
     Int8QuantizationConfig,
     QuantizationConfig,
 )
+from polykeras.quantizers.packing import (
+    pack_int2,
+    pack_int4,
+    pack_ternary,
+    unpack_int2,
+    unpack_int4,
+    unpack_ternary,
+)
 from polykeras.quantizers.quantizer import QUANTIZERS, AbsMaxQuantizer, Quantizer
 from polykeras.quantizers.rounding import (
     abs_max_quantize,
@@ -20,9 +28,7 @@ from polykeras.quantizers.rounding import (
     compute_float8_amax_history,
     compute_float8_scale,
     fake_quant_with_min_max_vars,
-    pack_int4,
     quantize_and_dequantize,
-    unpack_int4,
 )
 from polykeras.saving.serialization import serialize_keras_object
 
@@ -70,8 +76,12 @@ __all__ = [
     "deserialize",
     "fake_quant_with_min_max_vars",
     "get",
+    "pack_int2",
     "pack_int4",
+    "pack_ternary",
     "quantize_and_dequantize",
     "serialize",
+    "unpack_int2",
     "unpack_int4",
+    "unpack_ternary",
 ]

@@ -6,8 +6,6 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from polykeras import dtypes, ops
 from polykeras.backend.spec import Array, Axes
 from polykeras.common.types import ArrayLike
@@ -159,58 +157,3 @@ def compute_float8_amax_history(x: ArrayLike, amax_history: ArrayLike) -> Array:
     amax_history = ops.convert_to_tensor(amax_history)
     newest = ops.cast(ops.max(ops.abs(x)), ops.dtype(amax_history))
     return ops.concatenate([ops.reshape(newest, (1,)), ops.roll(amax_history, -1)[1:]], axis=0)
-
-
-def _check_int8(array: ArrayLike, dtype: str, what: str) -> Array:
-    if dtype not in ("int8", "uint8"):
-        raise ValueError(f"{what}: `dtype` must be 'int8' or 'uint8'; received {dtype!r}.")
-    array = ops.convert_to_tensor(array)
-    if ops.dtype(array) not in ("int8", "uint8"):
-        raise TypeError(f"{what}: expected an array of int8 or uint8; received {ops.dtype(array)}.")
-    return array
-
-
-def pack_int4(arr: ArrayLike, axis: int = 0, dtype: str = "int8") -> tuple[Any, tuple[int, ...], int]:
-    """Pack 4-bit numbers, two in each byte; the first is in the lower half.
-
-    Args:
-        arr: int8 in [-8, 7], or uint8 in [0, 15].
-        axis: the axis along which two neighbours share a byte; the last of an odd number is paired with 0.
-        dtype: the dtype of `arr`, and of the result.
-
-    Returns:
-        `(packed, its shape, the original size of the axis)`.
-
-    Raises:
-        ValueError: `dtype` is another one.
-        TypeError: the array has another dtype.
-    """
-    arr = _check_int8(arr, dtype, "pack_int4")
-    if ops.dtype(arr) != dtype:
-        raise TypeError(f"pack_int4: expected an array of {dtype}; received {ops.dtype(arr)}.")
-    numbers = np.moveaxis(ops.convert_to_numpy(arr), axis, 0).view("uint8") & 15
-    size = len(numbers)
-    numbers = np.pad(numbers, [(0, size % 2), *[(0, 0)] * (numbers.ndim - 1)])
-    packed = np.moveaxis((numbers[::2] | numbers[1::2] << 4).view(dtype), 0, axis)
-    return ops.convert_to_tensor(np.ascontiguousarray(packed)), packed.shape, size
-
-
-def unpack_int4(packed: ArrayLike, orig_len: int, axis: int = 0, dtype: str = "int8") -> Array:
-    """Return the numbers that `pack_int4` packed.
-
-    Args:
-        packed: an array of int8 or uint8.
-        orig_len: the original size of the axis.
-        axis: the axis along which two neighbours share a byte.
-        dtype: the dtype of the numbers: int8 for [-8, 7], uint8 for [0, 15].
-
-    Raises:
-        ValueError: `dtype` is another one.
-        TypeError: the array has another dtype.
-    """
-    bytes_ = ops.cast(ops.moveaxis(_check_int8(packed, dtype, "unpack_int4"), axis, 0), "int32")
-    halves = ops.stack([ops.bitwise_and(bytes_, 15), ops.bitwise_and(ops.right_shift(bytes_, 4), 15)], axis=1)
-    numbers = ops.reshape(halves, (-1, *ops.shape(bytes_)[1:]))[:orig_len]
-    if dtype == "int8":
-        numbers = ops.where(numbers > 7, numbers - 16, numbers)
-    return ops.moveaxis(ops.cast(numbers, dtype), 0, axis)

@@ -69,6 +69,29 @@ def test_packing(backend: Backend) -> None:
         quantizers.pack_int4(unsigned)
 
 
+def test_packing_four_or_five_in_a_byte(backend: Backend) -> None:
+    numbers = np.array([[-2, -1], [0, 1], [1, 1], [-1, 0], [1, -2]], "int8")
+    packed, shape, size = quantizers.pack_int2(numbers)
+    np.testing.assert_array_equal(backend.to_numpy(packed), [[-46, 23], [1, 2]])
+    assert (shape, size) == ((2, 2), 5)
+    trits = np.array([[1, -1, 0, 1, 1, -1]], "float32")
+    bytes_, shape, size = quantizers.pack_ternary(trits, axis=1)
+    np.testing.assert_array_equal(backend.to_numpy(bytes_), np.array([[227, 120]], "uint8"))
+    assert (shape, size) == ((1, 2), 6)
+    for axis in (0, 1, -1):
+        packed, _, size = quantizers.pack_int2(numbers, axis)
+        np.testing.assert_array_equal(backend.to_numpy(quantizers.unpack_int2(packed, size, axis)), numbers)
+        packed, _, size = quantizers.pack_ternary(numbers + 0.4, axis)
+        found = backend.to_numpy(quantizers.unpack_ternary(packed, size, axis))
+        assert found.dtype == "int8"
+        np.testing.assert_array_equal(found, np.maximum(numbers, -1))
+    unsigned = np.array([3, 0, 2, 1, 3], "uint8")
+    packed, _, size = quantizers.pack_int2(unsigned, dtype="uint8")
+    np.testing.assert_array_equal(backend.to_numpy(quantizers.unpack_int2(packed, size, dtype="uint8")), unsigned)
+    with pytest.raises(TypeError, match="pack_int2: expected an array of int8"):
+        quantizers.pack_int2(unsigned)
+
+
 def test_eight_bit_floats() -> None:
     seen = quantizers.quantize_and_dequantize(
         np.float32([0.3, 500.0, -1.7]), np.float32(0.5), "float8_e4m3fn", "float32"
