@@ -10,6 +10,7 @@ import numpy as np
 
 from polykeras.backend import registry
 from polykeras.backend.handles import convert
+from polykeras.backend.scopes import Scope
 from polykeras.backend.spec import Array
 from polykeras.common import nested
 from polykeras.ops.by_hand import as_arrays, gives_way, returning_arrays
@@ -111,15 +112,28 @@ def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..
         >>> float(grad(ops.square)(3.0))
         6.0
     """
-    from polykeras.autodiff import grad as of_scalar  # it is built on variables, and they on ops
+    places = (argnums,) if isinstance(argnums, int) else tuple(argnums)
 
     @functools.partial(gives_way, made_of=f)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        def total(*args: Any, **kwargs: Any) -> Array:
-            backend = registry.current()
-            return backend.sum(convert(backend, f(*args, **kwargs)))
+        backend = registry.current()
+        leaves, definition = nested.flatten_with_def(tuple(args[place] for place in places))
+        written: list[Any] = []
 
-        return of_scalar(total, argnums=argnums)(*args, **kwargs)
+        def total(values: list[Any]) -> tuple[Array, list[Any]]:
+            given = list(args)
+            for place, part in zip(places, nested.unflatten(definition, values), strict=True):
+                given[place] = part
+            with Scope() as scope:  # what `f` assigns to variables leaves the gradient as a result
+                result = backend.sum(convert(backend, f(*given, **kwargs)))
+            written[:], updates = scope.updates()
+            return result, updates
+
+        _, updates, gradients = backend.value_and_grad(total, [convert(backend, leaf) for leaf in leaves])
+        for variable, update in zip(written, updates, strict=True):
+            variable.assign(update)
+        found = nested.unflatten(definition, gradients)
+        return found[0] if isinstance(argnums, int) else found
 
     return wrapper
 
