@@ -40,7 +40,6 @@ _FAST_PATHS = {
     "in-place-results": "results in the memory of dead arguments",
     "index-add": "few gradients of lookups added in order",
     "one-thread": "steps of small products in one thread",
-    "recorded-loops": "bodies of long `ops.while_loop`s recorded once and repeated",
     "recorder": "compiled functions recorded once and repeated",
     "slices": "batches of a stream cut out of their buffer",
 }

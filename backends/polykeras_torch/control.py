@@ -12,7 +12,6 @@ from polykeras.backend.families.control import Control
 from polykeras.backend.scopes import Scope
 from polykeras.common import nested
 from polykeras_torch.compiler.recorder import is_recorded
-from polykeras_torch.loops import repeated
 
 
 class TorchControl(Control):
@@ -42,7 +41,6 @@ class TorchControl(Control):
     ) -> Any:
         several = isinstance(loop_vars, (tuple, list))
         values = tuple(loop_vars) if several else (loop_vars,)
-        body = repeated(self, body, values, None if maximum_iterations is None else int(maximum_iterations))
         done = 0
         while (maximum_iterations is None or done < maximum_iterations) and cond(*values):
             result = body(*values)

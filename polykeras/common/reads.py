@@ -166,8 +166,6 @@ class Trace:
         else:
             found = [function if isinstance(function, FunctionType) else getattr(type(function), "__call__", None)]  # noqa: B004
         for each in found:
-            if isinstance(each, FunctionType) and not _is_users(each) and hasattr(each, "__wrapped__"):
-                self.look_into(each.__wrapped__)  # ours around a user's
             if isinstance(each, FunctionType) and each not in self._functions and _is_users(each):
                 self._functions.add(each)
                 self._look_outside(each)

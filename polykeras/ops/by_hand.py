@@ -27,12 +27,7 @@ def as_arrays(structure: Any) -> Any:
 
 def returning_arrays(fn: Callable[P, Any]) -> Callable[P, Any]:
     """Return `fn`, with variables among its results replaced by their values."""
-
-    @functools.wraps(fn)
-    def wrapper(*args: P.args, **kwargs: P.kwargs) -> Any:
-        return as_arrays(fn(*args, **kwargs))
-
-    return wrapper
+    return lambda *args, **kwargs: as_arrays(fn(*args, **kwargs))
 
 
 def gives_way(function: Callable[P, R], made_of: Callable[..., Any] | None = None) -> Callable[P, R]:

@@ -55,8 +55,7 @@ def while_loop(
 
     Args:
         cond: returns a bool scalar.
-        body: returns values of the same structure, shapes and dtypes. Python code in it may run in some turns only,
-            and what it computed be repeated in the others: do not print in it, nor keep arrays outside of it.
+        body: returns values of the same structure, shapes and dtypes.
         loop_vars: a tuple or list (unpacked into arguments), or one array.
         maximum_iterations: an upper bound of the number of iterations.
 

@@ -831,6 +831,7 @@ refused(
     lambda x: torch.segment_reduce(x, "sum", lengths=torch.tensor([1, 3])),
 )
 refused("packed sequences", "behind torch's back", "packed", _packed)
+refused("a number as an index (`x[i]` with a tensor)", "looks at a value", "index", lambda x: x[(x[0, 0] > 0).long()])
 refused("`range` over a tensor", "looks at a value", "loop", lambda x: x * sum(range((x.sum() > 1).long() + 2)))
 refused("`torch.equal`", "looks at a value", "equality", lambda x: x + float(torch.equal(x, Y)))
 refused("`torch.allclose`", "looks at a value", "closeness", lambda x: x + float(torch.allclose(x, Y)))
@@ -963,9 +964,6 @@ def equal(text: str, name: str, fn: Callable[[Any], Any]) -> None:
 
     run.__name__ = name
     PROGRAMS.add(MEMORY, text, "equal")(run)
-
-
-equal("a number as an index (`x[i]` with a tensor)", "index", lambda x: x[(x[0, 0] > 0).long()])
 
 
 def _changed_view(x: Any) -> Any:

@@ -30,10 +30,6 @@ class Watcher(Protocol):
         """Return whether tensors from outside took part that collect gradients."""
         ...
 
-    def note_taken(self, tensor: Tensor) -> None:
-        """Note a copy that stands for a view, so it must not be changed."""
-        ...
-
 
 def _methods(*names: str) -> set[Any]:
     return {getattr(Tensor, name) for name in names if hasattr(Tensor, name)}
@@ -80,10 +76,6 @@ class HiddenReads(TorchFunctionMode):
         if func in _INDEXES:
             self.indexes = True
             try:
-                if func is Tensor.__getitem__ and (place := _computed_place(args[1])) is not None:
-                    taken = _taken(args[0], args[1], place)
-                    self._watcher.note_taken(taken)
-                    return taken
                 return func(*args, **kwargs)
             finally:
                 self.indexes = False
@@ -106,25 +98,3 @@ class HiddenReads(TorchFunctionMode):
         if func in _LEAVES_GRADIENTS and self._watcher.is_foreign_graph():
             return "it leaves gradients in tensors that polykeras does not hold (`backward`)"
         return None
-
-
-def _computed_place(index: Any) -> int | None:
-    """Return the place of the one scalar tensor in an index, as in `[:, i]`, which torch would read; None otherwise."""
-    items = index if isinstance(index, tuple) else (index,)
-    places = [i for i, item in enumerate(items) if isinstance(item, Tensor)]
-    others = [item for item in items if not isinstance(item, Tensor)]
-    if len(places) != 1 or not all(item is None or type(item) in (int, slice, type(...)) for item in others):
-        return None
-    scalar = items[places[0]]
-    return places[0] if scalar.ndim == 0 and scalar.dtype in (torch.int32, torch.int64) else None
-
-
-def _taken(tensor: Tensor, index: Any, place: int) -> Tensor:
-    """Return what a tensor has at an index that is computed, by a kernel that reads the index in each run."""
-    items = index if isinstance(index, tuple) else (index,)
-    consumed = sum(item is not None and item is not ... for item in items)
-    rest = tensor.ndim - consumed  # the axes that an ellipsis stands for
-    axis = sum(rest if item is ... else type(item) is not int for item in items[:place])
-    whole = tensor[(*items[:place], slice(None), *items[place + 1 :])]
-    at = items[place].reshape(1)
-    return whole.index_select(axis, torch.where(at < 0, at + whole.shape[axis], at)).squeeze(axis)

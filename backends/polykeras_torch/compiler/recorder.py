@@ -73,7 +73,6 @@ class Recorder(DispatchMode):
         self._steady: set[int] = set()  # storages that depend on foreign tensors: constant within a run
         self._foreign = ForeignTensors()
         self._empty: set[int] = set()  # uninitialized storages
-        self._taken: set[int] = set()  # storages of copies that stand for views
         self._is_fresh = False  # whether an argument is a copy that was made unseen
         self.guarded = Guarded(inputs[:guarded])
         self._host_reads = HiddenReads(self)
@@ -122,10 +121,6 @@ class Recorder(DispatchMode):
     def foreign(self) -> list[Tensor]:
         """Return the tensors from outside, which others may move."""
         return self._foreign.tensors()
-
-    def note_taken(self, tensor: Tensor) -> None:
-        """Note a copy that stands for a view of another tensor."""
-        self._taken.add(storage_of(tensor))
 
     def finish(self) -> None:
         """After the run, refuse it if it used tensors or random numbers that the dispatcher did not see being made."""
@@ -179,8 +174,6 @@ class Recorder(DispatchMode):
         kwargs = kwargs or {}
         with without_functions():
             self.guarded.keep(func, args, kwargs)
-            if self._taken:
-                self._check_taken(written(func, args, kwargs))
             call = self.followed(lambda: self._look_at(func, args, kwargs))
             result = func(*args, **kwargs)
             if call is not None:
@@ -235,13 +228,6 @@ class Recorder(DispatchMode):
     def _check_filled(self, tensors: Sequence[Tensor], what: Any) -> None:
         if any(storage_of(tensor) in self._empty for tensor in tensors):
             self.refuse(f"memory was filled out of sight of the dispatcher (`{what}` reads it)")
-
-    def _check_taken(self, tensors: Sequence[Tensor]) -> None:
-        if any(is_plain(tensor) and storage_of(tensor) in self._taken for tensor in tensors):
-            raise RuntimeError(
-                "A compiled function changes in place what it took from a tensor at a computed index (`y = x[:, i]`, "
-                "then `y.add_(1)`), and `x` would stay as it is. Write `x[:, i] = x[:, i] + 1` instead."
-            )
 
     def output(self, leaf: Tensor) -> Slot:
         """Return the slot of a result."""

@@ -208,18 +208,16 @@ def record(
     donated: int = 0,
     advances: bool = False,
     when_recorded: Callable[[Recorder, list[Slot]], None] | None = None,
-    warns: bool = True,
 ) -> tuple[Any, Recording | Unrecorded]:
     """Run a function, and return its result and a faster form that repeats it.
 
     Args:
         fn: a pure function of a list of tensors that returns a tree. If the run cannot be repeated, a warning says so
-            and each call of the other form runs `fn` itself.
+            and each call runs `fn` itself.
         tensors: the arguments, row-major.
         donated: how many of the first tensors are donated. If any, `fn` returns first a list of as many tensors.
         advances: whether `Recording.advance` will be called, for the state alone.
         when_recorded: called with the recorder and the slots of the results if the run can be repeated.
-        warns: whether a run that cannot be repeated is told: not if nobody asked for it.
     """
     others = range(donated, len(tensors))
     if not can_record():
@@ -247,7 +245,7 @@ def record(
         lambda: Recording(recorder, modules, len(tensors), donated, leaves, outputs or {}, definition, advances)
     )
     if recording is None or recorder.refused:
-        if warns and recorder.refused != CUT:
+        if recorder.refused != CUT:
             _warn(recorder.refused or "nothing was recorded")
         recording = Unrecorded(fn, donated, changed)
     elif when_recorded is not None:
