@@ -15,7 +15,7 @@ from polykeras.backend.spec import Array, Shape
 from polykeras.backend.symbolic import UnknownDim
 from polykeras.backend.symbolic.dims import broadcast
 from polykeras_tensorflow.elementwise import HALVES
-from polykeras_tensorflow.private import is_in_loop, write_in_loop
+from polykeras_tensorflow.private import is_in_control_flow, write_in_loop, write_slice
 from polykeras_tensorflow.sizes import sizes_of
 from polykeras_tensorflow.xla import are_limited, note_range
 
@@ -124,10 +124,8 @@ class TensorflowIndexing(Indexing, Sorting):
         if not shape:
             return updates
         begin = self._block_start(x, start_indices, shape)
-        if not tf.executing_eagerly() and is_in_loop():
-            return write_in_loop(x, begin, updates)
-        end = begin + tf.convert_to_tensor(shape, begin.dtype)
-        return raw.TensorStridedSliceUpdate(input=x, begin=begin, end=end, strides=tf.ones_like(begin), value=updates)
+        in_control_flow = not tf.executing_eagerly() and is_in_control_flow()
+        return (write_in_loop if in_control_flow else write_slice)(x, begin, updates)
 
     def _block_start(self, x: Array, start_indices: Array, shape: Shape) -> Array:
         sizes = self.shape(x)

@@ -317,10 +317,12 @@ def _written_block(x: Array, begin: Array, updates: Array) -> Array:
 
 def _gradient_of_written_block(operation: Any, gradient: Array) -> tuple[Array, Array, None]:
     _, updates, begin = operation.inputs
-    return _written_block(gradient, begin, tf.zeros_like(updates)), tf.slice(gradient, begin, tf.shape(updates)), None
+    taken = tf.slice(gradient, begin, tf.shape(updates, out_type=begin.dtype))
+    return _written_block(gradient, begin, tf.zeros_like(updates)), taken, None
 
 
-def _written_slice(x: Array, begin: Array, updates: Array) -> Array:
+def write_slice(x: Array, begin: Array, updates: Array) -> Array:
+    """Return `x` with a block that lies within it."""
     end, steps = begin + tf.shape(updates, out_type=begin.dtype), tf.ones_like(begin)
     return tf.raw_ops.TensorStridedSliceUpdate(input=x, begin=begin, end=end, strides=steps, value=updates)
 
@@ -329,16 +331,19 @@ if _write_block is not None:
     with suppress(KeyError):  # somebody has registered one
         tf.RegisterGradient("XlaDynamicUpdateSlice")(_gradient_of_written_block)
 
-write_in_loop: Callable[[Array, Array, Array], Array] = _written_slice if _write_block is None else _written_block
-"""`(x, begin, updates)`: return `x` with a block that lies within it, in a loop or a branch.
+write_in_loop: Callable[[Array, Array, Array], Array] = write_slice if _write_block is None else _written_block
+"""`(x, begin, updates)`: as `write_slice`, in a loop or a branch.
 
 XLA compiles TensorFlow's public operation there only if it knows `begin` beforehand. Without the name, XLA refuses it.
 """
 
 
-def is_in_loop() -> bool:
-    """Return whether the graph that is being traced is the body of a loop, or a branch."""
-    return getattr(tf.compat.v1.get_default_graph(), "is_control_flow_graph", False)
+def is_in_control_flow() -> bool:
+    """Return whether the graph that is being traced is the body of a loop or a branch, or is called in one."""
+    graph: Any = tf.compat.v1.get_default_graph()
+    while graph is not None and not getattr(graph, "is_control_flow_graph", False):
+        graph = getattr(graph, "outer_graph", None)
+    return graph is not None
 
 
 # ---- faster access, and hidden facts -----------------------------------------------------------------------------

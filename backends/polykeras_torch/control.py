@@ -20,14 +20,25 @@ class TorchControl(Control):
     def cond(self, pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
         if is_recorded(pred):
             # A recording cannot branch, so both results are computed and one is selected.
-            results = [nested.flatten_with_def(fn()) for fn in (true_fn, false_fn)]
-            (yes, definition), (no, _) = results
-            if not any(isinstance(leaf, Tensor) and leaf.requires_grad for leaf in (*yes, *no)):
-                leaves = [self._select(pred, a, b) for a, b in zip(yes, no, strict=True)]
-                return nested.unflatten(definition, leaves)
-            # Not if they are differentiated: the gradient of the other branch could be 0 * inf, which is nan.
-            return nested.unflatten(*results[0 if pred else 1][::-1])
+            (yes, definition, yes_state), (no, _, no_state) = map(self._outcome, (true_fn, false_fn))
+            if any(isinstance(leaf, Tensor) and leaf.requires_grad for leaf in (*yes, *no)):
+                # Not if they are differentiated: the gradient of the other branch could be 0 * inf, which is nan.
+                taken, state = (yes, yes_state) if pred else (no, no_state)
+                for variable, value in state.values():
+                    variable.assign(value)
+                return nested.unflatten(definition, taken)
+            for key, (variable, _) in (yes_state | no_state).items():
+                values = [state[key][1] if key in state else variable.value for state in (yes_state, no_state)]
+                variable.assign(self._select(pred, *values))
+            return nested.unflatten(definition, [self._select(pred, a, b) for a, b in zip(yes, no, strict=True)])
         return true_fn() if pred else false_fn()
+
+    def _outcome(self, fn: Callable[[], Any]) -> tuple[list[Any], Any, dict[int, tuple[Any, Any]]]:
+        """Return the leaves of a branch's result, their tree, and the variables that it assigns with their values."""
+        with Scope() as scope:
+            leaves, definition = nested.flatten_with_def(fn())
+        variables, values = scope.updates()
+        return leaves, definition, {id(v): (v, value) for v, value in zip(variables, values, strict=True)}
 
     def _select(self, pred: Tensor, yes: Any, no: Any) -> Any:
         return yes if yes is no else self.where(pred, self.asarray(yes), self.asarray(no))

@@ -192,6 +192,13 @@ def _arguments(cls: type) -> list[tuple[str, Any]]:
     return [(p.name, p.default) for p in inspect.signature(cls).parameters.values()]
 
 
+NOT_YET = {"Mosaic"}
+"""Layers of Keras 3.16."""
+
+
 @pytest.mark.parametrize("name", sorted(n for n, module in layers.LATER.items() if module.endswith(".image")))
 def test_signatures(name: str) -> None:
+    if name in NOT_YET:
+        assert not hasattr(keras().layers, name)
+        return
     assert _arguments(getattr(layers, name)) == _arguments(getattr(keras().layers, name))

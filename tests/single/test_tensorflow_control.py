@@ -205,10 +205,16 @@ def test_mapping_over_rows_is_quiet_and_meets_no_autograph(tb: Any, quiet: None)
 
 @pytest.mark.parametrize("order", [gradient, twice])
 @pytest.mark.parametrize("by_xla", [False, True])
-def test_a_loop_writes_at_places_that_it_computes(tb: Any, order: Callable[..., Any], by_xla: bool) -> None:
+@pytest.mark.parametrize("dtype", ["int32", "int64"])
+@pytest.mark.parametrize("within", [lambda write: write, lambda write: tf.function(write, autograph=False)])
+def test_a_loop_writes_at_places_that_it_computes(
+    tb: Any, order: Callable[..., Any], by_xla: bool, dtype: str, within: Callable[..., Any]
+) -> None:
+    write = within(tb.dynamic_update_slice)
+
     def written(x: Any) -> Any:
         def turn(i: Any, table: Any) -> Any:
-            return i + 1, tb.dynamic_update_slice(table, tf.stack([i, 1]), x[:1, :2] * table[:1, 2:4])
+            return i + 1, write(table, tf.cast(tf.stack([i, 1]), dtype), x[:1, :2] * table[:1, 2:4])
 
         return tb.power(tb.while_loop(lambda i, _: i < 3, turn, (tf.constant(0), x), 3)[1], 3)
 

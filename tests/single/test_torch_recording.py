@@ -575,6 +575,25 @@ def test_native_code_that_changes_its_batch_leaves_the_rows_alone(tb: Any) -> No
 # ---- what a loop of steps leaves out -----------------------------------------------------------------------------------
 
 
+def test_a_branch_that_is_not_taken_assigns_nothing(tb: Any) -> None:
+    total, other = k.Variable(0.0), k.Variable(5.0)
+
+    def count(i: Any) -> Any:
+        def add() -> Any:
+            total.assign_add(1.0)
+            return total * 1.0
+
+        def take() -> Any:
+            other.assign(other - total)
+            return other * 1.0
+
+        return tb.cond(i % 2 == 0, add, take)
+
+    compiled = k.function(count)
+    found = [float(compiled(torch.tensor(i))) for i in range(6)]
+    assert (found, float(total), float(other)) == ([1.0, 4.0, 2.0, 2.0, 3.0, -1.0], 3.0, -1.0)
+
+
 @pytest.fixture
 def loops(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], list[str]]]:
     """The names of the calls before each loop that is written, and of those in it."""
