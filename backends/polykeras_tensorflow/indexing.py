@@ -124,8 +124,7 @@ class TensorflowIndexing(Indexing, Sorting):
         if not shape:
             return updates
         begin = self._block_start(x, start_indices, shape)
-        in_control_flow = not tf.executing_eagerly() and is_in_control_flow()
-        return (write_in_loop if in_control_flow else write_slice)(x, begin, updates)
+        return (write_in_loop if is_in_control_flow() else write_slice)(x, begin, updates)
 
     def _block_start(self, x: Array, start_indices: Array, shape: Shape) -> Array:
         sizes = self.shape(x)

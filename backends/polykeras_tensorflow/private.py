@@ -340,6 +340,8 @@ XLA compiles TensorFlow's public operation there only if it knows `begin` before
 
 def is_in_control_flow() -> bool:
     """Return whether the graph that is being traced is the body of a loop or a branch, or is called in one."""
+    if tf.executing_eagerly():
+        return False
     graph: Any = tf.compat.v1.get_default_graph()
     while graph is not None and not getattr(graph, "is_control_flow_graph", False):
         graph = getattr(graph, "outer_graph", None)

@@ -1,6 +1,7 @@
 """The public namespaces have every function of Keras 3.15's core, linalg, math, nn and random families.
 
-What Keras 3.16 adds is there too. Parameters, order and defaults are frozen here as Keras has them; what is deliberately otherwise stands in the lists.
+What Keras 3.16 adds is there too. Parameters, order and defaults are frozen here as Keras has them; what is
+deliberately otherwise stands in the lists.
 """
 
 from __future__ import annotations

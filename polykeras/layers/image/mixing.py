@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from polykeras import dtypes, ops, random
@@ -25,6 +25,11 @@ def _mixed(values: Array, others: Array, weight: Array) -> Array:
     weight = ops.reshape(weight, (-1, *[1] * (len(ops.shape(values)) - 1)))
     weight = ops.cast(weight, ops.dtype(values)) if ops.dtype(values).startswith(("float", "bfloat")) else weight
     return ops.add(ops.multiply(values, weight), ops.multiply(others, 1.0 - weight))
+
+
+def _joined_boxes(boxes: Mapping[str, Any], parts: Callable[[Array], list[Array]]) -> Mapping[str, Any]:
+    """Return the boxes and labels of several images for each one, which `parts` takes from those of the batch."""
+    return {**boxes, **{key: ops.concatenate(parts(boxes[key]), axis=1) for key in ("boxes", "labels")}}
 
 
 @LAYERS.register()
@@ -66,11 +71,7 @@ class MixUp(RandomImageLayer):
         if not self._applies(transformation, training):
             return bounding_boxes
         order = transformation["permutation_order"]
-
-        def both(values: Array) -> Array:
-            return ops.concatenate([values, ops.take(values, order, axis=0)], axis=1)
-
-        return {**bounding_boxes, **{key: both(bounding_boxes[key]) for key in ("boxes", "labels")}}
+        return _joined_boxes(bounding_boxes, lambda values: [values, ops.take(values, order, axis=0)])
 
 
 @LAYERS.register()
@@ -217,12 +218,8 @@ class Mosaic(RandomImageLayer):
         if not self._applies(transformation, training):
             return bounding_boxes
         order = transformation["permutation_order"]
-
-        def of_four(values: Array) -> Array:
-            return ops.concatenate([ops.take(values, order[:, i], axis=0) for i in range(4)], axis=1)
-
-        gathered = {**bounding_boxes, **{key: of_four(bounding_boxes[key]) for key in ("boxes", "labels")}}
-        return super().transform_bounding_boxes(gathered, transformation, training)
+        joined = _joined_boxes(bounding_boxes, lambda values: [ops.take(values, order[:, i], axis=0) for i in range(4)])
+        return super().transform_bounding_boxes(joined, transformation, training)
 
     def _transform_boxes(self, corners: Array, transformation: Transformation) -> Array:
         (height, width), count = transformation["size"], ops.shape(corners)[1] // 4

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,20 +24,27 @@ def _patches(
     dilations = int_tuple(dilation_rate, rank, "dilation_rate")
     if padding not in ("valid", "same"):
         raise ValueError(f"extract_patches: `padding` must be 'valid' or 'same'; received {padding!r}.")
+
+    def cut(images: Array) -> Array:
+        for i, (length, step, dilation) in enumerate(zip(lengths, steps, dilations, strict=True)):
+            images = _windows(images, 1 + 2 * i, length, step, dilation, padding)
+        batch, *space, channels = ops.shape(images)
+        order = [0, *range(1, 2 * rank, 2), *range(2, 2 * rank + 1, 2), 2 * rank + 1]
+        return ops.reshape(ops.transpose(images, order), (batch, *space[::2], int(np.prod(lengths)) * channels))
+
+    return _channels_last(cut, images, rank, data_format)
+
+
+def _channels_last(function: Callable[[Array], Array], x: Array, rank: int, data_format: str | None) -> Array:
+    """Return what a function of a batch, channels last, gives for a batch or a single item of a data format."""
     last = config.standardize_data_format(data_format) == "channels_last"
-    single = len(ops.shape(images)) == rank + 1
+    single = len(ops.shape(x)) == rank + 1
     if single:
-        images = ops.expand_dims(images, 0)
+        x = ops.expand_dims(x, 0)
+    result = function(x if last else ops.moveaxis(x, 1, -1))
     if not last:
-        images = ops.moveaxis(images, 1, -1)
-    for i, (length, step, dilation) in enumerate(zip(lengths, steps, dilations, strict=True)):
-        images = _windows(images, 1 + 2 * i, length, step, dilation, padding)
-    batch, *space, channels = ops.shape(images)
-    order = [0, *range(1, 2 * rank, 2), *range(2, 2 * rank + 1, 2), 2 * rank + 1]
-    patches = ops.reshape(ops.transpose(images, order), (batch, *space[::2], int(np.prod(lengths)) * channels))
-    if not last:
-        patches = ops.moveaxis(patches, -1, 1)
-    return ops.squeeze(patches, 0) if single else patches
+        result = ops.moveaxis(result, -1, 1)
+    return ops.squeeze(result, 0) if single else result
 
 
 def _windows(x: Array, axis: int, length: int, step: int, dilation: int, padding: str) -> Array:
@@ -156,24 +163,21 @@ def reconstruct_patches(
             "reconstruct_patches: `padding` must be 'valid', or 'same' with the `output_size`; received "
             f"{padding!r} and {output_size}."
         )
-    last = config.standardize_data_format(data_format) == "channels_last"
-    single = len(ops.shape(patches)) == rank + 1
-    if single:
-        patches = ops.expand_dims(patches, 0)
-    if not last:
-        patches = ops.moveaxis(patches, 1, -1)
-    batch, *grid, depth = ops.shape(patches)
-    if depth % int(np.prod(lengths)):
-        raise ValueError(f"reconstruct_patches: {depth} numbers are no patches of size {lengths} with channels.")
-    images = ops.reshape(patches, (batch, *grid, *lengths, depth // int(np.prod(lengths))))
-    order = [0, *(axis for i in range(1, rank + 1) for axis in (i, i + rank)), 2 * rank + 1]
-    whole = [count * length for count, length in zip(grid, lengths, strict=True)]
-    images = ops.reshape(ops.transpose(images, order), (batch, *whole, depth // int(np.prod(lengths))))
-    if output_size is not None:
-        images = _without_padding(images, whole, int_tuple(output_size, rank, "output_size"), lengths, padding)
-    if not last:
-        images = ops.moveaxis(images, -1, 1)
-    return ops.squeeze(images, 0) if single else images
+
+    def join(patches: Array) -> Array:
+        batch, *grid, depth = ops.shape(patches)
+        channels, rest = divmod(depth, int(np.prod(lengths)))
+        if rest:
+            raise ValueError(f"reconstruct_patches: {depth} numbers are no patches of size {lengths} with channels.")
+        images = ops.reshape(patches, (batch, *grid, *lengths, channels))
+        order = [0, *(axis for i in range(1, rank + 1) for axis in (i, i + rank)), 2 * rank + 1]
+        whole = [count * length for count, length in zip(grid, lengths, strict=True)]
+        images = ops.reshape(ops.transpose(images, order), (batch, *whole, channels))
+        if output_size is None:
+            return images
+        return _without_padding(images, whole, int_tuple(output_size, rank, "output_size"), lengths, padding)
+
+    return _channels_last(join, patches, rank, data_format)
 
 
 def _without_padding(

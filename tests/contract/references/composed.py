@@ -14,7 +14,8 @@ from contract.references.primitives import PRIMITIVES
 
 SAME = """
 absolute fabs square reciprocal sign signbit conjugate conj angle heaviside true_divide mod fmod gcd lcm ceil trunc
-clip fmax fmin nan_to_num exp2 log2 log10 logaddexp logaddexp2 cbrt hypot i0 tan copysign float_power cov column_stack arcsin arccos arctan sinh cosh
+clip fmax fmin nan_to_num exp2 log2 log10 logaddexp logaddexp2 cbrt hypot i0 tan arcsin arccos arctan sinh cosh
+copysign float_power cov column_stack
 arcsinh arccosh arctanh deg2rad rad2deg sinc not_equal greater less_equal greater_equal isclose allclose isnan isinf
 isposinf isneginf isreal isfinite logical_not logical_and logical_or logical_xor bitwise_not isin
 tril triu diagonal diag diagflat vander linspace logspace geomspace bartlett hanning hamming blackman kaiser ravel

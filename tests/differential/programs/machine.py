@@ -344,12 +344,8 @@ class Programs(RuleBasedStateMachine):
         elif more == "initial_epoch" and told["form"] != "generator":
             call["initial_epoch"], call["epochs"] = 1, call["epochs"] + 1
         refused = "raised" in self.both(call)
-        # What a callback raises comes between steps, and refusals before them do no harm, but do not say so.
-        if (
-            refused
-            and self.differs("a fit that fails")
-            and not any(c["class"] == "Interrupts" for c in call["callbacks"])
-        ):
+        stopped = any(callback["class"] == "Interrupts" for callback in call["callbacks"])  # between steps
+        if refused and not stopped and self.differs("a fit that fails"):  # it may have been within one
             self._over = True
 
     def evaluate(self, made: Made, draw: st.DataObject) -> None:
