@@ -7,7 +7,7 @@ from typing import Any
 
 from polykeras.dtype_policies.policy import MAPS, DTypePolicy, dtype_policy
 
-QUANTIZATION_MODES = ("int8", "int4", "float8")
+QUANTIZATION_MODES = ("int8", "int4", "float8", "ternary")
 
 
 def check_mode(mode: Any) -> None:
@@ -33,7 +33,7 @@ class QuantizedDTypePolicy(DTypePolicy):
     """The policy of a layer whose weights are stored as whole numbers; see `Layer.quantize`.
 
     Args:
-        mode: `"int8"` or `"int4"`.
+        mode: `"int8"`, `"int4"` or `"ternary"`.
         source_name: the name of the policy before quantization, such as `"float32"`; by default the global one.
 
     Raises:

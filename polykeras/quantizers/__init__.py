@@ -12,6 +12,7 @@ from polykeras.quantizers.configs import (
     Int4QuantizationConfig,
     Int8QuantizationConfig,
     QuantizationConfig,
+    TernaryQuantizationConfig,
 )
 from polykeras.quantizers.packing import (
     pack_int2,
@@ -69,6 +70,7 @@ __all__ = [
     "Int8QuantizationConfig",
     "QuantizationConfig",
     "Quantizer",
+    "TernaryQuantizationConfig",
     "abs_max_quantize",
     "abs_max_quantize_grouped_with_zero_point",
     "compute_float8_amax_history",

@@ -25,7 +25,7 @@ class QuantizationConfig(Configurable):
 
     @property
     def mode(self) -> str:
-        """`"int8"`, `"int4"` or `"float8"`."""
+        """The word for the quantization, such as `"int8"`."""
         raise NotImplementedError(f"{type(self).__name__}: use a subclass, such as `Int8QuantizationConfig`.")
 
     def _check_weight_quantizer(self, **expected: Any) -> None:
@@ -105,6 +105,20 @@ class Float8QuantizationConfig(QuantizationConfig):
         super().__init__()
 
 
+@QUANTIZERS.register()
+class TernaryQuantizationConfig(QuantizationConfig):
+    """Stores weights of -1, 0 and 1, five in a byte; it has no options.
+
+    Numbers above half of the mean absolute value count as their sign, and are scaled by that mean.
+    """
+
+    mode = "ternary"  # type: ignore[assignment]
+    _not_in_config = ("weight_quantizer", "activation_quantizer")
+
+    def __init__(self) -> None:
+        super().__init__()
+
+
 class GPTQConfig(NotYet):
     """Keras's description of quantization by GPTQ, which is not available."""
 
@@ -124,7 +138,12 @@ def in_blocks(block_size: int | None) -> bool:
     return block_size is not None and block_size > 0
 
 
-_CONFIGS = {"int8": Int8QuantizationConfig, "int4": Int4QuantizationConfig, "float8": Float8QuantizationConfig}
+_CONFIGS: dict[str, type[QuantizationConfig]] = {
+    "int8": Int8QuantizationConfig,
+    "int4": Int4QuantizationConfig,
+    "float8": Float8QuantizationConfig,
+    "ternary": TernaryQuantizationConfig,
+}
 
 
 def resolve(mode: Any, config: Any) -> QuantizationConfig:

@@ -98,6 +98,7 @@ class LowRank(Layer):
 
         Raises:
             ValueError: the layer is not built, LoRA is enabled already, or the weight has a constraint.
+            NotImplementedError: the weight is stored in a form that LoRA cannot adapt.
 
         Example:
             >>> from polykeras import layers
@@ -115,6 +116,8 @@ class LowRank(Layer):
             raise ValueError(f"{self._title()}: build it, or call it once, before `enable_lora`.")
         if self.lora_enabled:
             raise ValueError(f"{self._title()}: LoRA is enabled already, with rank {self.lora_rank}.")
+        if why := self._refuses_lora():
+            raise NotImplementedError(f"{self._title()}: LoRA is not available, because {why}.")
         weight, (*rows, width) = vars(self)[name], self._adapted_shape()
 
         def factor(which: str, shape: tuple[int, ...], initializer: InitializerLike) -> None:
@@ -134,6 +137,10 @@ class LowRank(Layer):
         self.lora_rank = rank
         self.lora_alpha = rank if lora_alpha is None else lora_alpha
         self.lora_enabled = True
+
+    def _refuses_lora(self) -> str | None:
+        """Return why the weight cannot be adapted, if so."""
+        return None
 
     @property
     def _scale(self) -> float:

@@ -46,7 +46,7 @@ class PolicyMixin:
 
     @property
     def quantization_mode(self) -> str | None:
-        """The quantization of the layer: `"int8"`, `"int4"`, `"float8"` or None."""
+        """The quantization of the layer, such as `"int8"`, or None."""
         return self._own_policy().quantization_mode
 
     def quantize(
@@ -55,7 +55,7 @@ class PolicyMixin:
         type_check: bool = True,
         config: QuantizationConfig | Mapping[str, Any] | None = None,
     ) -> None:
-        """Raise: only Dense, EinsumDense, Embedding and ReversibleEmbedding can be quantized.
+        """Raise: only Dense, EinsumDense, TernaryDense, Embedding and ReversibleEmbedding can be quantized.
 
         Args:
             mode: see `Dense.quantize`.

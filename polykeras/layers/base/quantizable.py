@@ -101,15 +101,17 @@ class Quantizable(LowRank):
             self._set_quantized(self.quantization_mode, self.quantization_config)
 
     def _set_quantized(self, mode: str, config: Any) -> None:
-        from polykeras.layers.quantized.float8 import Float8
-        from polykeras.layers.quantized.whole_numbers import WholeNumbers
+        from polykeras.layers.quantized.kinds import KINDS
 
         if mode not in self._modes:
             raise NotImplementedError(
                 f"{self._title()}: its class has no mode {mode!r}; it has {', '.join(map(repr, self._modes))}."
             )
         with outside_inference(), outside_scopes():  # so that arrays made in it have values, and variables keep them
-            self._quantized = (Float8 if mode == "float8" else WholeNumbers)(self, self._layouts(), mode, config)
+            kind = KINDS[mode]
+            if self.lora_enabled and not kind.supports_lora:
+                raise NotImplementedError(f"{self._title()} has LoRA, which the mode {mode!r} does not support.")
+            self._quantized = kind(self, self._layouts(), mode, config)
 
     def quantize(
         self,
@@ -121,7 +123,8 @@ class Quantizable(LowRank):
 
         Args:
             mode: `"int8"` stores weights and inputs in 8 bits; `"int4"` stores weights in 4 bits, with a scale for each
-                block of 128; `"float8"` computes products of 8-bit floats, for training.
+                block of 128; `"ternary"` stores -1, 0 and 1 with one scale; `"float8"` computes products of 8-bit
+                floats, for training.
             type_check: whether to refuse a user's subclass, whose `call` may use the weights in another way.
             config: a description, such as `quantizers.Int4QuantizationConfig(block_size=64)`.
 
@@ -173,6 +176,11 @@ class Quantizable(LowRank):
     def quantized_call(self, *args: Any, **kwargs: Any) -> Any:
         """Return the result of `call`, which computes with the quantized weights; arguments as for `call`."""
         return self.call(*args, **kwargs)
+
+    def _refuses_lora(self) -> str | None:
+        if self._quantized is None or self._quantized.supports_lora:
+            return super()._refuses_lora()
+        return f"the weight is quantized in the mode {self._quantized.mode!r}"
 
     def _drop_weight(self, name: str) -> None:
         weight = vars(self).pop(name)

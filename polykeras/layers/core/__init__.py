@@ -8,6 +8,7 @@ from polykeras.layers.core.identity import Identity
 from polykeras.layers.core.input_layer import Input, InputLayer
 from polykeras.layers.core.lambda_layer import Lambda
 from polykeras.layers.core.reversible_embedding import ReversibleEmbedding
+from polykeras.layers.core.ternary_dense import TernaryDense
 
 __all__ = [
     "ELU",
@@ -25,4 +26,5 @@ __all__ = [
     "ReLU",
     "ReversibleEmbedding",
     "Softmax",
+    "TernaryDense",
 ]

@@ -29,8 +29,9 @@ class Float8:
         config: not used.
     """
 
-    policy_name = "float8"
+    policy_name = mode = "float8"
     keeps_floats = True
+    supports_lora = True
 
     def __init__(self, layer: Any, layouts: list[Layout], mode: str, config: Any) -> None:
         self.layer = layer

@@ -12,6 +12,7 @@ from polykeras.backend.spec import Array
 from polykeras.common.types import ArrayLike
 from polykeras.dtype_policies import Int4DTypePolicy
 from polykeras.layers.quantized.layout import Layout
+from polykeras.layers.quantized.stored import Stored
 from polykeras.quantizers import (
     AbsMaxQuantizer,
     Int4QuantizationConfig,
@@ -22,7 +23,7 @@ from polykeras.quantizers import (
 from polykeras.quantizers.configs import in_blocks
 
 
-class WholeNumbers:
+class WholeNumbers(Stored):
     """Computes a layer's products with whole numbers instead of its float weights.
 
     A weight is replaced by whole numbers of the same name, and their scales. The float is `number / scale`. With blocks
@@ -35,12 +36,8 @@ class WholeNumbers:
         config: the description of the quantization; None if there is only a dtype policy.
     """
 
-    keeps_floats = False
-
     def __init__(self, layer: Any, layouts: list[Layout], mode: str, config: Any) -> None:
-        self.layer = layer
-        self.layouts = {layout.name: layout for layout in layouts}
-        self.mode = mode
+        super().__init__(layer, layouts, mode)
         self.weight_quantizer = config and config.weight_quantizer
         default = layer._default_activation_quantizers
         self.inputs_quantizer = (
@@ -51,7 +48,8 @@ class WholeNumbers:
         size = config.block_size if isinstance(config, Int4QuantizationConfig) else size
         self.block_size = size if mode == "int4" and in_blocks(size) else None
         for layout in layouts:
-            self._replace(layout)
+            values = self.numbers_of(layout, ops.convert_to_tensor(vars(layer)[layout.name].value))
+            self.put(layout, {name: values[name] for name in self._parts(layout)})
 
     @property
     def policy_name(self) -> str:
@@ -71,21 +69,6 @@ class WholeNumbers:
         """Return the names of the layer's weights, in the order of files."""
         names = [part for layout in self.layouts.values() for part in self._parts(layout)]
         return [names[0], "bias", *names[1:]] if getattr(self.layer, "bias", None) is not None else names
-
-    def _replace(self, layout: Layout) -> None:
-        weight = vars(self.layer)[layout.name]
-        prefix = weight.path.rpartition("/")[0]
-        values = self.numbers_of(layout, ops.convert_to_tensor(weight.value))
-        self.layer._drop_weight(layout.name)
-        for name in self._parts(layout):
-            value = ops.convert_to_numpy(values[name])
-            whole = dtypes.is_int(value.dtype.name)
-            made = self.layer.add_weight(
-                value.shape, "zeros", value.dtype.name if whole or name == layout.index else None, False, name=name
-            )
-            made.path = f"{prefix}/{name}"
-            made.assign(value)
-            setattr(self.layer, name, made)
 
     def numbers_of(self, layout: Layout, values: ArrayLike) -> dict[str, Any]:
         """Return the parts that replace a weight.
@@ -192,10 +175,6 @@ class WholeNumbers:
         if self._adapted(name):
             rows = ops.add(rows, ops.cast(pick(self.layer._delta()), ops.dtype(rows)))
         return rows
-
-    def shift(self, bias: Array) -> Array:
-        """Return the bias for adding."""
-        return bias
 
     def read(self, name: str) -> Array:
         """Return the value of the layer's attribute: the whole numbers."""

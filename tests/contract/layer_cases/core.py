@@ -10,6 +10,8 @@ from polykeras import layers as L
 CASES: tuple[LayerCase, ...] = (
     layer(lambda: L.Dense(3), N(2, 4)),
     layer(lambda: L.Dense(3, activation="tanh", use_bias=False), N(2, 5, 4), "tanh"),
+    layer(lambda: L.TernaryDense(3), N(2, 4)),
+    layer(lambda: L.TernaryDense(3, 0.4, "tanh", use_bias=False), N(2, 5, 4), "threshold"),
     layer(lambda: L.Identity(), N(2, 4)),
     layer(lambda: L.Dense(3, lora_rank=2), N(2, 4), "lora"),
     layer(lambda: L.EinsumDense("ab,bc->ac", 3), N(2, 4)),
