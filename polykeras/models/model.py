@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 from polykeras import fast
 from polykeras.backend.handles import find_symbolic
@@ -22,7 +22,7 @@ from polykeras.layers.base.layer import LAYERS, Layer
 from polykeras.layers.base.shapes import map_shapes
 from polykeras.models.functional_config import functional_from_config
 from polykeras.models.graph_ends import GraphEnds, known_arguments
-from polykeras.models.quantizing import quantize_model
+from polykeras.models.quantizing import QuantizableModel
 from polykeras.models.repeated_calls import RepeatedCalls
 from polykeras.models.summary import summary_text
 from polykeras.saving.custom_objects import custom_object_scope
@@ -33,9 +33,6 @@ from polykeras.saving.shared_objects import sharing_objects
 from polykeras.saving.weights import load_weights, save_weights
 from polykeras.training.loops import Trainer
 
-if TYPE_CHECKING:
-    from polykeras.quantizers import QuantizationConfig
-
 # Methods of Keras 2, loaded when they are used.
 _LEGACY = "fit_generator evaluate_generator predict_generator predict_classes predict_proba reset_states"
 
@@ -44,7 +41,7 @@ functional_class: Supplied[type[Any]] = Supplied("functional_class", by="polyker
 
 
 @LAYERS.register()
-class Model(GraphEnds, Trainer, Layer):
+class Model(GraphEnds, Trainer, QuantizableModel):
     """A layer with `compile`, `fit`, `evaluate` and `predict`.
 
     There are three ways to make a model: `Model(inputs, outputs)` with symbolic tensors; a subclass that makes layers
@@ -205,29 +202,6 @@ class Model(GraphEnds, Trainer, Layer):
         """
         text = summary_text(self, line_length, positions, expand_nested, show_trainable, layer_range)
         (print_fn or print)(text)
-
-    def quantize(  # type: ignore[override]
-        self,
-        mode: str | None = None,
-        config: QuantizationConfig | Mapping[str, Any] | None = None,
-        filters: Any = None,
-        type_check: bool = True,
-    ) -> None:
-        """Quantize all layers that support it: Dense, EinsumDense, Embedding and ReversibleEmbedding, nested ones too.
-
-        Compile the model again before you train it, because its variables change.
-
-        Args:
-            mode: `"int8"`, `"int4"` or `"float8"`; see `layers.Dense.quantize`.
-            config: a description instead of a mode, such as `quantizers.Int4QuantizationConfig(block_size=64)`.
-            filters: a regular expression for names of layers, a list of them, or a function from a layer to a bool.
-            type_check: whether to leave users' subclasses unchanged.
-
-        Raises:
-            ValueError: a layer is not built, or is quantized already; or the mode or the config is wrong.
-            NotImplementedError: the mode is GPTQ or AWQ.
-        """
-        quantize_model(self, mode, config, filters, type_check)
 
     # ---- files -------------------------------------------------------------------------------------------------
 

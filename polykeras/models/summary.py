@@ -81,14 +81,15 @@ def _size_text(scalars_bits: int) -> str:
     raise AssertionError
 
 
-def _bits(dtype: str) -> int:
+def bits_of(dtype: str) -> int:
+    """Return the bits of a scalar."""
     return _BITS.get(dtype) or dtypes.numpy_dtype(dtype).itemsize * 8
 
 
 def _count(variables: list[Any]) -> tuple[int, str]:
     scalars = [int(np.prod(v.shape)) for v in variables]
     total = sum(scalars)
-    bits = sum(n * _bits(v.stored_dtype) for n, v in zip(scalars, variables, strict=True))
+    bits = sum(n * bits_of(v.stored_dtype) for n, v in zip(scalars, variables, strict=True))
     return total, f"{total:,} ({_size_text(bits)})"
 
 

@@ -23,6 +23,7 @@ from polykeras.quantizers.packing import (
     unpack_ternary,
 )
 from polykeras.quantizers.quantizer import QUANTIZERS, AbsMaxQuantizer, Quantizer
+from polykeras.quantizers.report import QuantizationReport
 from polykeras.quantizers.rounding import (
     abs_max_quantize,
     abs_max_quantize_grouped_with_zero_point,
@@ -69,6 +70,7 @@ __all__ = [
     "Int4QuantizationConfig",
     "Int8QuantizationConfig",
     "QuantizationConfig",
+    "QuantizationReport",
     "Quantizer",
     "TernaryQuantizationConfig",
     "abs_max_quantize",

@@ -100,7 +100,7 @@ def test_it_learns_and_is_kept(backend: Backend, tmp_path: Path) -> None:
     losses = model.fit(x, y, epochs=60, batch_size=16, verbose=0).history["loss"]
     assert losses[-1] < losses[0] / 4
     before = model.predict(x, verbose=0)
-    model.quantize("ternary")
+    assert model.quantize("ternary", verbose=False).num_quantized == 1
     model.compile("adam", "mse")
     after = model.predict(x, verbose=0)
     assert_allclose(after, before, rtol=1e-5, atol=1e-5)

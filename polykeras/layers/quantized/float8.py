@@ -58,6 +58,10 @@ class Float8:
         more = [f"{what}_{part}" for what in ("inputs", kernel, "outputs_grad") for part in ("scale", "amax_history")]
         return [kernel, *bias, *more]
 
+    def shapes(self) -> list[tuple[int, ...]]:
+        """Return the shapes of the weights as floats."""
+        return [self.layout.shape]
+
     def _state(self, what: str) -> tuple[Array, Array]:
         parts = vars(self.layer)
         return ops.convert_to_tensor(parts[f"{what}_scale"]), ops.convert_to_tensor(parts[f"{what}_amax_history"])

@@ -56,6 +56,10 @@ class Stored:
             made.assign(value)
             setattr(self.layer, attribute, made)
 
+    def shapes(self) -> list[tuple[int, ...]]:
+        """Return the shapes of the weights as floats."""
+        return [layout.shape for layout in self.layouts.values()]
+
     def part(self, name: str) -> Array:
         """Return the value of a part."""
         return ops.convert_to_tensor(vars(self.layer)[name])
