@@ -44,7 +44,7 @@ MASKS_OF_CELLS = """
 QUANTIZED = "Dense EinsumDense Embedding ReversibleEmbedding"
 
 REASONS = {
-    "*.get_quantization_layer_structure": "only the quantization by GPTQ and AWQ asks for it, which is left out",
+    "*.get_quantization_layer_structure": "a method of models alone: only they are quantized by GPTQ and AWQ",
     "*.add_metric": "in Keras 3 it only raises an error",
     "*.activation": "only layers that have an activation have one; Keras's base class sets it for a moment",
     "*.rematerialized_call": "Keras's way to `RematScope`; functions are wrapped by `remat`",
@@ -78,7 +78,7 @@ REASONS = {
                 "Int4DTypePolicy",
             ]
         ),
-        "quantization by GPTQ and AWQ is left out; a mode is a word here",
+        "a detail of how Keras resolves defaults; a mode is a word here",
     ),
     "ExportArchive.*": "exporting is an issue of its own",
     "Function.*": "a function of a graph is no operation here, and has no form in files",
@@ -104,12 +104,12 @@ REASONS = {
     "TensorLayout.backend_layout": "a layout is plain data, which each backend reads",
     "*.distribute_tf_dataset": "`fit` takes the rows of a process from batches of any source",
     "keras.export.*": "exporting is an issue of its own",
-    "keras.dtype_policies.*": "quantization by GPTQ and AWQ is left out",
-    "keras.quantizers.*": "quantization by GPTQ and AWQ is left out",
+    "keras.dtype_policies.*": "a mode is a word here",
+    "keras.quantizers.*": "a detail of how Keras computes",
     "keras.optimizers.legacy.*": "in Keras 3 they only raise an error; here they are today's optimizers",
     "keras.Variable": "how a variable is laid out over devices: an issue of its own",
     "keras.ops.arange": "None means 1 there",
-    **dict.fromkeys((f"keras.layers.{name}" for name in QUANTIZED.split()), "quantization by GPTQ and AWQ is left out"),
+    **dict.fromkeys((f"keras.layers.{name}" for name in QUANTIZED.split()), "sizes follow from the kernel's"),
 }
 """Why what is left out is left out: patterns of paths (`keras.losses.ctc`), or of members (`Layer.path`)."""
 

@@ -7,14 +7,21 @@ from typing import Any
 
 from polykeras import dtypes
 from polykeras.dtype_policies.policy import POLICIES, DTypePolicy, dtype_policy, set_default
-from polykeras.dtype_policies.quantized import Int4DTypePolicy, QuantizedDTypePolicy, QuantizedFloat8DTypePolicy
+from polykeras.dtype_policies.quantized import (
+    AWQDTypePolicy,
+    GPTQDTypePolicy,
+    Int4DTypePolicy,
+    QuantizedDTypePolicy,
+    QuantizedFloat8DTypePolicy,
+)
 from polykeras.saving.serialization import deserialize_keras_object, serialize_keras_object
 
 
 def _quantized(mode: str, source_name: str) -> DTypePolicy:
     if mode.startswith("int4/"):
         return Int4DTypePolicy(mode, source_name)
-    return (QuantizedFloat8DTypePolicy if mode == "float8" else QuantizedDTypePolicy)(mode, source_name)
+    kinds = {"float8": QuantizedFloat8DTypePolicy, "gptq": GPTQDTypePolicy, "awq": AWQDTypePolicy}
+    return kinds.get(mode.partition("/")[0], QuantizedDTypePolicy)(mode, source_name)
 
 
 def set_dtype_policy(policy: str | DTypePolicy | None) -> None:

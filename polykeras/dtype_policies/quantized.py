@@ -7,24 +7,18 @@ from typing import Any
 
 from polykeras.dtype_policies.policy import MAPS, DTypePolicy, dtype_policy
 
-QUANTIZATION_MODES = ("int8", "int4", "float8", "ternary")
+QUANTIZATION_MODES = ("int8", "int4", "float8", "ternary", "gptq", "awq")
 
 
 def check_mode(mode: Any) -> None:
     """Check that layers can be quantized in this mode.
 
     Raises:
-        NotImplementedError: the mode is GPTQ or AWQ.
         ValueError: the mode is unknown.
     """
     if mode in QUANTIZATION_MODES:
         return
     known = ", ".join(map(repr, QUANTIZATION_MODES))
-    if isinstance(mode, str) and mode.startswith(("gptq", "awq")):
-        raise NotImplementedError(
-            f"Quantization by {mode.split('/')[0].upper()} is not available: received {mode!r}. Available: {known}; "
-            "'int4' also keeps a scale for each block of a weight (`Int4QuantizationConfig(block_size=128)`)."
-        )
     raise ValueError(f"Expected a quantization mode, one of {known}; received {mode!r}.")
 
 
@@ -38,7 +32,6 @@ class QuantizedDTypePolicy(DTypePolicy):
 
     Raises:
         ValueError: the mode is another one, or int8 is computed in float16, where sums overflow.
-        NotImplementedError: the mode is GPTQ or AWQ.
     """
 
     def __init__(self, mode: str, source_name: str | None = None) -> None:
@@ -114,17 +107,56 @@ class Int4DTypePolicy(QuantizedDTypePolicy):
         return super().get_config() | {"mode": f"int4/{self.block_size}"}
 
 
-class GPTQDTypePolicy(QuantizedDTypePolicy):
-    """Keras's policy for layers quantized by GPTQ, which is not available; arguments as for `QuantizedDTypePolicy`.
+class _CalibratedDTypePolicy(QuantizedDTypePolicy):
+    """Base of the policies of layers whose weights were fitted to data."""
+
+    _mode: str
+    _bits: tuple[int, ...]
+
+    def __init__(self, mode: str, source_name: str | None = None) -> None:
+        found = re.fullmatch(rf"{self._mode}/(\d+)/(-1|[1-9]\d*)", mode)
+        if not found or int(found[1]) not in self._bits:
+            raise ValueError(
+                f"{type(self).__name__}: expected a mode such as '{self._mode}/4/128', with the bits of a number "
+                f"({', '.join(map(str, self._bits))}) and the size of a group, or -1 for one group; received {mode!r}."
+            )
+        super().__init__(self._mode, source_name)
+        self.mode = self._mode
+        self.weight_bits, self.group_size = int(found[1]), int(found[2])
+        self.name = f"{mode}_from_{self._source_name}"
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of `__init__`."""
+        return super().get_config() | {"mode": f"{self._mode}/{self.weight_bits}/{self.group_size}"}
+
+
+@MAPS.register()
+class GPTQDTypePolicy(_CalibratedDTypePolicy):
+    """The policy of a layer that was quantized by GPTQ.
+
+    Args:
+        mode: `"gptq/4/128"` for 4 bits and groups of 128, or `"gptq/4/-1"` for a single scale for each output.
+        source_name: the name of the policy before quantization; by default the global one.
 
     Raises:
-        NotImplementedError: always.
+        ValueError: `mode` has another form.
     """
 
+    _mode = "gptq"
+    _bits = (2, 3, 4, 8)
 
-class AWQDTypePolicy(QuantizedDTypePolicy):
-    """Keras's policy for layers quantized by AWQ, which is not available; arguments as for `QuantizedDTypePolicy`.
+
+@MAPS.register()
+class AWQDTypePolicy(_CalibratedDTypePolicy):
+    """The policy of a layer that was quantized by AWQ, to 4 bits.
+
+    Args:
+        mode: `"awq/4/128"` for groups of 128, or `"awq/4/-1"` for a single scale for each output.
+        source_name: the name of the policy before quantization; by default the global one.
 
     Raises:
-        NotImplementedError: always.
+        ValueError: `mode` has another form.
     """
+
+    _mode = "awq"
+    _bits = (4,)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from polykeras.quantizers.calibrated import AWQConfig, GPTQConfig
 from polykeras.quantizers.configs import (
-    AWQConfig,
     Float8QuantizationConfig,
-    GPTQConfig,
     Int4QuantizationConfig,
     Int8QuantizationConfig,
     QuantizationConfig,

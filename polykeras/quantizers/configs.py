@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
-from polykeras.common.unsupported import NotYet
 from polykeras.dtype_policies import QUANTIZATION_MODES, check_mode
 from polykeras.quantizers.quantizer import QUANTIZERS, AbsMaxQuantizer
 from polykeras.saving.configurable import Configurable
@@ -17,7 +16,12 @@ class QuantizationConfig(Configurable):
     Args:
         weight_quantizer: the quantizer of weights; by default the layer's own.
         activation_quantizer: the quantizer of inputs, applied in each call; None keeps them as floats.
+
+    Attributes:
+        calibrates: whether weights are fitted to data.
     """
+
+    calibrates = False
 
     def __init__(self, weight_quantizer: Any = None, activation_quantizer: Any = None) -> None:
         self.weight_quantizer = weight_quantizer
@@ -27,6 +31,10 @@ class QuantizationConfig(Configurable):
     def mode(self) -> str:
         """The word for the quantization, such as `"int8"`."""
         raise NotImplementedError(f"{type(self).__name__}: use a subclass, such as `Int8QuantizationConfig`.")
+
+    def without_data(self) -> Any:
+        """Return a copy that is small enough for a layer to keep."""
+        return self
 
     def _check_weight_quantizer(self, **expected: Any) -> None:
         for name, value in expected.items():
@@ -119,16 +127,6 @@ class TernaryQuantizationConfig(QuantizationConfig):
         super().__init__()
 
 
-class GPTQConfig(NotYet):
-    """Keras's description of quantization by GPTQ, which is not available."""
-
-    meanwhile = "Layers are quantized by `quantize('int8')` or `quantize('int4')`, which need no data."
-
-
-class AWQConfig(GPTQConfig):
-    """Keras's description of quantization by AWQ, which is not available."""
-
-
 def _default(quantizer: Any) -> bool:
     return isinstance(quantizer, str) and quantizer == "default"
 
@@ -154,9 +152,8 @@ def resolve(mode: Any, config: Any) -> QuantizationConfig:
         config: a description, a mode, or None for the default of the mode.
 
     Raises:
-        ValueError: both arguments are missing, they differ, or the mode is unknown.
+        ValueError: both arguments are missing, they differ, or the mode is unknown or needs a description.
         TypeError: the description has another type.
-        NotImplementedError: the mode is GPTQ or AWQ.
     """
     if isinstance(config, str):
         mode, config = config, None
@@ -164,6 +161,9 @@ def resolve(mode: Any, config: Any) -> QuantizationConfig:
         if mode is None:
             _neither()
         check_mode(mode)
+        if mode not in _CONFIGS:
+            name = f"{mode.upper()}Config"
+            raise ValueError(f"quantize: the mode {mode!r} needs data. Pass `config=quantizers.{name}(...)`.")
         return _CONFIGS[mode]()
     if not isinstance(config, QuantizationConfig):
         raise TypeError(f"quantize: `config` must be a QuantizationConfig; received {config!r}.")

@@ -259,16 +259,6 @@ def test_what_is_refused(backend: Backend) -> None:
     with pytest.raises(ValueError, match="build it"):
         layer.quantize("int8")
     layer(X)
-    for mode in ("gptq", "awq"):
-        with pytest.raises(NotImplementedError, match=rf"{mode.upper()} is not available.*'int8', 'int4', 'float8'"):
-            layer.quantize(mode)
-        with pytest.raises(NotImplementedError, match=mode.upper()):
-            model_of(mode)
-        with pytest.raises(NotImplementedError, match=mode.upper()):
-            dtype_policies.get(f"{mode}/4/128_from_float32")
-    for config in (quantizers.GPTQConfig, quantizers.AWQConfig):
-        with pytest.raises(NotImplementedError, match="quantize"):
-            config()
     with pytest.raises(ValueError, match="one of 'int8'"):
         layer.quantize("int3")
     with pytest.raises(ValueError, match="pass a mode"):

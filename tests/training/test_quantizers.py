@@ -109,8 +109,6 @@ def test_configs() -> None:
     }  # fmt: skip
     assert quantizers.deserialize(quantizers.serialize(quantizer)).axis == (-1,)
     assert "axis" not in quantizers.AbsMaxQuantizer().get_config()
-    with pytest.raises(NotImplementedError, match="GPTQConfig is not available yet"):
-        quantizers.GPTQConfig(None, None)
 
 
 @pytest.mark.parametrize("dtype", ["float8_e4m3fn", "float8_e5m2"])

@@ -43,9 +43,10 @@ class AdaptedWeight:
         if layer is None:
             return self
         values = vars(layer)
+        if values.get("_quantized") is not None:  # which may keep the weight by other names
+            return layer._read(self.name)
         weight = _weight(layer, self.name)
-        adapted = values.get("lora_enabled") or values.get("_quantized") is not None
-        return layer._read(self.name) if adapted else weight
+        return layer._read(self.name) if values.get("lora_enabled") else weight
 
     def __set__(self, layer: Any, value: Any) -> None:
         vars(layer)[self.name] = value

@@ -37,6 +37,7 @@ class Quantizable(LowRank):
     # Modes that also quantize the inputs if only a dtype policy is given.
     _default_activation_quantizers: ClassVar[tuple[str, ...]] = ("int8",)
     _quantized: Any = None
+    _watcher: Callable[[Any, Array], None] | None = None  # of inputs, while weights are fitted to data
 
     def __init__(
         self, *args: Any, quantization_config: QuantizationConfig | Mapping[str, Any] | None = None, **kwargs: Any
@@ -52,6 +53,8 @@ class Quantizable(LowRank):
 
     def _product(self, function: Callable[[Any, Any], Any], inputs: Array, name: str = "kernel") -> Array:
         """Return `function(inputs, weight)`, which is linear in both, computed with the layer's quantization."""
+        if self._watcher is not None:
+            self._watcher(self, inputs)
         if self._quantized is None:
             return function(inputs, getattr(self, name))
         return self._quantized.product(function, inputs, name)
@@ -84,6 +87,11 @@ class Quantizable(LowRank):
     @dtype_policy.setter
     def dtype_policy(self, value: Any) -> None:
         policy, maps = dtype_policies.get(value), getattr(self, "_dtype_policy", None)
+        if vars(self).get("built") and self._quantized is None and policy.quantization_mode in ("gptq", "awq"):
+            raise ValueError(
+                f"{self._title()}: its weights cannot be fitted to data by setting the dtype policy {policy.name!r}. "
+                f"Call `quantize({policy.quantization_mode!r}, config=...)` of the model."
+            )
         if isinstance(maps, dtype_policies.DTypePolicyMap) and self.path:
             if self.path in maps:
                 del maps[self.path]
@@ -100,18 +108,22 @@ class Quantizable(LowRank):
         if vars(self).get("built") and self._quantized is None and self.quantization_mode is not None:
             self._set_quantized(self.quantization_mode, self.quantization_config)
 
-    def _set_quantized(self, mode: str, config: Any) -> None:
+    def _check_mode(self, mode: str) -> None:
         from polykeras.layers.quantized.kinds import KINDS
 
         if mode not in self._modes:
             raise NotImplementedError(
                 f"{self._title()}: its class has no mode {mode!r}; it has {', '.join(map(repr, self._modes))}."
             )
+        if self.lora_enabled and not KINDS[mode].supports_lora:
+            raise NotImplementedError(f"{self._title()} has LoRA, which the mode {mode!r} does not support.")
+
+    def _set_quantized(self, mode: str, config: Any, *rounded: Any) -> None:
+        from polykeras.layers.quantized.kinds import KINDS
+
+        self._check_mode(mode)
         with outside_inference(), outside_scopes():  # so that arrays made in it have values, and variables keep them
-            kind = KINDS[mode]
-            if self.lora_enabled and not kind.supports_lora:
-                raise NotImplementedError(f"{self._title()} has LoRA, which the mode {mode!r} does not support.")
-            self._quantized = kind(self, self._layouts(), mode, config)
+            self._quantized = KINDS[mode](self, self._layouts(), mode, config, *rounded)
 
     def quantize(
         self,
@@ -129,8 +141,9 @@ class Quantizable(LowRank):
             config: a description, such as `quantizers.Int4QuantizationConfig(block_size=64)`.
 
         Raises:
-            ValueError: the layer is not built, or is quantized already; see also `quantizers.QuantizationConfig`.
-            NotImplementedError: the mode is GPTQ or AWQ, the class is a user's subclass, or the layer lacks the mode.
+            ValueError: the layer is not built, or is quantized already, or the mode needs data, which goes through a
+                model; see also `quantizers.QuantizationConfig`.
+            NotImplementedError: the class is a user's subclass, or the layer lacks the mode.
 
         Example:
             >>> from polykeras import layers
@@ -142,7 +155,17 @@ class Quantizable(LowRank):
         """
         from polykeras.quantizers.configs import resolve
 
-        config = resolve(mode, config)
+        described = resolve(mode, config)
+        if described.calibrates:
+            raise ValueError(
+                f"{self._title()}: the mode {described.mode!r} fits weights to data that goes through a model. Call "
+                "`quantize` of the model."
+            )
+        self._check_quantizable(described, type_check)
+        self._become(described)
+
+    def _check_quantizable(self, config: Any, type_check: bool) -> None:
+        """Raise if `quantize` would; see there."""
         if not self.built:
             raise ValueError(f"{self._title()}: build it, or call it once, before `quantize`.")
         if self._quantized is not None:
@@ -152,11 +175,16 @@ class Quantizable(LowRank):
                 f"{self._title()}: its class is not part of polykeras, and may use its weights in another way. Pass "
                 "`type_check=False` to quantize it like its base class."
             )
+        self._check_mode(config.mode)
         source = self._own_policy()
         if config.mode == "int8" and source.compute_dtype == "float16":
             dtype_policies.QuantizedDTypePolicy("int8", source.name)  # raises, and says why
-        self._set_quantized(config.mode, config)
-        self.quantization_config = config
+
+    def _become(self, config: Any, *rounded: Any) -> None:
+        """Quantize the weights; `rounded` are those that were fitted to data."""
+        source = self._own_policy()
+        self._set_quantized(config.mode, config, *rounded)
+        self.quantization_config = config.without_data()
         if source.quantization_mode is None:
             assert self._quantized is not None
             self.dtype_policy = f"{self._quantized.policy_name}_from_{source.name}"

@@ -56,7 +56,7 @@ class EinsumDense(Quantizable):
 
     sample_by_sample = True
     kernel = AdaptedWeight()
-    _modes: ClassVar[tuple[str, ...]] = ("int8", "int4", "float8")
+    _modes: ClassVar[tuple[str, ...]] = ("int8", "int4", "float8", "gptq", "awq")
     _lacks: ClassVar[dict[str, Any]] = {"gptq_unpacked_column_size": None}
     _not_in_config = (*Quantizable._not_in_config, "output_shape")
 

@@ -51,7 +51,14 @@ class Stored:
             value = ops.convert_to_numpy(part)
             as_it_is = dtypes.is_int(value.dtype.name) or attribute == layout.index
             name = (names or {}).get(attribute, attribute)
-            made = self.layer.add_weight(value.shape, "zeros", value.dtype.name if as_it_is else None, False, name=name)
+            made = self.layer.add_weight(
+                value.shape,
+                "zeros",
+                value.dtype.name if as_it_is else None,
+                False,
+                autocast=attribute != layout.index,
+                name=name,
+            )
             made.path = f"{prefix}/{name}"
             made.assign(value)
             setattr(self.layer, attribute, made)
