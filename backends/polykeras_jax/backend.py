@@ -7,6 +7,7 @@ import jax
 from polykeras.backend import Backend, ExecutionPolicy
 from polykeras_jax.activations import JaxActivations
 from polykeras_jax.arrays import JaxArrays
+from polykeras_jax.attention import JaxAttention
 from polykeras_jax.autodiff import JaxAutodiff
 from polykeras_jax.collectives import JaxCollectives
 from polykeras_jax.control import JaxControl
@@ -34,6 +35,7 @@ class JaxBackend(
     JaxLinalg,
     JaxFourier,
     JaxActivations,
+    JaxAttention,
     JaxConvolution,
     JaxAutodiff,
     JaxControl,

@@ -86,6 +86,18 @@ class TensorflowAutodiff(Autodiff):
 
         return run
 
+    def _closed_remat(self, f: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*args: Any, **kwargs: Any) -> Any:
+            if not tf.executing_eagerly():  # in a graph, the second run would be merged with the first
+                return self.remat(f)(*args, **kwargs)
+            given = Flattened(args, kwargs)
+            flat = given.flat(f)
+            return given.result(
+                _run_again(lambda *arrays: list(map(tf.convert_to_tensor, flat(*arrays))), given.arrays)
+            )
+
+        return run
+
     def vectorized_map(self, function: Callable[[Any], Any], elements: Any) -> Any:
         leaves, definition = nested.flatten_with_def(elements)
         result_definition: Any = None
@@ -103,6 +115,26 @@ class TensorflowAutodiff(Autodiff):
             rows = trace(rows, [spec_of(x) for x in leaves])
         results = rows(*leaves)  # sets the definition
         return nested.unflatten(result_definition, results)
+
+
+def _run_again(fn: Callable[..., list[Array]], inputs: list[Array]) -> list[Array]:
+    """Run `fn`, which uses no other arrays, eagerly and so that its backward pass runs it again.
+
+    To trace it at each call, as `_rematerialized` does, takes longer than a small `fn` itself.
+    """
+
+    @tf.custom_gradient
+    def run(*_: Array) -> Any:
+        def grad(*upstream: Array) -> list[Array]:
+            with tf.GradientTape(watch_accessed_variables=False) as tape:
+                tape.watch([x for x in inputs if x.dtype.is_floating])
+                results = fn(*inputs)
+            return tape.gradient(results, inputs, list(upstream), tf.UnconnectedGradients.ZERO)
+
+        with tf.init_scope():  # tapes record nothing within it
+            return fn(*inputs), grad
+
+    return run(*inputs)
 
 
 def _rematerialized(fn: Callable[..., list[Array]], arrays: list[Array]) -> list[Array]:

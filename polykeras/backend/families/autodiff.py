@@ -55,6 +55,10 @@ class Autodiff(Family):
     def remat(self, f: Callable[..., Any]) -> Callable[..., Any]:
         """Return `f`, changed to compute its intermediate values again in the backward pass instead of keeping them."""
 
+    def _closed_remat(self, f: Callable[..., Any]) -> Callable[..., Any]:
+        """Return `remat(f)` for an `f` that uses no arrays except its arguments."""
+        return self.remat(f)
+
     @abstractmethod
     def vectorized_map(self, function: Callable[[Any], Any], elements: Any) -> Any:
         """Apply `function` to each slice of the arrays in the tree `elements`, along the first axis.
