@@ -7,6 +7,7 @@ import torch
 from polykeras.backend import Backend, ExecutionPolicy
 from polykeras_torch.activations import TorchActivations
 from polykeras_torch.arrays import TorchArrays
+from polykeras_torch.attention import TorchAttention
 from polykeras_torch.autodiff import TorchAutodiff
 from polykeras_torch.collectives import TorchCollectives
 from polykeras_torch.control import TorchControl
@@ -40,6 +41,7 @@ class TorchBackend(
     TorchLinalg,
     TorchFourier,
     TorchActivations,
+    TorchAttention,
     TorchConvolution,
     TorchNormalization,
     TorchRecurrence,

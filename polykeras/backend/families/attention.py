@@ -84,7 +84,7 @@ class Attention(Family):
         return self.reshape(x, (batch, sources, heads * times, depth))
 
     def _in_blocks(self, targets: int, sources: int, hint: bool | None) -> bool:
-        """Return whether to make the scores of some targets at a time. A size that is not known has a type of its own."""
+        """Return whether to make the scores of some targets at a time. Sizes that are not known are no plain ints."""
         if hint is False or type(targets) is not int or type(sources) is not int:
             return False
         return targets > BLOCK and (hint is True or targets * sources >= MANY_SCORES)
