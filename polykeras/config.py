@@ -240,17 +240,21 @@ def is_traceback_filtering_enabled() -> bool:
 
 
 def enable_flash_attention() -> None:
-    """Kept for Keras code: a backend chooses the kernel of attention itself; the result is the same."""
-    settings().flash_attention = True
+    """Leave it to the backend again whether attention holds all its weights at once.
+
+    Layers of attention ask when they are made; `flash_attention=True` or `False` of one of them says otherwise. The
+    result is the same.
+    """
+    settings().flash_attention = None
 
 
 def disable_flash_attention() -> None:
-    """Kept for Keras code: a backend chooses the kernel of attention itself; the result is the same."""
+    """Let layers of attention that are made from now on hold all their weights at once."""
     settings().flash_attention = False
 
 
 def is_flash_attention_enabled() -> bool | None:
-    """Return what was chosen, None where nothing was; a backend chooses the kernel itself."""
+    """Return False where `disable_flash_attention` was called, else None, which leaves it to the backend."""
     return settings().flash_attention
 
 

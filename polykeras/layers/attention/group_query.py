@@ -27,7 +27,9 @@ class GroupQueryAttention(Heads):
         dropout: the share of attention weights to drop while training.
         use_bias: whether projections have biases.
         sliding_window: a query attends only to keys at less than this distance; by default to all.
-        flash_attention: accepted for Keras code; a backend chooses its kernels itself.
+        flash_attention: True never holds all attention weights at once, so that memory grows with the length, not its
+            square; it excludes dropout and returned weights. False holds them. None leaves it to the backend, unless
+            `config.disable_flash_attention` was called. The result is the same. Files do not keep it.
         kernel_initializer: initializer of the projections' kernels, `(features, heads, size)` and `(heads, size,
             features)`.
         bias_initializer: initializer of their biases.
@@ -85,6 +87,7 @@ class GroupQueryAttention(Heads):
             )
         self.num_repeats = num_query_heads // num_key_value_heads
         self.dropout = rate(dropout, "dropout", self)
+        self._set_flash_attention(flash_attention)
         self.use_bias = use_bias
         self.sliding_window = positive_int(sliding_window, "sliding_window", self) if sliding_window else None
         self.use_gate = use_gate

@@ -10,6 +10,7 @@ from typing import Any
 from polykeras import ops, random
 from polykeras.backend.spec import Array
 from polykeras.common.types import InputShape
+from polykeras.config import is_flash_attention_enabled
 from polykeras.initializers import Initializer
 from polykeras.layers.attention.parts import AttentionParts, lowest
 from polykeras.layers.base.input_spec import InputSpec
@@ -29,6 +30,20 @@ class Heads(AttentionParts):
     use_bias: bool
     use_gate: bool
     sliding_window: int | None
+    _flash_attention: bool | None = None
+
+    def _set_flash_attention(self, flash_attention: bool | None) -> None:
+        """Keep the hint, or the one of `config`, as it is now. Call this after `dropout` is set.
+
+        Raises:
+            ValueError: if True, with dropout, which needs all attention weights.
+        """
+        if flash_attention and self.dropout:
+            raise ValueError(
+                f"{type(self).__name__}: `flash_attention=True` holds no attention weights to drop; received "
+                f"`dropout={self.dropout}`. Leave one of them out."
+            )
+        self._flash_attention = is_flash_attention_enabled() if flash_attention is None else flash_attention
 
     # ---- projections -------------------------------------------------------------------------------------------
 
@@ -137,12 +152,28 @@ class Heads(AttentionParts):
             self._repeated(self._value_dense(value)),
         )
         gate = self._gate_dense(query) if self.use_gate else None
+        causal: dict[str, bool] = {}
+        if use_causal_mask and self._leaves_causality_to_the_op(query, training, return_attention_scores):
+            causal, use_causal_mask = {"use_causal_mask": True}, False
         mask = self._compute_attention_mask(
             query, key, query_mask, value_mask, key_mask, attention_mask, use_causal_mask=use_causal_mask
         )
-        output, weights = self._compute_attention(q, k, v, mask, training, return_attention_scores)
+        output, weights = self._compute_attention(q, k, v, mask, training, return_attention_scores, **causal)
         output = self._output_dense(output if gate is None else ops.multiply(output, gate))
         return (output, weights) if return_attention_scores else output
+
+    def _leaves_causality_to_the_op(self, query: Array, training: bool | None, scores: bool) -> bool:
+        """Return whether the op hides later keys, so that no mask of all queries and keys is made for that.
+
+        A class that overrides one of the two methods gets the whole mask.
+        """
+        names = ("_compute_attention_mask", "_compute_attention")
+        own = all(getattr(type(self), name) is getattr(Heads, name) for name in names)
+        return own and self._needs_no_weights(ops.ndim(query) + 1, training, scores)
+
+    def _needs_no_weights(self, rank: int, training: bool | None, scores: bool) -> bool:
+        """Return whether the op computes the outputs of projected queries of this rank, which gives no weights."""
+        return rank == 4 and not scores and not (training and self.dropout > 0)
 
     def _repeated(self, x: Array) -> Array:
         """Return keys or values repeated for each query head."""
@@ -156,6 +187,7 @@ class Heads(AttentionParts):
         attention_mask: Array | None = None,
         training: bool | None = None,
         return_attention_scores: bool = False,
+        use_causal_mask: bool = False,
     ) -> tuple[Array, Array]:
         """Return the heads' outputs, and the attention weights (None if they were not made).
 
@@ -168,14 +200,27 @@ class Heads(AttentionParts):
             attention_mask: bool `(batch, queries, keys)`.
             training: whether to apply dropout.
             return_attention_scores: whether the weights are needed.
+            use_causal_mask: whether to keep queries from later keys, where the mask does not say so already.
+
+        Raises:
+            ValueError: if the weights are needed, and the layer has `flash_attention=True`.
         """
         mask, dropping = attention_mask, bool(training) and self.dropout > 0
-        if ops.ndim(query) != 4 or dropping or return_attention_scores:
+        if not self._needs_no_weights(ops.ndim(query), training, return_attention_scores):
+            if return_attention_scores and self._flash_attention:
+                raise ValueError(
+                    f"{self._title()} has `flash_attention=True`, which makes no attention scores that could be "
+                    "returned. Leave out `return_attention_scores` or `flash_attention`."
+                )
+            if use_causal_mask:
+                seen = self._compute_attention_mask(query[..., 0], key[..., 0], use_causal_mask=True)
+                mask = seen if mask is None else ops.logical_and(mask, seen)
             return self._attend(query, key, value, mask, dropping)
         if mask is not None and ops.ndim(mask) != 4:
             mask = self._folded_mask(mask, 1, 4)
         scale = 1.0 / math.sqrt(ops.shape(query)[-1])
-        return ops.dot_product_attention(query, key, value, mask=mask, scale=scale), None
+        options = {"scale": scale, "is_causal": use_causal_mask, "flash_attention": self._flash_attention}
+        return ops.dot_product_attention(query, key, value, mask=mask, **options), None
 
     def _attend(self, q: Array, k: Array, v: Array, mask: Array | None, dropping: bool) -> tuple[Array, Array]:
         """Return the heads' outputs, `(batch, ..., heads, value_dim)`, and the attention weights."""

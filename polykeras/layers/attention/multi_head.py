@@ -39,7 +39,9 @@ class MultiHeadAttention(Heads):
         output_shape: the size(s) of the output's last axis or axes; by default the size of the query's last axis.
         attention_axes: the axes along which attention runs; by default all except the batch and feature axes.
         sliding_window: a query attends only to keys at less than this distance; by default to all.
-        flash_attention: accepted for Keras code; a backend chooses its kernels itself.
+        flash_attention: True never holds all attention weights at once, so that memory grows with the length, not its
+            square; it excludes dropout and returned weights. False holds them. None leaves it to the backend, unless
+            `config.disable_flash_attention` was called. The result is the same. Files do not keep it.
         kernel_initializer: initializer of the projections' kernels, `(features, heads, size)` and `(heads, value_dim,
             features)`.
         bias_initializer: initializer of their biases.
@@ -92,6 +94,7 @@ class MultiHeadAttention(Heads):
         self.key_dim = positive_int(key_dim, "key_dim", self)
         self.value_dim = positive_int(value_dim, "value_dim", self) if value_dim else self.key_dim
         self.dropout = rate(dropout, "dropout", self)
+        self._set_flash_attention(flash_attention)
         self.use_bias = use_bias
         sizes = (output_shape,) if isinstance(output_shape, int) else output_shape
         self._output_sizes = tuple(sizes) if sizes else None
