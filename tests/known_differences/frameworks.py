@@ -27,8 +27,25 @@ class Difference:
 
 
 SQUARED = "JAX's rule for the slope of x / y squares y, which overflows beyond 1.8e19 and vanishes below 1e-19"
+ADDED = "the kernel adds a large negative number to masked scores, where the composite puts it in their place"
+SAFE = "the kernel gives a target 0 if all its scores are -inf"
 
 KNOWN: tuple[Difference, ...] = (
+    *(
+        Difference(
+            "torch",
+            f"dot_product_attention-{note}-1x2x1x2-1x3x1x2-1x3x1x2-{given}",
+            kind,
+            what,
+            f"{why}; `flash_attention=False` takes the composite",
+        )
+        for note, given, what, why in (
+            ("nan in a masked key", "mask=1x1x2x3", "nan, as if it were not masked", ADDED),
+            ("inf in a masked key", "mask=1x1x2x3", "nan, as if it were not masked", ADDED),
+            ("hidden by infinity", "bias=1x1x2x3", "0, not nan, where the bias of all sources is -inf", SAFE),
+        )
+        for kind in ("value", "in a loop")
+    ),
     Difference("torch", "abs-nan-1", "gradient", "0, not nan", "torch.sgn(nan) is 0; the value is nan all the same"),
     Difference(
         "tensorflow",
