@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from polykeras import fast
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -16,6 +18,7 @@ class Difference:
         what: what it gives instead.
         reason: why it stays.
         issue: the upstream issue, where there is one.
+        kernel: whether it is that of a kernel in place of a composite, which `POLYKERAS_FAST=0` takes away.
     """
 
     backend: str
@@ -24,6 +27,7 @@ class Difference:
     what: str
     reason: str
     issue: str = ""
+    kernel: bool = False
 
 
 SQUARED = "JAX's rule for the slope of x / y squares y, which overflows beyond 1.8e19 and vanishes below 1e-19"
@@ -38,6 +42,7 @@ KNOWN: tuple[Difference, ...] = (
             kind,
             what,
             f"{why}; `flash_attention=False` takes the composite",
+            kernel=True,
         )
         for note, given, what, why in (
             ("nan in a masked key", "mask=1x1x2x3", "nan, as if it were not masked", ADDED),
@@ -140,4 +145,5 @@ KNOWN: tuple[Difference, ...] = (
 
 def known(backend: str, case: str, kind: str) -> Difference | None:
     """Return the entry for one comparison, or None."""
-    return next((d for d in KNOWN if (d.backend, d.case, d.kind) == (backend, case, kind)), None)
+    found = next((d for d in KNOWN if (d.backend, d.case, d.kind) == (backend, case, kind)), None)
+    return None if found and found.kernel and not fast.enabled("kernels") else found
