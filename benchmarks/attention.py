@@ -16,13 +16,12 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
-from benchmarks.memory import _megabytes, _peak
+from benchmarks.memory import megabytes, peak_of
 
 HEADS, DEPTH = 4, 64
 LENGTHS = (512, 1024, 2048, 4096, 8192)
@@ -31,89 +30,27 @@ REPEATS = 3
 WHO = ("keras", "polykeras", "own")
 
 
-def _function(who: str, framework: str, gradient: bool) -> Callable[[Any, Any, Any], Any]:
-    """Return attention, or the gradients of its sum, as one compiles it on the framework."""
-    if who == "own":
-        attention = {"jax": _own_of_jax, "torch": _own_of_torch}[framework]()
-    else:
-        attention = importlib.import_module(who).ops.dot_product_attention
-    if framework == "jax":
-        import jax
-
-        summed = lambda *arrays: attention(*arrays).sum()  # noqa: E731
-        return jax.jit(jax.grad(summed, (0, 1, 2)) if gradient else attention)
-    if framework == "tensorflow":
-        return _graph_of_tensorflow(attention, gradient)
-    import torch
-
-    def run(*arrays: Any) -> Any:
-        if not gradient:
-            with torch.no_grad():
-                return attention(*arrays)
-        leaves = [x.detach().requires_grad_() for x in arrays]
-        return torch.autograd.grad(attention(*leaves).sum(), leaves)
-
-    return run
-
-
-def _own_of_jax() -> Callable[..., Any]:
-    import jax
-
-    return jax.nn.dot_product_attention
-
-
-def _own_of_torch() -> Callable[..., Any]:
-    from torch.nn.functional import scaled_dot_product_attention
-
-    return lambda *arrays: scaled_dot_product_attention(*(x.transpose(1, 2) for x in arrays)).transpose(1, 2)
-
-
-def _graph_of_tensorflow(attention: Callable[..., Any], gradient: bool) -> Callable[..., Any]:
-    import tensorflow as tf
-
-    @tf.function(autograph=False)
-    def run(*arrays: Any) -> Any:
-        if not gradient:
-            return attention(*arrays)
-        with tf.GradientTape() as tape:
-            tape.watch(arrays)
-            total = tf.reduce_sum(attention(*arrays))
-        return tape.gradient(total, arrays)
-
-    return run
-
-
-def _array(framework: str, x: np.ndarray) -> Any:
-    if framework == "jax":
-        return importlib.import_module("jax.numpy").asarray(x)
-    if framework == "tensorflow":
-        return importlib.import_module("tensorflow").constant(x)
-    return importlib.import_module("torch").from_numpy(x)
-
-
-def _wait(framework: str, result: Any) -> None:
-    if framework == "jax":
-        importlib.import_module("jax").block_until_ready(result)
-    elif framework == "tensorflow":
-        (result[0] if isinstance(result, (list, tuple)) else result).numpy()
+def _native(framework: str) -> Any:
+    return importlib.import_module(f"benchmarks.native.attention_{framework}")
 
 
 def cell(who: str, framework: str, length: int, gradient: bool) -> dict[str, float]:
     """Return milliseconds a call, and MB of the process's peak over what it held before the first call."""
-    rng = np.random.default_rng(0)
-    arrays = [_array(framework, rng.standard_normal((1, length, HEADS, DEPTH), "float32")) for _ in range(3)]
-    run = _function(who, framework, gradient)
-    small = [_array(framework, np.zeros((1, 16, HEADS, DEPTH), "float32")) for _ in range(3)]
-    _wait(framework, run(*small))  # loads what the framework loads at first
-    start, seconds = _megabytes("VmRSS"), []
+    native, rng = _native(framework), np.random.default_rng(0)
+    arrays = [native.array(rng.standard_normal((1, length, HEADS, DEPTH), "float32")) for _ in range(3)]
+    attention = native.own if who == "own" else importlib.import_module(who).ops.dot_product_attention
+    run = native.compiled(attention, gradient)
+    small = [native.array(np.zeros((1, 16, HEADS, DEPTH), "float32")) for _ in range(3)]
+    native.wait(run(*small))  # loads what the framework loads at first
+    start, seconds = megabytes("VmRSS"), []
 
     def calls() -> None:
         for _ in range(1 + REPEATS):
             begin = perf_counter()
-            _wait(framework, run(*arrays))
+            native.wait(run(*arrays))
             seconds.append(perf_counter() - begin)
 
-    peak = _peak(calls) - start
+    peak = peak_of(calls) - start
     return {"ms": 1000 * min(seconds[1:]), "MB": peak}
 
 
@@ -131,8 +68,8 @@ def fit(framework: str, hint: str) -> dict[str, float]:
     model = keras.Model(tokens, layers.Dense(64)(x))
     model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     data = np.random.default_rng(0).integers(0, 64, (4, 4097)).astype("int32")
-    start, begin = _megabytes("VmRSS"), perf_counter()
-    peak = _peak(lambda: model.fit(data[:, :-1], data[:, 1:], batch_size=1, epochs=2, verbose=0))
+    start, begin = megabytes("VmRSS"), perf_counter()
+    peak = peak_of(lambda: model.fit(data[:, :-1], data[:, 1:], batch_size=1, epochs=2, verbose=0))
     return {"s": perf_counter() - begin, "MB": peak - start}
 
 
@@ -160,7 +97,7 @@ def table(frameworks: list[str], lengths: list[int], rounds: int) -> None:
     """Print the table, in Markdown."""
     print("| framework, length | ms: Keras 3 / polykeras / own | MB | gradient, ms | MB |\n|---|---|---|---|---|")
     for framework in frameworks:
-        who = WHO if framework != "tensorflow" else WHO[:2]
+        who = WHO if _native(framework).own else WHO[:2]
         for length in lengths:
             columns = []
             for kind in ("value", "gradient"):

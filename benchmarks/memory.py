@@ -31,16 +31,16 @@ SHORT = 4  # steps
 SIZES = range(100, 700, 10)  # rows: 60 sizes, in steps of no batch
 
 
-def _megabytes(field: str) -> float:
+def megabytes(field: str) -> float:
     line = next(line for line in STATUS.read_text().splitlines() if line.startswith(field + ":"))
     return int(line.split()[1]) / 1024
 
 
-def _peak(work: Callable[[], Any]) -> float:
+def peak_of(work: Callable[[], Any]) -> float:
     """Return the greatest resident set, in MB, while `work` runs."""
     Path("/proc/self/clear_refs").write_text("5")
     work()
-    return _megabytes("VmHWM")
+    return megabytes("VmHWM")
 
 
 def _weights(name: str) -> list[np.ndarray]:
@@ -62,7 +62,7 @@ def memory(who: str, framework: str, name: str) -> dict[str, Any]:
     weights = _made_elsewhere(name)
     library(who)
     gc.collect()
-    start = _megabytes("VmRSS")
+    start = megabytes("VmRSS")
     x, y = task.data()
     models: list[Any] = []
 
@@ -73,9 +73,9 @@ def memory(who: str, framework: str, name: str) -> dict[str, Any]:
         models.append(model_of(who, task, weights=weights))
         fit()
 
-    first = _peak(make_and_fit)
+    first = peak_of(make_and_fit)
     gc.collect()
-    second = _peak(fit)
+    second = peak_of(fit)
     return {
         "peak of the first fit": first,
         "peak of a second fit": second,
@@ -87,7 +87,7 @@ def memory(who: str, framework: str, name: str) -> dict[str, Any]:
 def _resident() -> float:
     gc.collect()
     ctypes.CDLL(None).malloc_trim(0)
-    return _megabytes("VmRSS")
+    return megabytes("VmRSS")
 
 
 def _growth(work: Callable[[], Any]) -> float:

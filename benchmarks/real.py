@@ -19,6 +19,7 @@ from pathlib import Path
 from statistics import geometric_mean, median
 from typing import Any
 
+from benchmarks.competitors import TUNED
 from benchmarks.machine import machine
 from benchmarks.timing import median_seconds, seconds_of
 
@@ -93,11 +94,15 @@ def ratios(found: dict[str, Measured], peer: str) -> Measured:
     return {measure: found[peer][measure] / found["polykeras"][measure] for measure in MEASURES}
 
 
+def _can_be_tuned(framework: str) -> bool:
+    return any("jit_compile" in way for way in TUNED[framework].values())
+
+
 def _cells(frameworks: Iterable[str], names: Iterable[str], who: Iterable[str], rounds: int) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for framework in frameworks:
         for name in names:
-            runs: dict[str, list[Measured]] = {peer: [] for peer in who if peer != "tuned" or framework != "jax"}
+            runs: dict[str, list[Measured]] = {peer: [] for peer in who if peer != "tuned" or _can_be_tuned(framework)}
             for turn in range(rounds):
                 order = list(runs)[turn % len(runs) :] + list(runs)[: turn % len(runs)]
                 for peer in order:
@@ -142,8 +147,8 @@ def main() -> None:
         who, name, part = options.worker
         print(json.dumps(measure(who, name, part)))
         return
-    given = (value.split(",") for value in (options.frameworks, options.models, options.who))
-    rows = _cells(*given, options.rounds)
+    frameworks, models, who = (value.split(",") for value in (options.frameworks, options.models, options.who))
+    rows = _cells(frameworks, models, who, options.rounds)
     print(table(rows))
     if options.json:
         options.json.write_text(json.dumps({"machine": machine(), "rows": rows}, indent=1))
