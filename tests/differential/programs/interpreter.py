@@ -96,7 +96,8 @@ class Interpreter:
         layers = [layer for layer in whole.layers if not isinstance(layer, self.keras.layers.InputLayer)]
         x = layers[place % len(layers)].output
         x = x if len(x.shape) == 2 else self.keras.layers.Flatten()(x)
-        self.models[on] = self.keras.Model(whole.inputs, self.maker.head(None, head)(x))
+        inputs = whole.inputs if len(whole.inputs) > 1 else whole.inputs[0]  # Keras warns where data are no list of one
+        self.models[on] = self.keras.Model(inputs, self.maker.head(None, head)(x))
 
     def clone(self, on: str, of: str, weights: bool) -> None:
         """Clone a model."""

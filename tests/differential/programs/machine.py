@@ -63,6 +63,7 @@ class Programs(RuleBasedStateMachine):
         self._families: dict[str, str] = {}  # models that share weights
         self._used: set[str] = set()  # families that were trained, evaluated or asked for predictions
         self._frozen: set[str] = set()  # families with single frozen weights
+        self._edited: dict[str, str] = {}  # the Sequential of a family whose layers came or went first
         self._averaged: set[str] = set()  # families whose optimizer keeps averages
         self._changed: set[str] = set()  # families with weights that came or were frozen after their first use
         self._unnamed: set[str] = set()  # models whose inputs have automatic names
@@ -112,8 +113,9 @@ class Programs(RuleBasedStateMachine):
             for names in (self._measured, self._compiled, self._in_chunks, self._unnamed):
                 if call["of"] in names:
                     names.add(made.name)
-            if self._families[call["of"]] in self._frozen:
-                self._frozen.add(made.name)
+            for families in (self._frozen, self._averaged):
+                if self._families[call["of"]] in families:
+                    families.add(made.name)
         if made.name in self._compiled:  # Keras builds the optimizer of a copy
             self._used.add(made.name)
         if "raised" in self.both({"on": made.name, **call}):
@@ -232,7 +234,7 @@ class Programs(RuleBasedStateMachine):
             return multiple()
         if self._families[of.name] in self._frozen and self.differs("a frozen weight in copies"):
             return multiple()
-        if self._optimizer_differs(of):
+        if self._optimizer_differs(of) or self._shares_averages(of):
             return multiple()
         return self._make(of._replace(name=self._name()), do="copied", of=of.name, how=how)
 
@@ -242,6 +244,8 @@ class Programs(RuleBasedStateMachine):
             return multiple()
         if (of.kind == "lora" and self.differs("LoRA in files")) or self._optimizer_differs(of):
             return multiple()
+        if self._shares_averages(of):
+            return multiple()
         made = self._make(of._replace(name=self._name()), do="save", of=of.name, form=form)
         return multiple() if form == "weights.h5" else made  # no other model
 
@@ -249,6 +253,10 @@ class Programs(RuleBasedStateMachine):
         """Whether Keras forgets the optimizer's state in copies of a model."""
         changed = of.name in self._compiled and self._families[of.name] in self._changed
         return changed and self.differs("copies after weights were frozen or added")
+
+    def _shares_averages(self, of: Made) -> bool:
+        """Whether Keras's weights and their averages may be one memory, which another use gives away."""
+        return self._is_used(of) and self._families[of.name] in self._averaged and self.differs("averages and copies")
 
     def _h5_differs(self, of: Made) -> bool:
         """Whether Keras cannot read its own file of a model."""
@@ -419,8 +427,12 @@ class Programs(RuleBasedStateMachine):
             return made
         if pop and not made.layers and self.differs("an empty Sequential"):
             return made
+        family = self._families[made.name]
+        around = self._edited.setdefault(family, made.name) != made.name
+        if around and self.differs("a layer after a model that has changed"):
+            return made
         if self._is_used(made):
-            self._changed.add(self._families[made.name])
+            self._changed.add(family)
         self.both({"do": "edit", "on": made.name, "pop": pop})
         self._count(made)
         return multiple() if pop else made._replace(heads=("real",))

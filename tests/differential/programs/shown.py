@@ -187,6 +187,9 @@ SHOWN: dict[str, Shown] = {
         EVERYWHERE, [_model(DENSE), _compile(AVERAGED), _fit(), _freeze(1), _fit()], "raised|history"
     ),
     "averages and another training": Shown((JAX,), [_model(DENSE), _compile(AVERAGED), _fit(), _fit()], "/ None"),
+    "averages and copies": Shown(
+        (JAX,), [_model(DENSE), _compile(AVERAGED), _fit(), _on_batch("predict"), _copied("pickle")], "/ None"
+    ),
     "averages after an error": Shown(
         (JAX,),
         [_model(DENSE), _compile(AVERAGED), _fit(epochs=2, callbacks=[layer("Interrupts", epoch=1, how="raise")])],
@@ -202,6 +205,21 @@ SHOWN: dict[str, Shown] = {
             {"do": "edit", "on": "m", "pop": True},
         ],
         "IndexError",
+    ),
+    "a layer after a model that has changed": Shown(
+        EVERYWHERE,
+        [
+            {**_model(), "how": "sequential", "model": {**UNBUILT, "heads": ["class"], "with_input": True}},
+            {
+                "do": "nest",
+                "on": "n",
+                "within": "m",
+                "model": {"kind": "sequential", "inputs": ["vector"], "heads": ["class"]},
+            },
+            {"do": "edit", "on": "m", "pop": False},
+            {"do": "edit", "on": "n", "pop": False},
+        ],
+        "is incompatible",
     ),
     "names of inputs in clones": Shown(
         EVERYWHERE,

@@ -118,6 +118,14 @@ PROGRAMS = (
         "Keras trains on with TensorFlow and PyTorch",
     ),
     FromKeras(
+        "optimizers.SGD",
+        "averages and copies",
+        "error",
+        "with `use_ema=True` a model that was trained and used can be copied and saved",
+        "JAX refuses it, since the use gave away the memory that weights and averages share",
+        "Keras does so with TensorFlow and PyTorch",
+    ),
+    FromKeras(
         "optimizers.RMSprop",
         "averages after an error",
         "value",
@@ -140,6 +148,14 @@ PROGRAMS = (
         "`pop` removes the only layer and returns it",
         "it removes the layer, and then raises an IndexError",
         "`pop` documents no error",
+    ),
+    FromKeras(
+        "models.Sequential",
+        "a layer after a model that has changed",
+        "error",
+        "`add` takes a layer after a Sequential within has got another one; the next call names the layer that does not fit",
+        "`add` names it",
+        "several layers may be changed before the model is called again",
     ),
     FromKeras(
         "models.clone_model",
