@@ -16,6 +16,10 @@ from polykeras_torch.arrays import is_cut
 from polykeras_torch.autodiff import carried
 from polykeras_torch.private import ATTENTION, ATTENTION_BACKWARD, any_autocast, is_transformed
 
+# With fewer sources, torch's kernel for the CPU gives 0 for a target whose scores are all nan (torch 2.13): a vector of
+# floats is not full, and its plain code compares with `<`.
+FEWEST = 16
+
 _public: Callable[..., Tensor] = functional.scaled_dot_product_attention
 
 
@@ -67,6 +71,7 @@ def _suits(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None) -> bo
     arrays = (query, key, value)
     return (
         all(x.numel() and x.is_floating_point() and not is_cut(x) for x in arrays)
+        and key.shape[1] >= FEWEST
         and not (bias is not None and (bias.requires_grad or is_cut(bias)))
         and not is_transformed()
         and not any_autocast()  # the composite obeys it operation by operation

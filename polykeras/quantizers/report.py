@@ -16,10 +16,10 @@ class QuantizationReport:
     Example:
         >>> import polykeras as keras
         >>> layers = [keras.Input((4,)), keras.layers.Dense(2, name="wide"), keras.layers.ReLU(name="cut")]
-        >>> model = keras.Sequential(layers)
+        >>> model = keras.Sequential(layers, name="net")
         >>> report = model.quantize("int8", verbose=False)
         >>> report.quantized, report.skipped
-        ([('wide', 'int8', 'int8_from_float32')], [('cut', 'no quantize support')])
+        ([('net/wide', 'int8', 'int8_from_float32')], [('cut', 'no quantize support')])
     """
 
     SKIP_NO_SUPPORT = "no quantize support"

@@ -38,18 +38,18 @@ KNOWN: tuple[Difference, ...] = (
     *(
         Difference(
             "torch",
-            f"dot_product_attention-{note}-1x2x1x2-1x3x1x2-1x3x1x2-{given}",
+            f"dot_product_attention-{note}-1x2x1x2-1x17x1x2-1x17x1x2-{given}{dtype}",
             kind,
             what,
             f"{why}; `flash_attention=False` takes the composite",
             kernel=True,
         )
         for note, given, what, why in (
-            ("nan in a masked key", "mask=1x1x2x3", "nan, as if it were not masked", ADDED),
-            ("inf in a masked key", "mask=1x1x2x3", "nan, as if it were not masked", ADDED),
-            ("hidden by infinity", "bias=1x1x2x3", "0, not nan, where the bias of all sources is -inf", SAFE),
+            ("nan in a masked key", "mask=1x1x2x17", "nan, as if it were not masked", ADDED),
+            ("inf in a masked key", "mask=1x1x2x17", "nan, as if it were not masked", ADDED),
+            ("hidden by infinity", "bias=1x1x2x17", "0, not nan, where the bias of all sources is -inf", SAFE),
         )
-        for kind in ("value", "in a loop")
+        for kind, dtype in (("value", ""), ("in a loop", ""), ("value", " float32"))  # the last is Keras's number
     ),
     Difference("torch", "abs-nan-1", "gradient", "0, not nan", "torch.sgn(nan) is 0; the value is nan all the same"),
     Difference(

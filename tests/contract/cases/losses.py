@@ -63,14 +63,21 @@ CASES = (
     case("dot_product_attention", N(1, 3, 4, 4), N(1, 5, 2, 4), N(1, 5, 2, 4), scale=0.7, note="grouped", **WIDER),
     case("dot_product_attention", N(1, 2, 1, 4), N(1, 3, 1, 4), N(1, 3, 1, 4), mask=B([[[[True, False, True]] * 2]]),
          bias=N(1, 1, 2, 3), attn_logits_soft_cap=2.0, **WIDER),
-    case("dot_product_attention", N(1, 2, 1, 2), A([[[[NAN, 1.0]], [[2.0, 1.0]], [[0.0, 1.0]]]]), N(1, 3, 1, 2),
-         mask=B([[[[False, True, True]] * 2]]), grad=False, note="nan in a masked key", **WIDER),
-    case("dot_product_attention", N(1, 2, 1, 2), A([[[[INF, 1.0]], [[2.0, 1.0]], [[0.0, 1.0]]]]), N(1, 3, 1, 2),
-         mask=B([[[[False, True, True]] * 2]]), grad=False, note="inf in a masked key", **WIDER),
-    case("dot_product_attention", N(1, 2, 1, 2), N(1, 3, 1, 2), A([[[[NAN, 1.0]], [[INF, 1.0]], [[0.0, 1.0]]]]),
-         mask=B([[[[False, False, True]] * 2]]), grad=False, note="nan and inf in masked values", **WIDER),
-    case("dot_product_attention", N(1, 2, 1, 2), N(1, 3, 1, 2), N(1, 3, 1, 2), grad=False, note="hidden by infinity",
-         bias=A([[[[-INF, -INF, -INF], [0.0, -INF, 1.0]]]]), **WIDER),
+    # More sources than a vector of a kernel has floats.
+    *(
+        case("dot_product_attention", N(1, 2, 1, 2), A([[[[x, 1.0]], *[[[0.5, 1.0]]] * 16]]), N(1, 17, 1, 2),
+             mask=B([[[[False] + [True] * 16] * 2]]), grad=False, note=f"{what} in a masked key", **WIDER)
+        for what, x in (("nan", NAN), ("inf", INF))
+    ),
+    case("dot_product_attention", N(1, 2, 1, 2), N(1, 17, 1, 2), A([[[[NAN, 1.0]], [[INF, 1.0]], *[[[0.0, 1.0]]] * 15]]),
+         mask=B([[[[False] * 2 + [True] * 15] * 2]]), grad=False, note="nan and inf in masked values", **WIDER),
+    case("dot_product_attention", N(1, 2, 1, 2), N(1, 17, 1, 2), N(1, 17, 1, 2), grad=False, note="hidden by infinity",
+         bias=A([[[[-INF] * 17, [0.0, -INF] + [1.0] * 15]]]), **WIDER),
+    *(
+        case("dot_product_attention", A([[[[NAN, 1.0]], [[2.0, 1.0]]]]), N(1, sources, 1, 2), N(1, sources, 1, 2),
+             grad=False, note="nan in a query", **WIDER)
+        for sources in (3, 17)
+    ),
     # ---- encodings
     case("one_hot", I(0, 2, -1, 5), 3, grad=False),
     case("one_hot", I([[0, 2], [1, 1]]), 3, axis=1, dtype="int32", grad=False),
