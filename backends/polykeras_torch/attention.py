@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.autograd.forward_ad import unpack_dual
 from torch.nn import functional
 
 from polykeras.backend.families.attention import Attention
@@ -39,8 +40,8 @@ class TorchAttention(Attention):
         attn_logits_soft_cap: float | None = None,
     ) -> Tensor:
         _, _, times = self._attention_sizes(query, key, value)
-        suits = flash_attention is not False and attn_logits_soft_cap is None and not isinstance(scale, Tensor)
-        hidden = _hidden(query, key, bias, mask, is_causal) if suits and _suits(query, key, value, bias) else None
+        suits = flash_attention is not False and attn_logits_soft_cap is None and _suits(query, key, value, bias, scale)
+        hidden = _hidden(query, key, bias, mask, is_causal) if suits else None
         if hidden is None:
             return super().dot_product_attention(
                 query, key, value, bias, mask, scale, is_causal, flash_attention, attn_logits_soft_cap
@@ -49,9 +50,8 @@ class TorchAttention(Attention):
         scale = 1.0 / math.sqrt(depth) if scale is None else float(scale)
         if times > 1:
             key, value = (self._repeated_heads(x, times) for x in (key, value))
-        # Kernels take values of the depth of queries alone; zeros change no product.
         size = max(depth, depth_of_values)
-        q, k, v = (functional.pad(x, (0, size - x.shape[3])).transpose(1, 2) for x in (query, key, value))
+        q, k, v = (_for_kernel(x, size) for x in (query, key, value))
         composite = partial(self._composite, hidden.scores, hidden.is_causal, scale)
         result = _Attention.apply(composite, hidden.scores, hidden.is_causal, scale, q, k, v)
         result = result.transpose(1, 2)[..., :depth_of_values]
@@ -67,11 +67,20 @@ class TorchAttention(Attention):
         return self._attended(parts, 0, k, v, is_causal, None)
 
 
-def _suits(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None) -> bool:
+def _for_kernel(x: Tensor, size: int) -> Tensor:
+    """Return heads first. Kernels take values of the depth of queries alone, and rows that lie in one piece."""
+    x = functional.pad(x, (0, size - x.shape[3])) if size > x.shape[3] else x  # zeros change no product
+    return (x if x.stride(3) == 1 else x.contiguous()).transpose(1, 2)
+
+
+def _suits(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None, scale: Any) -> bool:
     arrays = (query, key, value)
     return (
         all(x.numel() and x.is_floating_point() and not is_cut(x) for x in arrays)
+        and query.shape[0] == key.shape[0]  # a kernel does not check it
         and key.shape[1] >= FEWEST
+        and (scale is None or (not isinstance(scale, Tensor) and scale > 0))  # it scales the infinity that hides, too
+        and not any(unpack_dual(x).tangent is not None for x in arrays)
         and not (bias is not None and (bias.requires_grad or is_cut(bias)))
         and not is_transformed()
         and not any_autocast()  # the composite obeys it operation by operation
@@ -97,6 +106,10 @@ class _Hidden(NamedTuple):
 def _hidden(query: Tensor, key: Tensor, bias: Tensor | None, mask: Tensor | None, is_causal: bool) -> _Hidden | None:
     """Return what a kernel hides; None where it would need an array that is larger than those that are given."""
     targets, sources, sees = query.shape[1], key.shape[1], None
+    whole = (query.shape[0], query.shape[2], targets, sources)
+    given = [x.shape for x in (bias, mask) if x is not None]
+    if any(len(shape) > 4 for shape in given) or torch.broadcast_shapes(whole, *given) != whole:
+        return None  # it makes the result larger
     dtype = torch.float32 if _has_pair(query) and query.dtype is not torch.float64 else query.dtype
     scores, mask = (None if x is None else x[(None,) * (4 - x.ndim)] for x in (bias, mask))
     scores = None if scores is None else scores.to(dtype)

@@ -142,6 +142,61 @@ def test_a_soft_cap_and_a_scale(backend: Backend, mask: str) -> None:
     check(mask, given, second=True, scale=0.3, is_causal=True)
 
 
+ORDERS = {"heads last": (0, 1, 3, 2), "places last": (0, 2, 3, 1), "batch last": (1, 2, 3, 0)}
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_arrays_in_any_layout(backend: Backend, order: str) -> None:
+    """A kernel may read rows as if they lay in one piece."""
+    axes, rng = ORDERS[order], np.random.default_rng(0)
+    given = {name: rng.standard_normal((2, 20, 4, 4)).astype("float32") for name in ("query", "key", "value")}
+    want = expected(given).astype("float32")
+    back = list(np.argsort(axes))
+
+    def run(arrays: dict[str, Any]) -> tuple[Any, list[Any]]:
+        def total(parts: list[Any]) -> tuple[Any, Any]:
+            result = ops.dot_product_attention(*(ops.transpose(x, back) for x in parts))
+            return ops.sum(ops.square(result)), result
+
+        _, result, slopes = registry.current().value_and_grad(total, list(arrays.values()))
+        return result, slopes
+
+    moved = {name: ops.transpose(ops.convert_to_tensor(x), axes) for name, x in given.items()}
+    with use_backend(registry.plain(registry.current())):
+        slopes = run(moved)[1]
+    for result, found in (run(moved), autodiff.function(run)(moved)):
+        assert_parity(ops.convert_to_numpy(result), want, 5e-5, 5e-5, what=order)
+        for got, slope in zip(found, slopes, strict=True):
+            assert_parity(ops.convert_to_numpy(got), ops.convert_to_numpy(slope), 1e-4, 1e-4, what=order)
+
+
+@pytest.mark.parametrize(
+    "shapes",
+    [
+        {"query": (2, 20, 4, 3), "key": (1, 20, 4, 3), "value": (1, 20, 4, 3)},
+        {"query": (1, 20, 4, 3), "key": (2, 20, 4, 3), "value": (2, 20, 4, 3)},
+        {"query": (1, 20, 4, 3), "key": (1, 20, 4, 3), "value": (1, 20, 4, 3), "mask": (2, 1, 1, 20)},
+        {"query": (1, 1, 4, 3), "key": (1, 20, 4, 3), "value": (1, 20, 4, 3), "bias": (1, 1, 17, 20)},
+        {"query": (1, 20, 1, 3), "key": (1, 20, 1, 3), "value": (1, 20, 1, 3), "bias": (1, 2, 20, 20)},
+    ],
+    ids=str,
+)
+def test_what_broadcasts(backend: Backend, shapes: dict[str, tuple[int, ...]]) -> None:
+    rng = np.random.default_rng(0)
+    given = {name: rng.standard_normal(shape).astype("float32") for name, shape in shapes.items()}
+    given |= {"mask": given["mask"] > -1} if "mask" in given else {}
+    with use_backend(registry.load("numpy")):
+        want = ops.dot_product_attention(**given, flash_attention=False)
+    found = ops.convert_to_numpy(ops.dot_product_attention(**given))
+    assert_parity(found, np.asarray(want), 5e-5, 5e-5)
+
+
+@pytest.mark.parametrize("scale", [0.0, -0.3])
+def test_a_scale_that_turns_scores_around(backend: Backend, scale: float) -> None:
+    given = drawn("scale", (20, 20), 4, "none", "none")
+    check("scale", given, second=False, scale=scale, is_causal=True)
+
+
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 @pytest.mark.parametrize("mask", ["none", "padding", "whole"])
 def test_half_of_the_bits(backend: Backend, dtype: str, mask: str) -> None:

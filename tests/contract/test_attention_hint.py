@@ -124,12 +124,26 @@ def test_who_overrides_a_method_gets_the_whole_mask(backend: Backend, hints: lis
         assert not hints[-1]["is_causal"]
 
 
+def test_a_method_that_is_replaced_on_one_layer(backend: Backend) -> None:
+    """It is called as in Keras, with the whole mask."""
+    layer = multi_head()
+    want = ops.convert_to_numpy(layer(X, X, use_causal_mask=True))
+    whole, masks = layer._compute_attention, []
+
+    def mine(query: Any, key: Any, value: Any, attention_mask: Any, training: Any, scores: Any) -> Any:
+        masks.append(attention_mask)
+        return whole(query, key, value, attention_mask, training, scores)
+
+    object.__setattr__(layer, "_compute_attention", mine)
+    assert_parity(ops.convert_to_numpy(layer(X, X, use_causal_mask=True)), want, 1e-5, 1e-6)
+    assert masks[0] is not None
+
+
 def test_parts_that_other_libraries_call(backend: Backend) -> None:
     layer = multi_head()
     layer(X, X)
     q, k, v = (np.random.default_rng(i).normal(size=(2, 5, 2, 3)).astype("float32") for i in range(3))
     outputs = [
-        layer._compute_attention(q, k, v, MASK[:, None], return_attention_scores=scores, use_causal_mask=True)[0]
-        for scores in (False, True)
+        layer._compute_attention(q, k, v, MASK[:, None], return_attention_scores=scores)[0] for scores in (False, True)
     ]
     np.testing.assert_allclose(*map(ops.convert_to_numpy, outputs), atol=1e-5)

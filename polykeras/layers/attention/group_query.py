@@ -87,7 +87,7 @@ class GroupQueryAttention(Heads):
             )
         self.num_repeats = num_query_heads // num_key_value_heads
         self.dropout = rate(dropout, "dropout", self)
-        self._set_flash_attention(flash_attention)
+        self._set_flash_attention(flash_attention, self.dropout)
         self.use_bias = use_bias
         self.sliding_window = positive_int(sliding_window, "sliding_window", self) if sliding_window else None
         self.use_gate = use_gate

@@ -32,16 +32,16 @@ class Heads(AttentionParts):
     sliding_window: int | None
     _flash_attention: bool | None = None
 
-    def _set_flash_attention(self, flash_attention: bool | None) -> None:
-        """Keep the hint, or the one of `config`, as it is now. Call this after `dropout` is set.
+    def _set_flash_attention(self, flash_attention: bool | None, dropout: float) -> None:
+        """Keep the hint, or the one of `config`, as it is now.
 
         Raises:
             ValueError: if True, with dropout, which needs all attention weights.
         """
-        if flash_attention and self.dropout:
+        if flash_attention and dropout:
             raise ValueError(
                 f"{type(self).__name__}: `flash_attention=True` holds no attention weights to drop; received "
-                f"`dropout={self.dropout}`. Leave one of them out."
+                f"`dropout={dropout}`. Leave one of them out."
             )
         self._flash_attention = is_flash_attention_enabled() if flash_attention is None else flash_attention
 
@@ -152,23 +152,24 @@ class Heads(AttentionParts):
             self._repeated(self._value_dense(value)),
         )
         gate = self._gate_dense(query) if self.use_gate else None
-        causal: dict[str, bool] = {}
-        if use_causal_mask and self._leaves_causality_to_the_op(query, training, return_attention_scores):
-            causal, use_causal_mask = {"use_causal_mask": True}, False
+        by_op = use_causal_mask and self._leaves_causality_to_the_op(query, training, return_attention_scores)
         mask = self._compute_attention_mask(
-            query, key, query_mask, value_mask, key_mask, attention_mask, use_causal_mask=use_causal_mask
+            query, key, query_mask, value_mask, key_mask, attention_mask, use_causal_mask=use_causal_mask and not by_op
         )
-        output, weights = self._compute_attention(q, k, v, mask, training, return_attention_scores, **causal)
+        if by_op:
+            output, weights = self._attended_by_op(q, k, v, mask, is_causal=True), None
+        else:
+            output, weights = self._compute_attention(q, k, v, mask, training, return_attention_scores)
         output = self._output_dense(output if gate is None else ops.multiply(output, gate))
         return (output, weights) if return_attention_scores else output
 
     def _leaves_causality_to_the_op(self, query: Array, training: bool | None, scores: bool) -> bool:
         """Return whether the op hides later keys, so that no mask of all queries and keys is made for that.
 
-        A class that overrides one of the two methods gets the whole mask.
+        Who overrides one of the two methods gets the whole mask.
         """
         names = ("_compute_attention_mask", "_compute_attention")
-        own = all(getattr(type(self), name) is getattr(Heads, name) for name in names)
+        own = all(getattr(getattr(self, name), "__func__", None) is getattr(Heads, name) for name in names)
         return own and self._needs_no_weights(ops.ndim(query) + 1, training, scores)
 
     def _needs_no_weights(self, rank: int, training: bool | None, scores: bool) -> bool:
@@ -187,7 +188,6 @@ class Heads(AttentionParts):
         attention_mask: Array | None = None,
         training: bool | None = None,
         return_attention_scores: bool = False,
-        use_causal_mask: bool = False,
     ) -> tuple[Array, Array]:
         """Return the heads' outputs, and the attention weights (None if they were not made).
 
@@ -200,27 +200,25 @@ class Heads(AttentionParts):
             attention_mask: bool `(batch, queries, keys)`.
             training: whether to apply dropout.
             return_attention_scores: whether the weights are needed.
-            use_causal_mask: whether to keep queries from later keys, where the mask does not say so already.
 
         Raises:
             ValueError: if the weights are needed, and the layer has `flash_attention=True`.
         """
-        mask, dropping = attention_mask, bool(training) and self.dropout > 0
-        if not self._needs_no_weights(ops.ndim(query), training, return_attention_scores):
-            if return_attention_scores and self._flash_attention:
-                raise ValueError(
-                    f"{self._title()} has `flash_attention=True`, which makes no attention scores that could be "
-                    "returned. Leave out `return_attention_scores` or `flash_attention`."
-                )
-            if use_causal_mask:
-                seen = self._compute_attention_mask(query[..., 0], key[..., 0], use_causal_mask=True)
-                mask = seen if mask is None else ops.logical_and(mask, seen)
-            return self._attend(query, key, value, mask, dropping)
+        if self._needs_no_weights(ops.ndim(query), training, return_attention_scores):
+            return self._attended_by_op(query, key, value, attention_mask), None
+        if return_attention_scores and self._flash_attention:
+            raise ValueError(
+                f"{self._title()} has `flash_attention=True`, which makes no attention scores that could be "
+                "returned. Leave out `return_attention_scores` or `flash_attention`."
+            )
+        return self._attend(query, key, value, attention_mask, bool(training) and self.dropout > 0)
+
+    def _attended_by_op(self, q: Array, k: Array, v: Array, mask: Array | None, is_causal: bool = False) -> Array:
+        """Return the heads' outputs, `(batch, places, heads, value_dim)`."""
         if mask is not None and ops.ndim(mask) != 4:
             mask = self._folded_mask(mask, 1, 4)
-        scale = 1.0 / math.sqrt(ops.shape(query)[-1])
-        options = {"scale": scale, "is_causal": use_causal_mask, "flash_attention": self._flash_attention}
-        return ops.dot_product_attention(query, key, value, mask=mask, **options), None
+        options = {"scale": 1.0 / math.sqrt(ops.shape(q)[-1]), "is_causal": is_causal}
+        return ops.dot_product_attention(q, k, v, mask=mask, flash_attention=self._flash_attention, **options)
 
     def _attend(self, q: Array, k: Array, v: Array, mask: Array | None, dropping: bool) -> tuple[Array, Array]:
         """Return the heads' outputs, `(batch, ..., heads, value_dim)`, and the attention weights."""

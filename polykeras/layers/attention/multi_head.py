@@ -94,7 +94,7 @@ class MultiHeadAttention(Heads):
         self.key_dim = positive_int(key_dim, "key_dim", self)
         self.value_dim = positive_int(value_dim, "value_dim", self) if value_dim else self.key_dim
         self.dropout = rate(dropout, "dropout", self)
-        self._set_flash_attention(flash_attention)
+        self._set_flash_attention(flash_attention, self.dropout)
         self.use_bias = use_bias
         sizes = (output_shape,) if isinstance(output_shape, int) else output_shape
         self._output_sizes = tuple(sizes) if sizes else None
