@@ -46,6 +46,9 @@ _IMAGE_INPUTS = {
 _LACKS = {"layer_normalization": {"rms_scaling": False}}
 """Arguments of Keras's operations that our ops lack, with default values that change nothing."""
 
+_NEWER = {"amax": ("initial",), "amin": ("initial",), "top_k": ("is_stable",)}
+"""Arguments that Keras's operations lack in `KERAS_RELEASE`."""
+
 _OTHER_FORMS = ("rearrange",)
 """Ops whose fixed arguments Keras passes together with the inputs."""
 
@@ -71,7 +74,7 @@ def _inputs(op: str) -> tuple[str, ...] | None:
 
 
 def to_keras(op: str, name: str, calls: Sequence[tuple[list[Any], Mapping[str, Any]]]) -> dict[str, Any] | None:
-    """Return the entry of an op in a model's config, or None if Keras has no form for it.
+    """Return the entry of an op in a model's config, or None if Keras lacks the op or an argument that is given.
 
     Args:
         op: the name of the op in `polykeras.ops`.
@@ -84,6 +87,9 @@ def to_keras(op: str, name: str, calls: Sequence[tuple[list[Any], Mapping[str, A
     signature = signature_of(op)
     bound = [signature.bind(*args, **kwargs).arguments for args, kwargs in calls]
     fixed = {key: value for key, value in bound[0].items() if key not in inputs}
+    for key in set(_NEWER.get(op, ())) & set(fixed):
+        if fixed.pop(key) != signature.parameters[key].default:
+            return None
     return {
         "module": CLASSES[cls],
         "class_name": cls,
