@@ -23,11 +23,27 @@ class CalibratedConfig(QuantizationConfig):
         *("weight_quantizer", "activation_quantizer"),
     )
 
-    def _keep(self, **arguments: Any) -> None:
-        """Keep the arguments that both descriptions have, and check them."""
+    def __init__(
+        self,
+        dataset: Iterable[Any] | None,
+        tokenizer: Any,
+        *,
+        weight_bits: int,
+        num_samples: int,
+        sequence_length: int,
+        group_size: int,
+        quantization_layer_structure: Structure | None,
+        calibration_batch_size: int,
+    ) -> None:
         super().__init__()
-        for name, value in arguments.items():
-            setattr(self, name, value)
+        self.dataset, self.tokenizer = dataset, tokenizer
+        self.weight_bits, self.group_size = weight_bits, group_size
+        self.num_samples, self.sequence_length = num_samples, sequence_length
+        self.quantization_layer_structure = quantization_layer_structure
+        self.calibration_batch_size = calibration_batch_size
+        self._check()
+
+    def _check(self) -> None:
         if self.weight_bits not in self._bits:
             known = ", ".join(map(str, self._bits))
             raise ValueError(f"{type(self).__name__}: expected `weight_bits` of {known}; received {self.weight_bits}.")
@@ -38,16 +54,9 @@ class CalibratedConfig(QuantizationConfig):
             )
         for name in ("num_samples", "sequence_length", "calibration_batch_size"):
             if getattr(self, name) < 1:
-                raise ValueError(f"{type(self).__name__}: expected a positive `{name}`; received {arguments[name]}.")
-
-    dataset: Iterable[Any] | None
-    tokenizer: Any
-    weight_bits: int
-    group_size: int
-    num_samples: int
-    sequence_length: int
-    calibration_batch_size: int
-    quantization_layer_structure: Structure | None
+                raise ValueError(
+                    f"{type(self).__name__}: expected a positive `{name}`; received {getattr(self, name)}."
+                )
 
     def statistics(self, width: int) -> Any:
         """Return an object that observes the inputs of a layer and rounds its weights.
@@ -115,8 +124,20 @@ class GPTQConfig(CalibratedConfig):
         quantization_layer_structure: Structure | None = None,
         calibration_batch_size: int = 8,
     ) -> None:
-        arguments = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
-        self._keep(**arguments)
+        super().__init__(
+            dataset,
+            tokenizer,
+            weight_bits=weight_bits,
+            num_samples=num_samples,
+            sequence_length=sequence_length,
+            group_size=group_size,
+            quantization_layer_structure=quantization_layer_structure,
+            calibration_batch_size=calibration_batch_size,
+        )
+        self.per_channel = per_channel
+        self.hessian_damping = hessian_damping
+        self.symmetric = symmetric
+        self.activation_order = activation_order
         if not 0 <= hessian_damping <= 1:
             raise ValueError(f"GPTQConfig: expected a `hessian_damping` from 0 to 1; received {hessian_damping}.")
 
@@ -167,8 +188,18 @@ class AWQConfig(CalibratedConfig):
         apply_clip: bool = True,
         calibration_batch_size: int = 8,
     ) -> None:
-        arguments = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
-        self._keep(**arguments)
+        super().__init__(
+            dataset,
+            tokenizer,
+            weight_bits=weight_bits,
+            num_samples=num_samples,
+            sequence_length=sequence_length,
+            group_size=group_size,
+            quantization_layer_structure=quantization_layer_structure,
+            calibration_batch_size=calibration_batch_size,
+        )
+        self.num_grid_points = num_grid_points
+        self.apply_clip = apply_clip
         if num_grid_points < 1:
             raise ValueError(f"AWQConfig: expected a positive `num_grid_points`; received {num_grid_points}.")
 
