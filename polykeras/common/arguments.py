@@ -103,6 +103,18 @@ def rate(value: Any, name: str, owner: Any = None) -> float:
     return float(value)
 
 
+def not_negative(value: Any, name: str, owner: Any = None) -> float:
+    """Return `value` as a float if it is a number of 0 or more; a bool is none.
+
+    Raises:
+        ValueError: if it is anything else.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)) or not value >= 0:
+        where = f"{type(owner).__name__}: " if owner is not None else ""
+        raise ValueError(f"{where}`{name}` must be a number of 0 or more; received {value!r}.")
+    return float(value)
+
+
 def call_with_taken(function: Callable[..., Any], offered: Mapping[str, Any], also_called: Mapping[str, str]) -> Any:
     """Call a user's function with those of the offered arguments that it accepts.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,14 @@ def test_numbers_and_gradients(threshold: float | None, backend: Backend) -> Non
     assert_allclose(outputs, recorded["outputs"], rtol=1e-5, atol=1e-6)
     _, (gradient,) = autodiff.value_and_grad(lambda: ops.sum(layer(X) ** 2), [layer._kernel])()
     assert_allclose(backend.to_numpy(gradient), recorded["gradient"], rtol=1e-5, atol=1e-5)
+    # The formulas of the docstring.
+    signs = np.sign(KERNEL) * (np.abs(KERNEL) > (np.abs(KERNEL).mean() / 2 if threshold is None else threshold))
+    scale = np.abs(KERNEL).mean() if threshold is None else 1
+    g = 2 * (scale * (X @ signs) + BIAS)
+    by_formula = scale * X.T @ g
+    if threshold is None:
+        by_formula += np.sum(g * (X @ signs)) * np.sign(KERNEL) / KERNEL.size
+    assert_allclose(backend.to_numpy(gradient), by_formula, rtol=1e-5, atol=1e-5)
     layer.quantize("ternary")
     assert_allclose(backend.to_numpy(layer(X)), outputs, rtol=1e-6, atol=1e-6)
     store: dict[str, Any] = {}
@@ -61,6 +70,15 @@ def test_numbers_and_gradients(threshold: float | None, backend: Backend) -> Non
     assert_array_equal(packed, recorded["packed"])
     assert_array_equal(bias, BIAS)
     assert_allclose(scale, recorded["scale"], rtol=1e-6)
+
+
+@pytest.mark.parametrize("threshold", [np.float32(0.5), np.float64(0.5), np.int64(1), 1, 0])
+def test_a_threshold_is_any_number(threshold: Any, backend: Backend) -> None:
+    layer = made(threshold)
+    assert_allclose(
+        backend.to_numpy(layer(X)), X @ (np.sign(KERNEL) * (np.abs(KERNEL) > threshold)) + BIAS, rtol=1e-5, atol=1e-6
+    )
+    assert json.loads(json.dumps(layer.get_config()))["threshold"] == threshold
 
 
 def test_a_dense_layer_that_is_rounded_later(backend: Backend) -> None:
@@ -111,8 +129,8 @@ def test_it_learns_and_is_kept(backend: Backend, tmp_path: Path) -> None:
 
 
 def test_what_is_refused(backend: Backend) -> None:
-    for threshold in (-1.0, "a", float("nan")):
-        with pytest.raises(ValueError, match="`threshold` of 0 or more"):
+    for threshold in (-1.0, "a", float("nan"), True, np.True_, np.float32(-1), [0.5]):
+        with pytest.raises(ValueError, match="TernaryDense: `threshold` must be a number of 0 or more"):
             L.TernaryDense(2, threshold)  # type: ignore[arg-type]
     layer = made()
     with pytest.raises(NotImplementedError, match="no mode 'int8'; it has 'ternary'"):

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from polykeras import activations, ops
 from polykeras.backend.spec import Array
-from polykeras.common.arguments import positive_int
+from polykeras.common.arguments import not_negative, positive_int
 from polykeras.common.types import ActivationLike, ConstraintLike, InitializerLike, InputShape, RegularizerLike
 from polykeras.layers.base.input_spec import InputSpec
 from polykeras.layers.base.layer import LAYERS
@@ -21,16 +21,21 @@ from polykeras.quantizers.ternary import ternarize
 class TernaryDense(Quantizable):
     """`activation(scale * (inputs @ signs) + bias)`, where the signs of the kernel are -1, 0 and 1.
 
-    The kernel itself is float, and trains: gradients pass its rounding as if it were none. A number whose absolute
-    value is above the threshold counts as its sign, and others as 0. The scale is the kernel's mean absolute value.
-    `quantize("ternary")` stores the signs, five in a byte, and gives the same outputs.
+    A number of the kernel whose absolute value is above the threshold counts as its sign, and others as 0. The scale is
+    the kernel's mean absolute value. `quantize("ternary")` stores the signs, five in a byte, and gives the same
+    outputs.
+
+    The kernel itself is float, and trains. Its gradient is that of the formula if the signs were the kernel:
+    `scale * transpose(inputs) @ g`, where `g` is the gradient of what the activation is applied to. Numbers that count
+    as 0 have it too, so that they may grow. Without a threshold, the gradient through the mean in the scale is added:
+    `sum(g * (inputs @ signs)) * sign(kernel) / size(kernel)`.
     Source: Ma et al., 2024, https://arxiv.org/abs/2402.17764, section 2; for the gradients Bengio et al., 2013,
     https://arxiv.org/abs/1308.3432.
 
     Args:
         units: the width of the output.
-        threshold: a number that is not negative; by default half of the kernel's mean absolute value. With a threshold
-            the scale is 1.
+        threshold: a number of 0 or more; by default half of the kernel's mean absolute value. With a threshold the
+            scale is 1.
         activation: the name of an activation, or a function; none by default.
         use_bias: whether there is a bias.
         kernel_initializer: initializer of the kernel, `(input width, units)`.
@@ -74,9 +79,7 @@ class TernaryDense(Quantizable):
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.units = positive_int(units, "units", self)
-        if threshold is not None and (not isinstance(threshold, (int, float)) or not threshold >= 0):
-            raise ValueError(f"{self._title()}: expected a `threshold` of 0 or more, or None; received {threshold!r}.")
-        self.threshold = threshold
+        self.threshold = None if threshold is None else not_negative(threshold, "threshold", self)
         self.activation = activations.get(activation)
         self.use_bias = use_bias
         keep_options(self, locals(), "kernel", "bias")
