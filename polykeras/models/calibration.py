@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import math
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
-
 from polykeras import ops
 from polykeras.backend.spec import Array
 from polykeras.layers.base.layer import Layer
-from polykeras.quantizers.calibrated import CalibratedConfig
+from polykeras.layers.base.quantizable import Quantizable
+from polykeras.models.calibration_data import windows
+from polykeras.quantizers.calibrated import CalibratedConfig, Structure
+
+PARTS = ("pre_block_layers", "sequential_blocks")
 
 
-def structure_of(model: Any, config: CalibratedConfig) -> Mapping[str, Sequence[Any]]:
+def structure_of(model: Any, config: CalibratedConfig) -> Structure:
     """Return the layers before the blocks, and the blocks, as the description or the model names them.
 
     Args:
@@ -24,93 +24,103 @@ def structure_of(model: Any, config: CalibratedConfig) -> Mapping[str, Sequence[
         config: the description.
 
     Raises:
-        ValueError: neither names blocks.
+        TypeError: a block is not a layer.
+        ValueError: neither names blocks, or a block is not of this model.
     """
     structure = config.quantization_layer_structure or model.get_quantization_layer_structure(config.mode)
-    if not structure or not structure.get("sequential_blocks"):
+    if not _well_formed(structure):
         raise ValueError(
             f"quantize({config.mode!r}): expected the blocks of the model, {{'pre_block_layers': [...], "
             f"'sequential_blocks': [...]}}; received {structure!r}. Pass it as `quantization_layer_structure` of the "
             "config, or return it from the model's `get_quantization_layer_structure`."
         )
+    own = set(map(id, model._flatten_layers()))
+    for block in structure["sequential_blocks"]:
+        if not isinstance(block, Layer):
+            raise TypeError(
+                f"quantize({config.mode!r}): expected layers as 'sequential_blocks'; received {block!r}. Make a model "
+                "of several layers that form a block."
+            )
+        if own.isdisjoint(map(id, block._flatten_layers())):
+            raise ValueError(
+                f"quantize({config.mode!r}): expected blocks of the model {model.name!r}; received {block._title()}, "
+                "which shares no layer with it. Pass the model's own layers, such as `model.layers[2]`."
+            )
     return structure
 
 
-def windows(config: CalibratedConfig) -> np.ndarray:
-    """Return windows of the calibration tokens at regular distances, `(num_samples, sequence_length)` of int32.
-
-    Few tokens are repeated. The first window begins at a place that is drawn from a fixed seed; Keras 3.16 draws the
-    same.
-
-    Args:
-        config: the description.
-
-    Raises:
-        TypeError: the data set is no iterable of texts or arrays, or texts have no tokenizer.
-        ValueError: there is no data.
-    """
-    data, length = config.dataset, config.sequence_length
-    if data is None or isinstance(data, (str, bytes)) or not hasattr(data, "__iter__"):
-        raise TypeError(
-            f"{type(config).__name__}: expected a `dataset` of texts or of arrays of tokens; received {data!r}."
-        )
-    pieces = list(data)
-    if any(isinstance(piece, str) for piece in pieces):
-        if not hasattr(config.tokenizer, "tokenize"):
-            raise TypeError(
-                f"{type(config).__name__}: texts need a `tokenizer` with a method `tokenize`; received "
-                f"{config.tokenizer!r}."
-            )
-        pieces = [config.tokenizer.tokenize(piece) for piece in pieces]
-    arrays = [np.ravel(ops.convert_to_numpy(piece)).astype("int32") for piece in pieces]
-    tokens = np.concatenate(arrays) if arrays else np.zeros(0, "int32")
-    if not tokens.size:
-        raise ValueError(f"{type(config).__name__}: the `dataset` has no tokens.")
-    tokens = np.tile(tokens, math.ceil(max(1, config.num_samples * length / tokens.size)))
-    starts = tokens.size - length + 1
-    first = np.random.default_rng(42).integers(0, starts)
-    begins = (first + np.arange(config.num_samples) * max(1, starts // config.num_samples)) % starts
-    return np.lib.stride_tricks.sliding_window_view(tokens, length)[begins]
+def _well_formed(structure: Any) -> bool:
+    """Whether it is a dict of lists, with blocks and no other words."""
+    return (
+        isinstance(structure, Mapping)
+        and all(word in PARTS for word in structure)
+        and all(isinstance(part or (), Sequence) for part in structure.values())
+        and bool(structure.get("sequential_blocks"))
+    )
 
 
-def calibrate(
-    structure: Mapping[str, Sequence[Any]],
-    config: CalibratedConfig,
-    layers: Sequence[Layer],
-    report: Callable[..., None],
-) -> None:
+def layers_of(structure: Structure) -> list[Layer]:
+    """Return the layers of all blocks."""
+    return [part for block in structure["sequential_blocks"] for part in block._flatten_layers()]
+
+
+def calibrate(structure: Structure, config: CalibratedConfig, layers: Sequence[Quantizable]) -> list[str]:
     """Quantize layers of blocks, one block after the other, so that each sees what the quantized ones before it give.
+
+    A layer in several blocks is fitted to the first that calls it.
 
     Args:
         structure: the layers before the blocks, and the blocks.
         config: the description.
         layers: those to quantize.
-        report: called with each layer that is quantized.
+
+    Returns:
+        What the user should be warned of.
     """
     tokens, size = windows(config), config.calibration_batch_size
     batches: list[Any] = [ops.convert_to_tensor(tokens[at : at + size]) for at in range(0, len(tokens), size)]
     for layer in structure.get("pre_block_layers") or ():
         batches = _outputs(layer, batches)
-    chosen, few = {id(layer) for layer in layers}, list[str]()
+    left, few = {id(layer): layer for layer in layers}, list[str]()
     for block in structure["sequential_blocks"]:
-        for stage in _stages(block, [part for part in block._flatten_layers() if id(part) in chosen], batches[0]):
+        for stage in _stages(block, [part for part in block._flatten_layers() if id(part) in left], batches[0]):
             few += _quantize_stage(block, stage, batches, config)
             for layer in stage:
-                report(layer)
+                del left[id(layer)]
         batches = _outputs(block, batches)
-    if few:
-        more = ", ..." if len(few) > 3 else ""
-        warnings.warn(
-            f"quantize({config.mode!r}): {len(few)} layers saw few tokens for their width, so that they may suit the "
-            f"calibration data alone: {', '.join(few[:3])}{more}. Use more `num_samples`, or a larger "
-            "`sequence_length`.",
-            stacklevel=5,
-        )
+    for layer in left.values():
+        _round(layer, config.statistics(_width(layer)), config)
+    return [*_warning_of_few(few, config), *_warning_of_unseen(list(left.values()), config)]
 
 
-def _quantize_stage(block: Any, stage: list[Any], batches: list[Any], config: Any) -> list[str]:
+def _warning_of_few(few: list[str], config: CalibratedConfig) -> list[str]:
+    if not few:
+        return []
+    more = ", ..." if len(few) > 3 else ""
+    return [
+        f"quantize({config.mode!r}): {len(few)} layers saw few tokens for their width, so that they may suit the "
+        f"calibration data alone: {', '.join(few[:3])}{more}. Use more `num_samples`, or a larger `sequence_length`."
+    ]
+
+
+def _warning_of_unseen(layers: list[Quantizable], config: CalibratedConfig) -> list[str]:
+    if not layers:
+        return []
+    names = ", ".join(layer.path or layer.name for layer in layers)
+    return [
+        f"quantize({config.mode!r}): {len(layers)} layers were not called with the calibration data, and are rounded "
+        f"without: {names}. Leave them out by `filters`, or quantize them in another mode first."
+    ]
+
+
+def _width(layer: Quantizable) -> int:
+    """Return the number of inputs that the layer's product sums over."""
+    return layer._layouts()[0].matrix[0]
+
+
+def _quantize_stage(block: Any, stage: list[Any], batches: list[Any], config: CalibratedConfig) -> list[str]:
     """Quantize layers of a block that do not depend on each other; return what saw too few tokens."""
-    found = {id(layer): config.statistics(layer._layouts()[0].matrix[0]) for layer in stage}
+    found = {id(layer): config.statistics(_width(layer)) for layer in stage}
 
     def observe(layer: Any, inputs: Array) -> None:
         rows = layer._layouts()[0].rows_of(ops.cast(ops.stop_gradient(inputs), "float32"))
@@ -120,16 +130,22 @@ def _quantize_stage(block: Any, stage: list[Any], batches: list[Any], config: An
         _outputs(block, batches)
     few = []
     for layer in stage:
-        statistics, (layout,) = found.pop(id(layer)), layer._layouts()
-        kernel = layout.as_matrix(vars(layer)[layout.name].numpy()).astype("float64")
-        if statistics.count < statistics.wanted * len(kernel):
-            few.append(f"{layer.path or layer.name} ({statistics.count} for a width of {len(kernel)})")
-        layer._become(config, statistics.solve(kernel.T, config, layer.variable_dtype))
+        statistics, width = found.pop(id(layer)), _width(layer)
+        if statistics.count < statistics.wanted * width:
+            few.append(f"{layer.path or layer.name} ({statistics.count} for a width of {width})")
+        _round(layer, statistics, config)
     return few
 
 
+def _round(layer: Quantizable, statistics: Any, config: CalibratedConfig) -> None:
+    """Quantize a layer by the statistics of its inputs."""
+    (layout,) = layer._layouts()
+    kernel = layout.as_matrix(vars(layer)[layout.name].numpy()).astype("float64")
+    layer._become(config, statistics.solve(kernel.T, config, layer.variable_dtype))
+
+
 def _stages(block: Any, layers: list[Any], batch: Any) -> list[list[Any]]:
-    """Return the layers in the order of their calls. Neighbours with the same inputs are in one stage.
+    """Return the layers that are called, in the order of their calls. Neighbours with the same inputs are in one stage.
 
     A layer of a later stage has inputs that quantizing an earlier one changes.
     """
@@ -148,8 +164,7 @@ def _stages(block: Any, layers: list[Any], batch: Any) -> list[list[Any]]:
         else:
             stages.append([layer])
         before = inputs
-    never = [layer for layer in layers if id(layer) not in seen]
-    return [*stages, never] if never else stages
+    return stages
 
 
 @contextmanager

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from polykeras.layers.base.layer import Layer
+from polykeras.layers.base.quantizable import Quantizable
 from polykeras.layers.core.input_layer import InputLayer
-from polykeras.models.calibration import calibrate, structure_of
+from polykeras.models.calibration import calibrate, layers_of, structure_of
 from polykeras.models.quantization_summary import quantization_summary
 from polykeras.quantizers.calibrated import CalibratedConfig
 from polykeras.quantizers.configs import resolve
-from polykeras.quantizers.report import QuantizationReport
+from polykeras.quantizers.report import CannotQuantize, QuantizationReport
 
 if TYPE_CHECKING:
     from polykeras.quantizers import QuantizationConfig
@@ -29,8 +30,8 @@ class QuantizableModel(Layer):
     def quantize(  # type: ignore[override]
         self,
         mode: str | None = None,
-        config: QuantizationConfig | Mapping[str, Any] | None = None,
-        filters: Any = None,
+        config: QuantizationConfig | str | None = None,
+        filters: Filters = None,
         verbose: bool = True,
         type_check: bool = True,
     ) -> QuantizationReport:
@@ -53,7 +54,10 @@ class QuantizableModel(Layer):
         Raises:
             ValueError: a layer is not built; or the mode or the config is wrong.
         """
-        self._quantization_report = report = quantize_model(self, mode, config, filters, type_check)
+        report, doubts = quantize_model(self, mode, config, filters, type_check)
+        self._quantization_report = report
+        for doubt in doubts:
+            warnings.warn(doubt, stacklevel=2)
         if verbose:
             print(report.render())
         return report
@@ -85,55 +89,97 @@ class QuantizableModel(Layer):
 def quantize_model(
     model: Layer,
     mode: str | None,
-    config: QuantizationConfig | Mapping[str, Any] | None,
+    config: QuantizationConfig | str | None,
     filters: Filters,
     type_check: bool,
-) -> QuantizationReport:
-    """Quantize all layers of a model that support it; see `Model.quantize`."""
+) -> tuple[QuantizationReport, list[str]]:
+    """Quantize all layers of a model that support it; see `Model.quantize`.
+
+    Returns:
+        What was done to each layer, and what the user should be warned of.
+    """
     if not (filters is None or callable(filters) or isinstance(filters, (str, list, tuple))):
         raise TypeError(
             f"quantize: `filters` must be a regular expression, a list of them or a function; received {filters!r}."
         )
     config = resolve(mode, config)
-    fitted = config if isinstance(config, CalibratedConfig) else None
-    structure = structure_of(model, fitted) if fitted else None
-    within = {id(part) for block in (structure or {}).get("sequential_blocks", ()) for part in block._flatten_layers()}
-    report, left, waiting = QuantizationReport(config.mode), list[str](), list[Layer]()
+    report, doubts = QuantizationReport(config.mode), list[str]()
+    if isinstance(config, CalibratedConfig):
+        structure = structure_of(model, config)
+        within = layers_of(structure)
+        chosen = [
+            layer for layer in _chosen(model, filters, report, within) if _fits(layer, config, type_check, report)
+        ]
+        doubts = calibrate(structure, config, chosen)
+    else:
+        chosen = [layer for layer in _chosen(model, filters, report) if _quantized(layer, config, type_check, report)]
+    for layer in chosen:
+        report.add_quantized(_path(layer), layer.quantization_mode, layer._own_policy().name)
+    left = report.summary_warning()
+    return report, [left, *doubts] if left else doubts
+
+
+def _path(layer: Layer) -> str:
+    return layer.path or layer.name
+
+
+def _chosen(
+    model: Layer, filters: Filters, report: QuantizationReport, within: Collection[Layer] | None = None
+) -> Iterator[Layer]:
+    """Yield the layers that are to be quantized; add the others to the report.
+
+    Args:
+        model: the model.
+        filters: see `Model.quantize`.
+        report: the report.
+        within: the layers of blocks; by default all are.
+    """
+    known = None if within is None else set(map(id, within))
     for layer in list(model._flatten_layers()):
         if isinstance(layer, (QuantizableModel, InputLayer)):
             continue
-        path = layer.path or layer.name
-        if structure and not (id(layer) in within and config.mode in getattr(layer, "_modes", ())):
-            report.add_skipped(path, report.SKIP_OUTSIDE_STRUCTURE)
-        elif not _chosen(layer, filters):
-            report.add_skipped(path, report.SKIP_FILTERED)
+        if known is not None and id(layer) not in known:
+            report.add_skipped(_path(layer), report.SKIP_OUTSIDE_STRUCTURE)
+        elif not _passes(layer, filters):
+            report.add_skipped(_path(layer), report.SKIP_FILTERED)
         elif getattr(layer, "_quantized", None) is not None:
-            report.add_skipped(path, report.SKIP_ALREADY_QUANTIZED)
+            report.add_skipped(_path(layer), report.SKIP_ALREADY_QUANTIZED)
         else:
-            try:
-                if structure:
-                    layer._check_quantizable(config, type_check)  # type: ignore[attr-defined]
-                    waiting.append(layer)
-                    continue
-                layer.quantize(config.mode, type_check=type_check, config=config)
-            except NotImplementedError:
-                report.add_skipped(path, report.SKIP_NO_SUPPORT)
-                if layer._own_weights:
-                    left.append(f"{layer.name!r} ({type(layer).__name__})")
-            else:
-                _report(report, layer)
-    if structure and fitted:
-        calibrate(structure, fitted, waiting, lambda layer: _report(report, layer))
-    if left:
-        warnings.warn(f"quantize({config.mode!r}) leaves these layers unchanged: {', '.join(left)}.", stacklevel=3)
-    return report
+            yield layer
 
 
-def _report(report: QuantizationReport, layer: Layer) -> None:
-    report.add_quantized(layer.path or layer.name, layer.quantization_mode, layer._own_policy().name)
+def _quantized(layer: Layer, config: QuantizationConfig, type_check: bool, report: QuantizationReport) -> bool:
+    """Quantize a layer, and return whether it supports that; if not, add it to the report."""
+    try:
+        layer.quantize(config.mode, type_check=type_check, config=config)
+    except NotImplementedError as error:
+        _skip(layer, error, report)
+        return False
+    return True
 
 
-def _chosen(layer: Layer, filters: Filters) -> bool:
+def _fits(
+    layer: Layer, config: CalibratedConfig, type_check: bool, report: QuantizationReport
+) -> TypeGuard[Quantizable]:
+    """Return whether a layer can be fitted to data; if not, add it to the report."""
+    try:
+        if not isinstance(layer, Quantizable):
+            raise NotImplementedError
+        layer._check_quantizable(config, type_check)
+    except NotImplementedError as error:
+        _skip(layer, error, report)
+        return False
+    return True
+
+
+def _skip(layer: Layer, error: NotImplementedError, report: QuantizationReport) -> None:
+    if layer._own_weights:
+        report.add_skipped(_path(layer), error.reason if isinstance(error, CannotQuantize) else report.SKIP_NO_SUPPORT)
+    else:
+        report.add_without_weights(_path(layer))
+
+
+def _passes(layer: Layer, filters: Filters) -> bool:
     if filters is None:
         return True
     if callable(filters):

@@ -16,7 +16,6 @@ Structure = Mapping[str, Sequence[Any]]
 class CalibratedConfig(QuantizationConfig):
     """Base of the descriptions that hold data. Configs leave it out: once a model is quantized, none is needed."""
 
-    calibrates = True
     _bits: ClassVar[tuple[int, ...]] = (4,)
     _not_in_config = (
         *("dataset", "tokenizer", "calibration_batch_size", "apply_clip", "quantization_layer_structure"),

@@ -16,12 +16,7 @@ class QuantizationConfig(Configurable):
     Args:
         weight_quantizer: the quantizer of weights; by default the layer's own.
         activation_quantizer: the quantizer of inputs, applied in each call; None keeps them as floats.
-
-    Attributes:
-        calibrates: whether weights are fitted to data.
     """
-
-    calibrates = False
 
     def __init__(self, weight_quantizer: Any = None, activation_quantizer: Any = None) -> None:
         self.weight_quantizer = weight_quantizer
@@ -162,8 +157,10 @@ def resolve(mode: Any, config: Any) -> QuantizationConfig:
             _neither()
         check_mode(mode)
         if mode not in _CONFIGS:
-            name = f"{mode.upper()}Config"
-            raise ValueError(f"quantize: the mode {mode!r} needs data. Pass `config=quantizers.{name}(...)`.")
+            raise ValueError(
+                f"quantize: the mode {mode!r} fits weights to data. Pass "
+                f"`config=quantizers.{mode.upper()}Config(dataset, tokenizer)` to `quantize` of the model."
+            )
         return _CONFIGS[mode]()
     if not isinstance(config, QuantizationConfig):
         raise TypeError(f"quantize: `config` must be a QuantizationConfig; received {config!r}.")

@@ -3,6 +3,19 @@
 from __future__ import annotations
 
 
+class CannotQuantize(NotImplementedError):
+    """A layer does not support a quantization.
+
+    Args:
+        message: the text of the error.
+        reason: the reason in a report, one of `QuantizationReport`.
+    """
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
 class QuantizationReport:
     """The layers that `Model.quantize` quantized, and those that it left, each with the reason.
 
@@ -26,11 +39,15 @@ class QuantizationReport:
     SKIP_FILTERED = "filtered out"
     SKIP_ALREADY_QUANTIZED = "already quantized"
     SKIP_OUTSIDE_STRUCTURE = "outside quantization structure"
+    # Keras reports these two as the first.
+    SKIP_LORA = "has LoRA, which the mode does not support"
+    SKIP_SUBCLASS = "a user's class, which type_check leaves out"
 
     def __init__(self, mode: str | None = None) -> None:
         self.mode = mode
         self.quantized: list[tuple[str, str | None, str]] = []
         self.skipped: list[tuple[str, str]] = []
+        self._unsupported: list[tuple[str, str]] = []
 
     def add_quantized(self, path: str, mode: str | None, scheme: str) -> None:
         """Add a quantized layer.
@@ -50,6 +67,16 @@ class QuantizationReport:
             reason: one of the reasons of the class.
         """
         self.skipped.append((path, reason))
+        if reason in (self.SKIP_NO_SUPPORT, self.SKIP_LORA, self.SKIP_SUBCLASS):
+            self._unsupported.append((path, reason))
+
+    def add_without_weights(self, path: str) -> None:
+        """Add a layer that has no weights of its own to quantize; `summary_warning` does not name it.
+
+        Args:
+            path: the path of the layer.
+        """
+        self.skipped.append((path, self.SKIP_NO_SUPPORT))
 
     @property
     def num_quantized(self) -> int:
@@ -70,18 +97,18 @@ class QuantizationReport:
         return [path for path, why in self.skipped if why == reason]
 
     def summary_warning(self, max_examples: int = 5) -> str | None:
-        """Return a line about the layers that cannot be quantized, or None if there are none.
+        """Return a line about the layers with weights that cannot be quantized, or None if there are none.
 
         Args:
             max_examples: the largest number of layers that are named.
         """
-        left = self.skipped_by_reason(self.SKIP_NO_SUPPORT)
+        left = self._unsupported
         if not left:
             return None
-        named = [repr(path) for path in left[:max_examples]] + ["..."] * (len(left) > max_examples)
+        named = [f"{path!r} ({why})" for path, why in left[:max_examples]] + ["..."] * (len(left) > max_examples)
         return (
-            f"quantize({self.mode!r}) leaves {len(left)} layers that it does not support unchanged: "
-            f"{', '.join(named)}. {self.num_quantized} are quantized."
+            f"quantize({self.mode!r}) leaves {len(left)} layers with weights unchanged: {', '.join(named)}. "
+            f"{self.num_quantized} are quantized."
         )
 
     def render(self) -> str:

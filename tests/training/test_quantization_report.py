@@ -51,7 +51,7 @@ def test_text() -> None:
         report.add_skipped(name, QuantizationReport.SKIP_NO_SUPPORT)
     report.add_skipped("e", QuantizationReport.SKIP_OUTSIDE_STRUCTURE)
     assert "3 layers" in (report.summary_warning() or "")
-    assert "'b', 'c', ..." in (report.summary_warning(max_examples=2) or "")
+    assert "'b' (no quantize support), 'c' (no quantize support), ..." in (report.summary_warning(max_examples=2) or "")
     assert "  block/a: int8_from_float32 (int8)" in report.render().splitlines()
     assert "  e: outside quantization structure" in report.render().splitlines()
 

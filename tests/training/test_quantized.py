@@ -196,9 +196,15 @@ def test_layers_that_stay_are_named_once(backend: Backend) -> None:
         pass
 
     model = keras.Sequential([L.Input((6,)), Mine(3, name="mine"), L.BatchNormalization(name="norm"), L.Dense(2)])
-    with pytest.warns(UserWarning, match=r"leaves these layers unchanged: 'mine' \(Mine\), 'norm'") as seen:
-        model.quantize("int8")
+    with pytest.warns(UserWarning, match=r"leaves 2 layers with weights unchanged") as seen:
+        report = model.quantize("int8")
     assert len(seen) == 1
+    assert seen[0].filename == __file__
+    assert {path.rpartition("/")[2]: why for path, why in report.skipped} == {
+        "mine": report.SKIP_SUBCLASS,
+        "norm": report.SKIP_NO_SUPPORT,
+    }
+    assert all(f"{path!r} ({why})" in str(seen[0].message) for path, why in report.skipped)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model = keras.Sequential([L.Input((6,)), Mine(3, name="mine"), L.Dense(2)])

@@ -110,13 +110,17 @@ class Quantizable(LowRank):
 
     def _check_mode(self, mode: str) -> None:
         from polykeras.layers.quantized.kinds import KINDS
+        from polykeras.quantizers.report import CannotQuantize, QuantizationReport
 
         if mode not in self._modes:
-            raise NotImplementedError(
-                f"{self._title()}: its class has no mode {mode!r}; it has {', '.join(map(repr, self._modes))}."
+            raise CannotQuantize(
+                f"{self._title()}: its class has no mode {mode!r}; it has {', '.join(map(repr, self._modes))}.",
+                QuantizationReport.SKIP_NO_SUPPORT,
             )
         if self.lora_enabled and not KINDS[mode].supports_lora:
-            raise NotImplementedError(f"{self._title()} has LoRA, which the mode {mode!r} does not support.")
+            raise CannotQuantize(
+                f"{self._title()} has LoRA, which the mode {mode!r} does not support.", QuantizationReport.SKIP_LORA
+            )
 
     def _set_quantized(self, mode: str, config: Any, *rounded: Any) -> None:
         from polykeras.layers.quantized.kinds import KINDS
@@ -153,27 +157,31 @@ class Quantizable(LowRank):
             >>> [(w.name, w.dtype) for w in layer.weights]
             [('bias', 'float32'), ('kernel', 'int8'), ('kernel_scale', 'float32')]
         """
+        from polykeras.quantizers.calibrated import CalibratedConfig
         from polykeras.quantizers.configs import resolve
 
         described = resolve(mode, config)
-        if described.calibrates:
+        if isinstance(described, CalibratedConfig):
             raise ValueError(
                 f"{self._title()}: the mode {described.mode!r} fits weights to data that goes through a model. Call "
-                "`quantize` of the model."
+                "`model.quantize(config=...)`, with the layer in one of the blocks of the model."
             )
         self._check_quantizable(described, type_check)
         self._become(described)
 
     def _check_quantizable(self, config: Any, type_check: bool) -> None:
         """Raise if `quantize` would; see there."""
+        from polykeras.quantizers.report import CannotQuantize, QuantizationReport
+
         if not self.built:
             raise ValueError(f"{self._title()}: build it, or call it once, before `quantize`.")
         if self._quantized is not None:
             raise ValueError(f"{self._title()} is quantized already: its dtype policy is {self._own_policy().name!r}.")
         if type_check and not is_ours(type(self)):
-            raise NotImplementedError(
+            raise CannotQuantize(
                 f"{self._title()}: its class is not part of polykeras, and may use its weights in another way. Pass "
-                "`type_check=False` to quantize it like its base class."
+                "`type_check=False` to quantize it like its base class.",
+                QuantizationReport.SKIP_SUBCLASS,
             )
         self._check_mode(config.mode)
         source = self._own_policy()
