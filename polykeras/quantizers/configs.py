@@ -27,6 +27,10 @@ class QuantizationConfig(Configurable):
         """The word for the quantization, such as `"int8"`."""
         raise NotImplementedError(f"{type(self).__name__}: use a subclass, such as `Int8QuantizationConfig`.")
 
+    def dtype_policy_string(self) -> str:
+        """Return the first part of the name of a quantized layer's dtype policy, such as `int4/128`."""
+        return self.mode
+
     def without_data(self) -> Any:
         """Return a copy that is small enough for a layer to keep."""
         return self
@@ -90,6 +94,10 @@ class Int4QuantizationConfig(QuantizationConfig):
                 "Int4QuantizationConfig: blocks do not use quantizers. Leave them out, or pass `block_size=None`."
             )
         self._check_weight_quantizer(value_range=(-8, 7), output_dtype="int8")
+
+    def dtype_policy_string(self) -> str:
+        """Return the first part of the name of a quantized layer's dtype policy, such as `int4/128`."""
+        return f"int4/{self.block_size or -1}"
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
@@ -162,12 +170,27 @@ def resolve(mode: Any, config: Any) -> QuantizationConfig:
                 f"`config=quantizers.{mode.upper()}Config(dataset, tokenizer)` to `quantize` of the model."
             )
         return _CONFIGS[mode]()
-    if not isinstance(config, QuantizationConfig):
-        raise TypeError(f"quantize: `config` must be a QuantizationConfig; received {config!r}.")
+    config = described(config, "quantize: `config`")
     if mode is not None and mode != config.mode:
         raise ValueError(f"quantize: the mode {mode!r} and the config, of mode {config.mode!r}, differ. Pass one.")
     check_mode(config.mode)
     return config
+
+
+def described(config: Any, what: str) -> QuantizationConfig:
+    """Return `config` if it is a description.
+
+    Args:
+        config: what the user passed.
+        what: the owner and the name of the argument, for the message.
+
+    Raises:
+        TypeError: it is anything else.
+    """
+    if isinstance(config, QuantizationConfig):
+        return config
+    hint = " `quantizers.deserialize` makes one of a serialized dict." if isinstance(config, dict) else ""
+    raise TypeError(f"{what} must be a QuantizationConfig; received {config!r}.{hint}")
 
 
 def _neither() -> NoReturn:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from polykeras.dtype_policies import DTypePolicy, DTypePolicyMap
@@ -53,7 +53,7 @@ class PolicyMixin:
         self,
         mode: str | None = None,
         type_check: bool = True,
-        config: QuantizationConfig | Mapping[str, Any] | None = None,
+        config: QuantizationConfig | str | None = None,
     ) -> None:
         """Raise: only Dense, EinsumDense, TernaryDense, Embedding and ReversibleEmbedding can be quantized.
 

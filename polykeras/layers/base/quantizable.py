@@ -5,7 +5,7 @@ Such a layer computes its product by `self._product(ops.matmul, inputs)`, and ad
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, MutableMapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from polykeras import dtype_policies, ops
@@ -25,7 +25,8 @@ class Quantizable(LowRank):
 
     Args:
         *args: positional arguments of the next base class.
-        quantization_config: a description of the quantization, used if the dtype policy is a quantized one.
+        quantization_config: a description of the quantization, used if the dtype policy is a quantized one. The policy
+            may not say otherwise.
         **kwargs: further arguments of `LowRank`.
 
     Attributes:
@@ -39,10 +40,12 @@ class Quantizable(LowRank):
     _quantized: Any = None
     _watcher: Callable[[Any, Array], None] | None = None  # of inputs, while weights are fitted to data
 
-    def __init__(
-        self, *args: Any, quantization_config: QuantizationConfig | Mapping[str, Any] | None = None, **kwargs: Any
-    ) -> None:
+    def __init__(self, *args: Any, quantization_config: QuantizationConfig | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if quantization_config is not None:
+            from polykeras.quantizers.configs import described
+
+            described(quantization_config, f"{self._title()}: `quantization_config`")
         self.quantization_config = quantization_config
 
     def _layouts(self) -> list[Layout]:
@@ -92,6 +95,8 @@ class Quantizable(LowRank):
                 f"{self._title()}: its weights cannot be fitted to data by setting the dtype policy {policy.name!r}. "
                 f"Call `quantize({policy.quantization_mode!r}, config=...)` of the model."
             )
+        if vars(self).get("built") and self._quantized is None:
+            self._check_agreement(policy)
         if isinstance(maps, dtype_policies.DTypePolicyMap) and self.path:
             if self.path in maps:
                 del maps[self.path]
@@ -106,7 +111,21 @@ class Quantizable(LowRank):
 
     def _quantize_as_policy_says(self) -> None:
         if vars(self).get("built") and self._quantized is None and self.quantization_mode is not None:
+            self._check_agreement(self._own_policy())
             self._set_quantized(self.quantization_mode, self.quantization_config)
+
+    def _check_agreement(self, policy: dtype_policies.DTypePolicy) -> None:
+        """Raise if the name of a quantized dtype policy says another mode, or other groups, than the description."""
+        config = self.quantization_config
+        if config is None or not isinstance(policy, dtype_policies.QuantizedDTypePolicy):
+            return
+        if policy.name.partition("_from_")[0] in (config.mode, config.dtype_policy_string()):
+            return
+        raise ValueError(
+            f"{self._title()}: expected a dtype policy and a `quantization_config` that agree; received the policy "
+            f"{policy.name!r} and a {type(config).__name__} for '{config.dtype_policy_string()}_from_...'. Leave one "
+            "of them out."
+        )
 
     def _check_mode(self, mode: str) -> None:
         from polykeras.layers.quantized.kinds import KINDS
@@ -133,7 +152,7 @@ class Quantizable(LowRank):
         self,
         mode: str | None = None,
         type_check: bool = True,
-        config: QuantizationConfig | Mapping[str, Any] | None = None,
+        config: QuantizationConfig | str | None = None,
     ) -> None:
         """Store the weights as whole numbers, or compute with 8-bit floats in training.
 
@@ -142,7 +161,7 @@ class Quantizable(LowRank):
                 block of 128; `"ternary"` stores -1, 0 and 1 with one scale; `"float8"` computes products of 8-bit
                 floats, for training.
             type_check: whether to refuse a user's subclass, whose `call` may use the weights in another way.
-            config: a description, such as `quantizers.Int4QuantizationConfig(block_size=64)`.
+            config: a description, such as `quantizers.Int4QuantizationConfig(block_size=64)`, or a mode.
 
         Raises:
             ValueError: the layer is not built, or is quantized already, or the mode needs data, which goes through a
@@ -197,9 +216,7 @@ class Quantizable(LowRank):
             assert self._quantized is not None
             self.dtype_policy = f"{self._quantized.policy_name}_from_{source.name}"
 
-    def quantized_build(
-        self, input_shape: Any, mode: str, config: QuantizationConfig | Mapping[str, Any] | None = None
-    ) -> None:
+    def quantized_build(self, input_shape: Any, mode: str, config: QuantizationConfig | str | None = None) -> None:
         """Quantize the layer's weights, like `quantize`.
 
         Args:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from polykeras import activations, ops
@@ -67,7 +66,7 @@ class Dense(Quantizable):
         bias_constraint: ConstraintLike = None,
         lora_rank: int | None = None,
         lora_alpha: float | None = None,
-        quantization_config: QuantizationConfig | Mapping[str, Any] | None = None,
+        quantization_config: QuantizationConfig | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(

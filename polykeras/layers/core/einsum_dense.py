@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -74,7 +74,7 @@ class EinsumDense(Quantizable):
         bias_constraint: ConstraintLike = None,
         lora_rank: int | None = None,
         lora_alpha: float | None = None,
-        quantization_config: QuantizationConfig | Mapping[str, Any] | None = None,
+        quantization_config: QuantizationConfig | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(lora_rank=lora_rank, lora_alpha=lora_alpha, quantization_config=quantization_config, **kwargs)

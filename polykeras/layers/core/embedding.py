@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -75,7 +75,7 @@ class Embedding(Quantizable):
         weights: Any = None,
         lora_rank: int | None = None,
         lora_alpha: float | None = None,
-        quantization_config: QuantizationConfig | Mapping[str, Any] | None = None,
+        quantization_config: QuantizationConfig | None = None,
         **kwargs: Any,
     ) -> None:
         length = kwargs.pop("input_length", None)
