@@ -69,11 +69,22 @@ def kind_of_one_output(library: Any) -> str:
     return "a list" if isinstance(result, list) else "a tensor"
 
 
+def two_sizes_of_blocks(library: Any) -> Any:
+    config = library.quantizers.Int4QuantizationConfig(block_size=4)
+    layer = library.layers.Dense(3, dtype="int4/8_from_float32", quantization_config=config)
+    try:
+        layer.build((None, 16))
+    except ValueError:
+        return "refused"
+    return layer.dtype_policy.name, tuple(layer.kernel_scale.shape)
+
+
 SHOWN: Shown = {
     "shared_axes=[-1]": (slopes_shared_along_the_last_axis, (3, 1), (1, 4)),
     "order of parts that change places": (order_of_a_reversed_list, [2, 1], [1, 2]),
     "a list of one output, in a graph": (kind_of_one_output, "a tensor", "a list"),
     "weights of a replaced layer": (weights_of_a_replaced_layer, 2, 4),
+    "a policy and a description that differ": (two_sizes_of_blocks, "refused", ("int4/8_from_float32", (4, 3))),
     "policy after clear_session": (policy_after_clear_session, "mixed_bfloat16", "float32"),
     "tensor == number": (zeros_of_a_graph, [[True, False, True]], False),
     "loss by name": (far_from_the_teacher, True, False),

@@ -201,6 +201,14 @@ OBJECTS = (
         "`fit` documents what `sample_weight`, `class_weight` and penalties of layers do, for any model",
     ),
     FromKeras(
+        "layers.Dense layers.EinsumDense layers.Embedding layers.ReversibleEmbedding",
+        "a policy and a description that differ",
+        "error",
+        "a `quantization_config` that says another mode or other groups than the dtype policy is an error",
+        "the groups of the description, under the name of the policy",
+        "the name of a policy says how the weights are stored; `int4/8` names other groups than there are",
+    ),
+    FromKeras(
         "utils.clear_session",
         "policy after clear_session",
         "value",
