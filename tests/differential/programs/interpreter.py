@@ -75,9 +75,10 @@ class Interpreter:
         return np.asarray(self.keras.ops.convert_to_numpy(value))
 
     def reset(self) -> None:
-        """Forget all models; names begin anew."""
+        """Forget all models; names, and the seeds of values that a program does not set, begin anew."""
         self.models.clear()
         self.keras.utils.clear_session()
+        self.keras.utils.set_random_seed(0)
         self.keras.config.set_dtype_policy(self.policy)
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir()
