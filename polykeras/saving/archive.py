@@ -7,9 +7,10 @@ import os
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from datetime import datetime
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, Any
 
@@ -52,12 +53,7 @@ def save_archive(model: Model, path: str | os.PathLike[str], overwrite: bool = T
             not say that a layer is quantized.
     """
     require_h5py()
-    with sharing_objects():
-        described = serialize_keras_object(model)
-        refuse_hidden_quantization(model, shared_objects.configs())
-    config = json.dumps(described)
-    check_readable(config, f"The config of {model.name!r}")
-    warn_of_own_ops(described, repr(model.name), str(path))
+    config = model_text(model, str(path))
     about = {"keras_version": KERAS_RELEASE, "date_saved": f"{datetime.now():%Y-%m-%d@%H:%M:%S}"}
     about["polykeras_version"] = __version__
     with atomic_write(path, overwrite) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
@@ -70,10 +66,36 @@ def save_archive(model: Model, path: str | os.PathLike[str], overwrite: bool = T
             file.seek(0)
             with archive.open(WEIGHTS, "w", force_zip64=True) as member:
                 shutil.copyfileobj(file, member, 2**20)
-        _save_assets(model, archive)
+        for inner, made in model_files(model):
+            archive.write(made, f"{ASSETS}/{inner}")
 
 
-def _save_assets(model: Any, archive: zipfile.ZipFile) -> None:
+def model_text(model: Model, place: str) -> str:
+    """Return the JSON that describes a model.
+
+    Args:
+        model: the model.
+        place: where it goes to, for warnings.
+
+    Raises:
+        NotImplementedError: if a layer cannot be serialized.
+        ValueError: if the text is too large to be read again, or would not say that a layer is quantized.
+    """
+    with sharing_objects():
+        described = serialize_keras_object(model)
+        refuse_hidden_quantization(model, shared_objects.configs())
+    config = json.dumps(described)
+    check_readable(config, f"The config of {model.name!r}")
+    warn_of_own_ops(described, repr(model.name), place)
+    return config
+
+
+def model_files(model: Any) -> Iterator[tuple[str, Path]]:
+    """Yield the files that the parts of a model write, each with its path among them. It is removed at the next one.
+
+    Raises:
+        ValueError: if a file is too large to be read again.
+    """
     part: Any
     for path, part in parts(model):
         if not hasattr(part, "save_assets"):
@@ -86,7 +108,7 @@ def _save_assets(model: Any, archive: zipfile.ZipFile) -> None:
                         f"{file.name!r} of {path or 'the model'!r} takes {file.stat().st_size} bytes; a file of this "
                         f"kind is read only up to {_MOST_ASSET_BYTES} bytes."
                     )
-                archive.write(file, str(PurePosixPath(ASSETS, path, file.relative_to(folder).as_posix())))
+                yield str(PurePosixPath(path, file.relative_to(folder).as_posix())), file
 
 
 def load_archive(
@@ -119,7 +141,12 @@ def load_archive(
         # Traversing the model may fail too, because of the config.
         with _unpacked(archive, weights, name) as file, Hdf5File(file, place) as arrays, reading(place):
             restore(model, arrays)
-        _load_assets(model, archive, members, name)
+        held = {
+            member.removeprefix(f"{ASSETS}/"): partial(read_member, archive, info, name, _MOST_ASSET_BYTES)
+            for member, info in members.items()
+            if member.startswith(f"{ASSETS}/") and not info.is_dir()
+        }
+        load_assets(model, held, name)
     return model
 
 
@@ -163,20 +190,28 @@ def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str) -> I
         yield file
 
 
-def _load_assets(
-    model: Checkpointable, archive: zipfile.ZipFile, members: Mapping[str, zipfile.ZipInfo], name: str
-) -> None:
+def load_assets(model: Checkpointable, files: Mapping[str, Callable[[], bytes]], name: str) -> None:
+    """Give the parts of a model the files that they wrote.
+
+    Args:
+        model: the model.
+        files: what returns the contents of each file, by its path among them.
+        name: where they come from, for messages.
+
+    Raises:
+        SavedFileError: if a part cannot read its files.
+    """
     part: Any
     for path, part in parts(model):
         if not hasattr(part, "load_assets"):
             continue
-        prefix = f"{ASSETS}/{path}/" if path else f"{ASSETS}/"
-        with tempfile.TemporaryDirectory() as folder, reading(name, prefix):
-            for member in members.values():
-                if member.filename.startswith(prefix) and not member.is_dir():
-                    target = _place_of(member.filename[len(prefix) :], folder)
+        prefix = f"{path}/" if path else ""
+        with tempfile.TemporaryDirectory() as folder, reading(name, f"{ASSETS}/{prefix}"):
+            for inner, read in files.items():
+                if inner.startswith(prefix):
+                    target = _place_of(inner[len(prefix) :], folder)
                     target.parent.mkdir(parents=True, exist_ok=True)
-                    target.write_bytes(read_member(archive, member, name, _MOST_ASSET_BYTES))
+                    target.write_bytes(read())
             # Its files hold no configs of ours: what refuses code there does not refuse the files.
             with code_allowed(None) if is_code_refused() else nullcontext():
                 part.load_assets(folder)

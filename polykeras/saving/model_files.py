@@ -103,7 +103,8 @@ def load_model(
     No code in it is run, and its memory is limited by its size (docs/saving.md).
 
     Args:
-        filepath: a `.keras` file, an open one, or a folder with its contents; or an `.h5` file of Keras 1 or 2.
+        filepath: a `.keras` file, an open one, or a folder with its contents; an `.h5` file of Keras 1 or 2;
+            or a folder of `OrbaxCheckpoint`, whose last step is read, or of one step.
         custom_objects: your classes and functions that the file names.
         compile: whether to compile the model as it was.
         safe_mode: False also runs the code of `lambda`s in the file.
@@ -131,5 +132,9 @@ def load_model(
 
         return load_legacy(path, custom_objects, compile, safe_mode)
     if os.path.isdir(path):
+        from polykeras.saving.orbax import is_checkpoint, load_checkpoint
+
+        if is_checkpoint(path):
+            return load_checkpoint(path, custom_objects, compile, safe_mode)
         raise ValueError(f"The folder {path!r} holds no model: there is no {unzipped.CONFIG} in it.")
     raise ValueError(f"Models are read from files that end in '.keras', '.h5' or '.hdf5'; received {path!r}.")

@@ -71,7 +71,8 @@ def load_weights(
 
     Args:
         model: a built layer or model.
-        filepath: a file that `save_weights` or Keras 3 wrote, a `.keras` file, or an `.h5` file of Keras 1 or 2.
+        filepath: a file that `save_weights` or Keras 3 wrote, a `.keras` file, an `.h5` file of Keras 1 or 2, or a
+            folder of `OrbaxCheckpoint`.
         skip_mismatch: leave out, with a warning, what the file lacks or holds with other shapes.
         by_name: for `.h5` files of Keras 1 and 2: match layers by name instead of order, and ignore others.
 
@@ -97,6 +98,11 @@ def load_weights(
 
 
 def _load(model: Layer, path: str, skip_mismatch: bool) -> list[str]:
+    if os.path.isdir(path):
+        from polykeras.saving.orbax import is_checkpoint, load_checkpoint_weights
+
+        if is_checkpoint(path):
+            return load_checkpoint_weights(model, path, skip_mismatch)
     from polykeras.saving.archive import open_weights
     from polykeras.saving.files.formats import open_arrays
     from polykeras.saving.restoring import restore

@@ -270,8 +270,6 @@ def test_what_watching_callbacks_know() -> None:
     assert stopping.get_monitor_value({"val_loss": 2.0}) == 2.0
     assert not callbacks.ReduceLROnPlateau().in_cooldown()
     assert callbacks.CSVLogger("x.csv", ";").sep == ";"
-    with pytest.raises(NotImplementedError, match="Use ModelCheckpoint"):
-        callbacks.OrbaxCheckpoint("somewhere")
 
 
 def test_rates_of_several_optimizers() -> None:
