@@ -12,6 +12,8 @@ import polykeras as keras
 from helpers.workers import results_of
 from polykeras.saving.orbax import complete_steps
 
+pytest.importorskip("orbax.checkpoint")
+pytestmark = pytest.mark.together
 SCRIPT = Path(__file__).parent / "scripts" / "orbax_checkpoints.py"
 
 

@@ -23,7 +23,7 @@ from orbax.checkpoint.experimental import v1
 X, Y = np.linspace(-1, 1, 24, dtype="float32").reshape(8, 3), np.linspace(0, 1, 8, dtype="float32")[:, None]
 
 
-pytestmark = pytest.mark.usefixtures("backend")
+pytestmark = [pytest.mark.usefixtures("backend"), pytest.mark.together]
 
 
 def _model(units: int = 4, name: str = "hidden") -> Any:

@@ -38,18 +38,6 @@ class OrbaxCheckpoint(MonitorCallback, EverySteps):
         ImportError: orbax-checkpoint is not installed.
         ValueError: another `save_freq` or `max_to_keep`.
         NotImplementedError: at the begin of training, several processes of JAX train together.
-
-    Example:
-        >>> import tempfile
-        >>> import numpy as np
-        >>> import polykeras as keras
-        >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
-        >>> model.compile("sgd", "mse")
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     saving = keras.callbacks.OrbaxCheckpoint(folder, max_to_keep=2)
-        ...     _ = model.fit(np.ones((4, 2)), np.ones((4, 1)), epochs=3, verbose=0, callbacks=[saving])
-        ...     keras.saving.load_model(folder).optimizer.iterations.numpy()
-        array(3)
     """
 
     def __init__(
@@ -99,11 +87,8 @@ class OrbaxCheckpoint(MonitorCallback, EverySteps):
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Save if enough steps were done."""
         self._done += batch + 1 - (self._seen if batch >= self._seen else 0)
-        self._seen, seen = batch + 1, self._seen
-        if self.every is not None:
-            self._seen = seen
-            if self.is_time(batch):
-                self._save(self._done, logs)
+        if self.is_time(batch):
+            self._save(self._done, logs)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Save if `save_freq` is `"epoch"`."""
